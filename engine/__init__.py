@@ -1,0 +1,1 @@
+"""Layerlab's engine: networks as documents, compiled and trained with torch. Headless."""

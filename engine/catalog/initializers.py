@@ -1,0 +1,150 @@
+"""Ways to draw a parameter's first values."""
+
+from __future__ import annotations
+
+from engine.catalog.entry import Call, Initializer
+from engine.catalog.fields import Float, Option
+
+_NONLINEARITIES = (
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "selu",
+)
+_A = Float("a", 0.0, lo=-100, hi=100, doc="Negative slope of the activation that follows (leaky_relu only).")
+_MODE = Option(
+    "mode",
+    "fan_in",
+    options=("fan_in", "fan_out"),
+    doc="Keep the spread of activations (fan_in) or of gradients (fan_out).",
+)
+_NONLINEARITY = Option(
+    "nonlinearity", "leaky_relu", options=_NONLINEARITIES, doc="The activation that follows."
+)
+_XAVIER_GAIN = Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Factor on the spread.")
+
+DEFAULT = Initializer(
+    id="default",
+    title="torch's default",
+    doc="What the layer's own reset_parameters draws; for Linear and Conv, U(−1/√fan_in, 1/√fan_in).",
+    source="torch.nn.Module.reset_parameters",
+    formula="as torch's layer does",
+    lesson="Chosen for old habits rather than for depth: with ReLU it loses about a factor √6 of spread per layer.",
+    call=lambda f: Call("reset_parameters"),
+    needs_network=True,
+)
+ZEROS = Initializer(
+    id="zeros",
+    title="Zeros",
+    doc="All zero.",
+    source="torch.nn.init.zeros_",
+    formula="w = 0",
+    lesson="Right for biases. Weights that are all equal stay equal: every unit learns the same.",
+    call=lambda f: Call("torch.nn.init.zeros_"),
+)
+ONES = Initializer(
+    id="ones",
+    title="Ones",
+    doc="All one.",
+    source="torch.nn.init.ones_",
+    formula="w = 1",
+    lesson="Right for the scale of a normalisation.",
+    call=lambda f: Call("torch.nn.init.ones_"),
+)
+CONSTANT = Initializer(
+    id="constant",
+    title="Constant",
+    doc="All equal to `val`.",
+    source="torch.nn.init.constant_",
+    formula="w = val",
+    lesson="Equal weights stay equal; use it for biases.",
+    fields=(Float("val", start=0.0, doc="The value."),),
+    call=lambda f: Call("torch.nn.init.constant_", val=f.val),
+)
+UNIFORM = Initializer(
+    id="uniform",
+    title="Uniform",
+    doc="Every value between `a` and `b` is equally likely.",
+    source="torch.nn.init.uniform_",
+    formula="w ~ U(a, b);  std = (b − a)/√12",
+    lesson="torch's default range 0 … 1 has mean ½: as weights it drives all units the same way.",
+    fields=(Float("a", 0.0, doc="Lower bound."), Float("b", 1.0, doc="Upper bound.")),
+    call=lambda f: Call("torch.nn.init.uniform_", a=f.a, b=f.b),
+)
+NORMAL = Initializer(
+    id="normal",
+    title="Normal",
+    doc="Bell curve about `mean` with spread `std`.",
+    source="torch.nn.init.normal_",
+    formula="w ~ N(mean, std²)",
+    lesson="A fixed std fits one width only: N(0, 0.01) vanishes within a few layers.",
+    fields=(Float("mean", 0.0, doc="Centre."), Float("std", 1.0, lo=0, doc="Spread.")),
+    call=lambda f: Call("torch.nn.init.normal_", mean=f.mean, std=f.std),
+)
+XAVIER_UNIFORM = Initializer(
+    id="xavier_uniform",
+    title="Xavier (Glorot), uniform",
+    doc="Uniform, with the spread that keeps both activations and "
+    "gradients of a linear or tanh layer; `gain` multiplies it.",
+    source="torch.nn.init.xavier_uniform_; Glorot and Bengio 2010",
+    formula="w ~ U(−b, b),  b = gain·√(6/(fan_in + fan_out))",
+    lesson="Made for tanh and sigmoid; half too small, in variance, for ReLU.",
+    fields=(_XAVIER_GAIN,),
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.xavier_uniform_", gain=f.gain),
+)
+XAVIER_NORMAL = Initializer(
+    id="xavier_normal",
+    title="Xavier (Glorot), normal",
+    doc="Normal, with the spread that keeps both activations and "
+    "gradients of a linear or tanh layer; `gain` multiplies it.",
+    source="torch.nn.init.xavier_normal_; Glorot and Bengio 2010",
+    formula="w ~ N(0, std²),  std = gain·√(2/(fan_in + fan_out))",
+    lesson="Made for tanh and sigmoid; half too small, in variance, for ReLU.",
+    fields=(_XAVIER_GAIN,),
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.xavier_normal_", gain=f.gain),
+)
+KAIMING_UNIFORM = Initializer(
+    id="kaiming_uniform",
+    title="Kaiming (He), uniform",
+    doc="Uniform, with the spread that keeps activations "
+    "(`mode` fan_in) or gradients (fan_out) through the `nonlinearity` that follows; `a` is a leaky ReLU's slope.",
+    source="torch.nn.init.kaiming_uniform_; He et al. 2015, arXiv 1502.01852",
+    formula="w ~ U(−b, b),  b = √3·gain/√fan",
+    lesson="The doubled variance makes up for the half that ReLU throws away.",
+    fields=(_A, _MODE, _NONLINEARITY),
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.kaiming_uniform_", a=f.a, mode=f.mode, nonlinearity=f.nonlinearity),
+)
+KAIMING_NORMAL = Initializer(
+    id="kaiming_normal",
+    title="Kaiming (He), normal",
+    doc="Normal, with the spread that keeps activations "
+    "(`mode` fan_in) or gradients (fan_out) through the `nonlinearity` that follows; `a` is a leaky ReLU's slope.",
+    source="torch.nn.init.kaiming_normal_; He et al. 2015, arXiv 1502.01852",
+    formula="w ~ N(0, std²),  std = gain/√fan",
+    lesson="The doubled variance makes up for the half that ReLU throws away.",
+    fields=(_A, _MODE, _NONLINEARITY),
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.kaiming_normal_", a=f.a, mode=f.mode, nonlinearity=f.nonlinearity),
+)
+ORTHOGONAL = Initializer(
+    id="orthogonal",
+    title="Orthogonal",
+    doc="Rows (or columns) at right angles, all of length `gain`: lengths and angles pass unchanged.",
+    source="torch.nn.init.orthogonal_; Saxe et al. 2013, arXiv 1312.6120",
+    formula="W·Wᵀ = gain²·I  (or Wᵀ·W)",
+    lesson="Every singular value is `gain`, so even very deep linear networks neither vanish nor explode.",
+    fields=(Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each row."),),
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.orthogonal_", gain=f.gain),
+)

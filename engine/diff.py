@@ -1,0 +1,303 @@
+"""The one notion of change between two networks.
+
+``changes(before, after)`` gives a tuple of :class:`Change`; ``apply(before, changes)`` gives
+`after` again, to the order of nodes and edges; ``invert(changes)`` goes the other way. Undo, the
+journal, `layerlab diff`, the views' updates and the map by which weights are carried over all
+use these and nothing else.
+
+Parts that are the same object in both networks are skipped without a look inside, so the diff of
+one edit in a network of thousands costs well under a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from engine.network import Block, Edge, Network
+from engine.storage import form
+
+#: Places whose children come and go as wholes; everything else is compared value by value.
+_GRAPH = ("nodes", "edges")
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """One difference, in document form.
+
+    `path` leads to the value that differs (``("nodes", "conv1", "fields", "stride")``). An edge
+    has the path ``(…, "edges")`` and stands in `before` or `after` as ``[source, target]``.
+    `before` is UNSET for what was added, `after` for what was removed. `index` is the place among
+    its siblings, in `after` for an addition and in `before` for a removal.
+    """
+
+    path: tuple[str, ...]
+    before: Any = UNSET
+    after: Any = UNSET
+    index: int | None = None
+
+    def __str__(self) -> str:
+        place = ".".join(self.path)
+        if self.before is UNSET:
+            return f"+ {place}: {_short(self.after)}"
+        if self.after is UNSET:
+            return f"- {place}: {_short(self.before)}"
+        return f"~ {place}: {_short(self.before)} → {_short(self.after)}"
+
+
+def _short(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 120 else text[:117] + "…"
+
+
+# ---------------------------------------------------------------------------- comparing
+
+
+def changes(before: Network, after: Network) -> tuple[Change, ...]:
+    """All differences from `before` to `after`, in the order in which :func:`apply` takes them."""
+    found: list[Change] = []
+    if before is after:
+        return ()
+    _compare_graph((), before, after, found)
+    if before.blocks is not after.blocks:
+        _compare_blocks(before.blocks, after.blocks, found)
+    if before.recipe is not after.recipe:
+        _compare(("recipe",), form.recipe_to_form(before.recipe), form.recipe_to_form(after.recipe), found)
+    for name in ("name", "defaults", "view", "extra"):
+        _compare((name,), getattr(before, name), getattr(after, name), found)
+    return tuple(found)
+
+
+def _compare_graph(
+    path: tuple[str, ...], before: Network | Block, after: Network | Block, found: list[Change]
+) -> None:
+    if before.nodes is not after.nodes:
+        _compare_children((*path, "nodes"), before.nodes, after.nodes, form.node_to_form, found)
+    if before.edges is not after.edges:
+        _compare_edges((*path, "edges"), before.edges, after.edges, found)
+
+
+def _compare_blocks(before: Mapping[str, Block], after: Mapping[str, Block], found: list[Change]) -> None:
+    kept = [name for name in after if name in before]
+    for name in kept:
+        old, new = before[name], after[name]
+        if old is not new:
+            path = ("blocks", name)
+            _compare_graph(path, old, new, found)
+            a, b = form.block_to_form(old), form.block_to_form(new)
+            _compare(
+                path,
+                {k: v for k, v in a.items() if k not in _GRAPH},
+                {k: v for k, v in b.items() if k not in _GRAPH},
+                found,
+            )
+    _compare_children(("blocks",), before, after, form.block_to_form, found, inside=False)
+
+
+def _compare_children(
+    path: tuple[str, ...],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    to_form: Any,
+    found: list[Change],
+    inside: bool = True,
+) -> None:
+    """Children in a fixed order: removed ones, added ones, then changes inside those kept."""
+    kept_before = [id for id in before if id in after]
+    kept_after = [id for id in after if id in before]
+    moved = set() if kept_before == kept_after else set(kept_after)
+    for index, (id, child) in reversed(list(enumerate(before.items()))):
+        if id not in after or id in moved:
+            found.append(Change((*path, id), before=to_form(child), index=index))
+    for index, (id, child) in enumerate(after.items()):
+        if id not in before or id in moved:
+            found.append(Change((*path, id), after=to_form(child), index=index))
+        elif inside and child is not before[id]:
+            _compare((*path, id), to_form(before[id]), to_form(child), found)
+
+
+def _compare_edges(
+    path: tuple[str, ...], before: Sequence[Edge], after: Sequence[Edge], found: list[Change]
+) -> None:
+    left, right = set(before), set(after)
+    kept_before = [edge for edge in before if edge in right]
+    kept_after = [edge for edge in after if edge in left]
+    whole = kept_before != kept_after
+    for index, edge in reversed(list(enumerate(before))):
+        if whole or edge not in right:
+            found.append(Change(path, before=form.edge_to_form(edge), index=index))
+    for index, edge in enumerate(after):
+        if whole or edge not in left:
+            found.append(Change(path, after=form.edge_to_form(edge), index=index))
+
+
+def _compare(path: tuple[str, ...], before: Any, after: Any, found: list[Change]) -> None:
+    """Plain values: objects key by key, everything else as a whole."""
+    if before is after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        if [k for k in before if k in after] == [k for k in after if k in before]:
+            for index, key in reversed(list(enumerate(before))):
+                if key not in after:
+                    found.append(Change((*path, key), before=before[key], index=index))
+            for index, key in enumerate(after):
+                if key not in before:
+                    found.append(Change((*path, key), after=after[key], index=index))
+                else:
+                    _compare((*path, key), before[key], after[key], found)
+            return
+        found.append(Change(path, before=dict(before), after=dict(after)))
+    elif type(before) is not type(after) or before != after:
+        found.append(Change(path, before=before, after=after))
+
+
+def invert(changed: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes that lead back."""
+    return tuple(
+        Change(change.path, before=change.after, after=change.before, index=change.index)
+        for change in reversed(tuple(changed))
+    )
+
+
+# ---------------------------------------------------------------------------- applying
+
+
+def apply(network: Network, changed: Iterable[Change]) -> Network:
+    """The network after `changed`.
+
+    Raises
+    ------
+    KeyError
+        If a change leads to a place that this network does not have.
+    FileProblem
+        If a value is not shaped as its place asks.
+    """
+    draft = _Draft(network)
+    for change in changed:
+        draft.apply(change)
+    return draft.finish()
+
+
+class _Draft:
+    """Copies of just those dictionaries that changes reach into."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.nodes: dict[str | None, dict[str, Any]] = {}
+        self.edges: dict[str | None, list[Edge]] = {}
+        self.blocks: dict[str, Block] | None = None
+        self.parts: dict[str, Any] = {}
+
+    def apply(self, change: Change) -> None:
+        match change.path:
+            case ("edges",):
+                self._edge(None, change)
+            case ("blocks", block, "edges"):
+                self._edge(block, change)
+            case ("nodes", *rest) if rest:
+                self._node(None, rest, change)
+            case ("blocks", block, "nodes", *rest) if rest:
+                self._node(block, rest, change)
+            case ("blocks", block, *rest):
+                self._block(block, rest, change)
+            case (part, *rest):
+                if part not in self.parts:
+                    value = getattr(self.network, part)
+                    self.parts[part] = form.recipe_to_form(value) if part == "recipe" else value
+                self.parts[part] = _replace(self.parts[part], rest, change)
+
+    def _edge(self, block: str | None, change: Change) -> None:
+        if block not in self.edges:
+            self.edges[block] = list(self._graph(block).edges)
+        edges = self.edges[block]
+        index = len(edges) if change.index is None else change.index
+        if change.before is not UNSET:
+            edge = form.edge_from_form(change.before)
+            if index < len(edges) and edges[index] == edge:
+                del edges[index]
+            else:
+                edges.remove(edge)
+        if change.after is not UNSET:
+            edges.insert(index, form.edge_from_form(change.after))
+
+    def _node(self, block: str | None, rest: Sequence[str], change: Change) -> None:
+        if block not in self.nodes:
+            self.nodes[block] = dict(self._graph(block).nodes)
+        nodes = self.nodes[block]
+        id, *inner = rest
+        if inner:
+            node = _replace(form.node_to_form(nodes[id]), inner, change)
+            nodes[id] = form.node_from_form(node, f"nodes.{id}")
+        elif change.after is UNSET:
+            del nodes[id]
+        else:
+            node = form.node_from_form(change.after, f"nodes.{id}")
+            self.nodes[block] = _inserted(nodes, id, node, change.index)
+
+    def _block(self, name: str, rest: Sequence[str], change: Change) -> None:
+        if self.blocks is None:
+            self.blocks = dict(self.network.blocks)
+        if rest:
+            self._settle(name)
+            whole = _replace(form.block_to_form(self.blocks[name]), rest, change)
+            self.blocks[name] = form.block_from_form(whole, f"blocks.{name}")
+        elif change.after is UNSET:
+            del self.blocks[name]
+            self.nodes.pop(name, None)
+            self.edges.pop(name, None)
+        else:
+            block = form.block_from_form(change.after, f"blocks.{name}")
+            self.blocks = _inserted(self.blocks, name, block, change.index)
+
+    def _graph(self, block: str | None) -> Network | Block:
+        if block is None:
+            return self.network
+        return (self.network.blocks if self.blocks is None else self.blocks)[block]
+
+    def _settle(self, name: str) -> None:
+        """Write pending nodes and edges of a block into it."""
+        if self.blocks is None:
+            self.blocks = dict(self.network.blocks)
+        replaced: dict[str, Any] = {}
+        if name in self.nodes:
+            replaced["nodes"] = self.nodes.pop(name)
+        if name in self.edges:
+            replaced["edges"] = tuple(self.edges.pop(name))
+        if replaced:
+            self.blocks[name] = msgspec.structs.replace(self.blocks[name], **replaced)
+
+    def finish(self) -> Network:
+        for name in {*self.nodes, *self.edges} - {None}:
+            self._settle(str(name))
+        replaced: dict[str, Any] = dict(self.parts)
+        if "recipe" in replaced:
+            replaced["recipe"] = form.recipe_from_form(replaced["recipe"])
+        if None in self.nodes:
+            replaced["nodes"] = self.nodes[None]
+        if None in self.edges:
+            replaced["edges"] = tuple(self.edges[None])
+        if self.blocks is not None:
+            replaced["blocks"] = self.blocks
+        return msgspec.structs.replace(self.network, **replaced)
+
+
+def _inserted(items: dict[str, Any], key: str, value: Any, index: int | None) -> dict[str, Any]:
+    if index is None or key in items or index >= len(items):
+        return {**items, key: value}
+    pairs = list(items.items())
+    pairs.insert(index, (key, value))
+    return dict(pairs)
+
+
+def _replace(value: Any, path: Sequence[str], change: Change) -> Any:
+    """`value` with what stands at `path` set, added or removed; nothing is changed in place."""
+    if not path:
+        return change.after
+    key, *rest = path
+    if rest:
+        return {**value, key: _replace(value[key], rest, change)}
+    if change.after is UNSET:
+        return {k: v for k, v in value.items() if k != key}
+    return _inserted(dict(value), key, change.after, change.index)

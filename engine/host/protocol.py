@@ -1,0 +1,357 @@
+"""What window and host say to each other.
+
+Each frame is a 4-byte big-endian length and that many bytes of msgpack: one struct of the tagged
+unions below. Requests go to the host's standard input, events come from its standard output. A
+`document` is the network's file text (UTF-8 JSON), so the host reads it with the same limits as a
+file. Every answer bears the `request` number that it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.findings import Analysis
+
+#: Raised with every change of these structs; the handshake compares it.
+PROTOCOL_VERSION = 1
+
+#: A frame longer than this is nonsense, and the connection is closed.
+MAX_FRAME = 256 * 1024 * 1024
+
+
+class _Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all messages."""
+
+
+# ---------------------------------------------------------------------------- requests
+
+
+class Hello(_Message, frozen=True):
+    """The first request."""
+
+    version: int = PROTOCOL_VERSION
+
+
+class Analyze(_Message, frozen=True):
+    """Analyse a document. Newest wins: an older one still waiting is dropped unanswered."""
+
+    request: int
+    document: bytes
+
+
+class PreviewInit(_Message, frozen=True):
+    """Draw one parameter of one node as training would, and describe the draw."""
+
+    request: int
+    document: bytes
+    node: str
+    parameter: str
+
+
+class PreviewActivation(_Message, frozen=True):
+    """An activation's curve and derivative."""
+
+    request: int
+    id: str
+    fields: Mapping[str, Any] = {}
+
+
+class PreviewBinarizer(_Message, frozen=True):
+    """A binarizer's forward values and backward factor."""
+
+    request: int
+    id: str
+    fields: Mapping[str, Any] = {}
+
+
+class Prepare(_Message, frozen=True):
+    """Get ready to train this: load its data, build and run one step, throw that away."""
+
+    document: bytes
+
+
+class Train(_Message, frozen=True):
+    """Train. The host becomes this run's own; it ends when the run has ended and been collected."""
+
+    request: int
+    document: bytes
+    #: The run's folder, which the host makes; with `resume` it exists.
+    run: str
+    device: str = "auto"
+    resume: bool = False
+    #: A safetensors file whose fitting tensors are the start, instead of a fresh draw.
+    weights: str | None = None
+    #: Begin paused, so that the first Step is step 1.
+    paused: bool = False
+
+
+class Control(_Message, frozen=True):
+    """Do this: "pause", "resume", "step" (one batch, then pause) or "stop"."""
+
+    action: str
+
+
+class Evaluate(_Message, frozen=True):
+    """Loss and metrics of a run's best weights on each of its splits."""
+
+    request: int
+    run: str
+    device: str = "auto"
+
+
+class Predict(_Message, frozen=True):
+    """What a run's best weights make of examples of its data, or of a file."""
+
+    request: int
+    run: str
+    #: Examples of `split` from `first` on, `count` of them …
+    split: str = "validation"
+    first: int = 0
+    count: int = 16
+    #: … or this file (picture, .npy).
+    file: str | None = None
+
+
+class Ping(_Message, frozen=True):
+    """Are you there?"""
+
+    request: int
+
+
+Request = (
+    Hello
+    | Analyze
+    | PreviewInit
+    | PreviewActivation
+    | PreviewBinarizer
+    | Prepare
+    | Train
+    | Control
+    | Evaluate
+    | Predict
+    | Ping
+)
+
+
+# ---------------------------------------------------------------------------- events
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device that can train."""
+
+    id: str
+    name: str
+    memory: int | None = None
+
+
+class Welcome(_Message, frozen=True):
+    """The first event; sent as soon as the host can take requests."""
+
+    version: int
+    pid: int
+    python: str
+    torch: str
+    devices: tuple[Device, ...] = ()
+
+
+class Warm(_Message, frozen=True):
+    """The host has trained something tiny: the next Train starts at once. Also answers Prepare."""
+
+
+class Pong(_Message, frozen=True):
+    """Yes."""
+
+    request: int
+
+
+class Analyzed(_Message, frozen=True):
+    """The analysis of one document."""
+
+    request: int
+    analysis: Analysis
+    seconds: float
+
+
+class Failed(_Message, frozen=True):
+    """A request could not be done; `message` is for the user."""
+
+    request: int
+    message: str
+
+
+class InitPreview(_Message, frozen=True):
+    """A real draw of one parameter."""
+
+    request: int
+    scheme: str
+    shape: tuple[int, ...]
+    #: Histogram of the draw: `counts` over len(edges) − 1 equal bins.
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    #: The theoretical density at the bins' centres (1/unit); empty where there is none.
+    density: tuple[float, ...]
+    mean: float
+    std: float
+    lo: float
+    hi: float
+    fan_in: int | None
+    fan_out: int | None
+    #: Elements drawn; fewer than the parameter has where the budget asked for a sample.
+    drawn: int
+    #: Said to the user: "a sample of 65,536 of 102,760,448 values", …
+    note: str = ""
+
+
+class CurvePreview(_Message, frozen=True):
+    """Values of a function and of its derivative (for a binarizer: of its gradient for g = 1)."""
+
+    request: int
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    slope: tuple[float, ...]
+
+
+class RunStarted(_Message, frozen=True):
+    """A run has begun (or been resumed)."""
+
+    run: str
+    device: str
+    epochs: int
+    steps_per_epoch: int
+    #: Steps already behind it (0 unless resumed).
+    step: int
+    #: Parameter name -> shape, in the model's order.
+    parameters: Mapping[str, tuple[int, ...]]
+    train_examples: int
+    validation_examples: int
+    threads: int
+    #: What was chosen by measurement or is worth knowing: "fused Adam", "data on the device", …
+    notes: tuple[str, ...] = ()
+
+
+class Metrics(_Message, frozen=True):
+    """Figures of one split at one step. `seconds` counts training time since the start."""
+
+    step: int
+    epoch: float
+    split: str
+    values: Mapping[str, float]
+    seconds: float
+
+
+class Progress(_Message, frozen=True):
+    """Where the run is. Newest wins."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    steps_per_second: float
+    #: Estimated seconds to the end; None while unknown.
+    left: float | None
+    seconds: float
+
+
+class Distribution(msgspec.Struct, frozen=True, array_like=True):
+    """One tensor's values at one step."""
+
+    lo: float
+    hi: float
+    #: Counts over 64 equal bins from lo to hi, of a fixed strided sample.
+    counts: tuple[int, ...]
+    mean: float
+    std: float
+    #: Euclidean norm of the whole tensor.
+    norm: float
+    #: Share of exact zeros in the sample.
+    zeros: float
+    #: Values that are NaN or infinite in the sample.
+    bad: int = 0
+
+
+class Observation(_Message, frozen=True):
+    """Weights and gradients at one step. Newest wins."""
+
+    step: int
+    epoch: float
+    weights: Mapping[str, Distribution]
+    gradients: Mapping[str, Distribution]
+    #: Norm of the last update over norm of the weight, per parameter.
+    updates: Mapping[str, float] = {}
+    #: Share of training time that observing has cost so far.
+    cost: float = 0.0
+
+
+class RunState(_Message, frozen=True):
+    """The state now: "running", "paused", "finished", "stopped", "diverged", "failed"."""
+
+    state: str
+    step: int
+    #: For the user: why it failed, where it diverged.
+    message: str = ""
+    #: What ``train --json`` prints, once the run has ended.
+    result: Mapping[str, Any] | None = None
+
+
+class Evaluated(_Message, frozen=True):
+    """Figures of a run per split: ``{"validation": {"loss": …, "accuracy": …}, …}``."""
+
+    request: int
+    splits: Mapping[str, Mapping[str, float]]
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """One example and what the network makes of it."""
+
+    index: int
+    #: The raw outputs.
+    outputs: tuple[float, ...]
+    #: Softmax of the outputs for a classifier, else empty.
+    probabilities: tuple[float, ...] = ()
+    predicted: int | None = None
+    target: float | None = None
+    #: The example itself, 8-bit grey or RGB, for the window; empty where it is no picture.
+    picture: bytes = b""
+    picture_shape: tuple[int, ...] = ()
+
+
+class Predicted(_Message, frozen=True):
+    """The answer to Predict."""
+
+    request: int
+    classes: tuple[str, ...]
+    predictions: tuple[Prediction, ...]
+
+
+Event = (
+    Welcome
+    | Warm
+    | Pong
+    | Analyzed
+    | Failed
+    | InitPreview
+    | CurvePreview
+    | RunStarted
+    | Metrics
+    | Progress
+    | Observation
+    | RunState
+    | Evaluated
+    | Predicted
+)
+
+#: Events of which only the newest matters when a reader is slow.
+NEWEST_WINS = (Progress, Observation)
+
+encode = msgspec.msgpack.Encoder().encode
+decode_request = msgspec.msgpack.Decoder(Request).decode
+decode_event = msgspec.msgpack.Decoder(Event).decode
+
+
+def frame(message: _Message) -> bytes:
+    """A message as it goes over the wire."""
+    body = encode(message)
+    return len(body).to_bytes(4, "big") + body

@@ -1,0 +1,24 @@
+"""The exceptions that a user can cause, and their words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FileProblem(Exception):
+    """A file that cannot be read as a network: not JSON, truncated, wrong envelope, over a limit.
+
+    The message says what, where and how to mend it, and is fit to be shown as it is.
+    """
+
+
+class NetworkProblem(Exception):
+    """A network with errors, asked to run."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'stride'?`` when something close is known, else the empty string."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -1,0 +1,1 @@
+"""Networks on disk: the file format, its limits, and the only writer."""
