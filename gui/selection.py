@@ -1,0 +1,43 @@
+"""What is selected, and which graph is shown: shared by canvas, inspector and panels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.network import Edge
+
+
+class Selection(QObject):
+    """Selected nodes and edges of the graph that is shown."""
+
+    changed = Signal()
+    #: Another graph is shown: the name of a block, or None for the top level.
+    block_changed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        #: Ids in the order in which they were selected; the last is the current one.
+        self.nodes: tuple[str, ...] = ()
+        self.edges: tuple[Edge, ...] = ()
+        self.block: str | None = None
+
+    @property
+    def current(self) -> str | None:
+        """The node that the inspector shows."""
+        return self.nodes[-1] if self.nodes else None
+
+    def set(self, nodes: Iterable[str] = (), edges: Iterable[Edge] = ()) -> None:
+        """Select these and nothing else."""
+        nodes, edges = tuple(dict.fromkeys(nodes)), tuple(dict.fromkeys(edges))
+        if (nodes, edges) != (self.nodes, self.edges):
+            self.nodes, self.edges = nodes, edges
+            self.changed.emit()
+
+    def show_block(self, block: str | None) -> None:
+        """Show the inside of `block`, or the top level."""
+        if block != self.block:
+            self.set()
+            self.block = block
+            self.block_changed.emit(block)

@@ -1,0 +1,94 @@
+"""The run that the window shows: what has come in from its host so far.
+
+A plain model: :mod:`gui.workers` feeds it events on the GUI thread, panels listen and read.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.host import protocol
+from engine.network import Network
+
+#: States in which a host is at work.
+ACTIVE = ("starting", "running", "paused")
+
+#: Observations that are kept for the histograms over time; beyond it every second one is dropped,
+#: so that the whole run stays in view in bounded memory.
+MAX_OBSERVATIONS = 400
+
+
+class Session(QObject):
+    """One run's story. `state` is "idle" before the first run, else one of ACTIVE or a run's end."""
+
+    #: A run began: everything before it is gone.
+    started = Signal(object)
+    metrics_added = Signal(object)
+    progressed = Signal(object)
+    observed = Signal(object)
+    state_changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.state = "idle"
+        self.message = ""
+        self.run: str | None = None
+        #: The network as it is trained; the drawing may have moved on.
+        self.network: Network | None = None
+        self.begun: protocol.RunStarted | None = None
+        self.metrics: list[protocol.Metrics] = []
+        self.progress: protocol.Progress | None = None
+        self.observations: list[protocol.Observation] = []
+        self._stride = 1
+        self._seen = 0
+        self.result: dict[str, object] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a host is at work on it."""
+        return self.state in ACTIVE
+
+    def begin(self, network: Network, run: str) -> None:
+        """A run of `network` in folder `run` has been asked for."""
+        self.clear()
+        self.network, self.run = network, run
+        self.set_state("starting")
+
+    def take(self, event: object) -> None:
+        """Take in one event of the run."""
+        match event:
+            case protocol.RunStarted():
+                self.begun = event
+                self.started.emit(event)
+            case protocol.Metrics():
+                self.metrics.append(event)
+                self.metrics_added.emit(event)
+            case protocol.Progress():
+                self.progress = event
+                self.progressed.emit(event)
+            case protocol.Observation():
+                self._keep(event)
+                self.observed.emit(event)
+            case protocol.RunState():
+                if event.result is not None:
+                    self.result = dict(event.result)
+                self.set_state(event.state, event.message)
+            case _:
+                raise TypeError(f"not an event of a run: {type(event).__name__}")
+
+    def _keep(self, observation: protocol.Observation) -> None:
+        self._seen += 1
+        if (self._seen - 1) % self._stride == 0:
+            self.observations.append(observation)
+        if len(self.observations) > MAX_OBSERVATIONS:
+            del self.observations[1::2]
+            self._stride *= 2
+
+    def set_state(self, state: str, message: str = "") -> None:
+        """Change the state; `message` is for the user."""
+        self.state, self.message = state, message
+        self.state_changed.emit(state)
