@@ -1,0 +1,101 @@
+"""The only writer: a file is replaced whole, or not at all.
+
+Whatever happens in between (a full disk, a lost network drive, a killed process), the old file stays
+as it was. ``QSaveFile``, ``safetensors.save_file`` and ``torch.save`` each miss a part of this: an
+unreported sync error, no sync, no temporary file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class WriteProblem(OSError):
+    """A file that cannot be written; the message says which, why and what to do."""
+
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space, or choose another folder.",
+    errno.EDQUOT: "your disk quota is used up. Free some space, or choose another folder.",
+    errno.EROFS: "the disk is read-only. Choose another folder.",
+    errno.EACCES: "you may not write there. Choose another folder, or change its permissions.",
+    errno.EPERM: "you may not write there. Choose another folder, or change its permissions.",
+    errno.ENOENT: "its folder does not exist. Make the folder, or choose another.",
+    errno.ENOTDIR: "a part of its path is a file, not a folder. Choose another folder.",
+    errno.EISDIR: "it is a folder. Choose another name.",
+    errno.ENAMETOOLONG: "its name is too long. Choose a shorter one.",
+    errno.EIO: "the disk reports an error. Choose another disk.",
+}
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the file at `path` by `data`, or leave it exactly as it was.
+
+    A symbolic link stays one (its target is replaced), permissions are kept, and when this returns
+    the data is on the disk, not in a cache.
+
+    Raises
+    ------
+    WriteProblem
+        If it cannot be done; the old file is whole and no temporary file is left behind.
+    """
+    write_chunks(path, (data,))
+
+
+def write_chunks(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
+    """As :func:`write_bytes`, for data that comes in parts."""
+    # A link that leads in a circle resolves to itself, and os.replace then reports it.
+    target = Path(os.path.realpath(path))
+    try:
+        _replace(target, chunks)
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}.")
+        raise WriteProblem(error.errno, f"Cannot write {os.fspath(path)}: {reason}") from error
+
+
+def _replace(target: Path, chunks: Iterable[bytes]) -> None:
+    mode: int | None = None
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.stat(target).st_mode
+    if mode is not None:
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "is a folder")
+        # Replacing needs a writable folder only, but who protected a file means to keep it.
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "is read-only")
+    temporary = target.parent / f".layerlab-{secrets.token_hex(6)}.tmp"
+    # os.open, and not tempfile: a new file then gets the permissions that the user's umask says.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with open(descriptor, "wb", buffering=0) as file:
+            for chunk in chunks:
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, stat.S_IMODE(mode))
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name itself on the disk. The data is there already, so a refusal is no loss."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
