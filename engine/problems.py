@@ -17,6 +17,18 @@ class NetworkProblem(Exception):
     """A network with errors, asked to run."""
 
 
+class DataProblem(Exception):
+    """Data that cannot be had, or do not fit: a missing folder, a damaged file.
+
+    `field` names the field of the data source that mends it, where there is one.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean 'stride'?`` when something close is known, else the empty string."""
     by_lower = {name.lower(): name for name in known}
