@@ -1,0 +1,410 @@
+"""The hosts of a window: one for analysis, a warm spare, and one per run.
+
+The analysis host lives as long as the pool: when it dies it is replaced and asked again. The spare
+has trained something tiny, so that a run that takes it starts at once; another spare follows when
+the run is under way. A run whose host dies ends as "interrupted". Callbacks come on threads of the
+hosts; no method waits, :meth:`Pool.close` excepted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.host.client import Exit, Host, HostProblem
+from engine.host.protocol import (
+    FINAL_STATES,
+    Analyze,
+    Analyzed,
+    ChannelProblem,
+    Control,
+    CurvePreview,
+    Evaluate,
+    Evaluated,
+    Event,
+    Failed,
+    InitPreview,
+    Metrics,
+    Predict,
+    Predicted,
+    Prepare,
+    PreviewActivation,
+    PreviewBinarizer,
+    PreviewInit,
+    Progress,
+    RunStarted,
+    RunState,
+    Train,
+    Warm,
+    Welcome,
+)
+
+#: A host that dies this often in a row without a word is not started again by itself.
+TRIES = 3
+
+_Numbered = Analyze | PreviewInit | PreviewActivation | PreviewBinarizer | Evaluate | Predict
+_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Evaluated, Predicted)
+
+
+class _Member:
+    """A host of the pool, and what it owes."""
+
+    def __init__(self, on_event: Callable[[_Member, Event], None], on_exit: Callable[[_Member, Exit], None]):
+        #: Request number -> request, and how many hosts have died over it.
+        self.pending: dict[int, tuple[_Numbered, int]] = {}
+        self.run: Run | None = None
+        self.warm = False
+        self._on_event = on_event
+        self._on_exit = on_exit
+        self.host: Host
+
+    def start(self, command: Sequence[str] | None) -> None:
+        self.host = Host.start(
+            lambda event: self._on_event(self, event), lambda exit: self._on_exit(self, exit), command=command
+        )
+
+    def ask(self, request: _Numbered, deaths: int = 0) -> None:
+        if isinstance(request, Analyze):  # newest wins: what it supersedes may go unanswered
+            self.pending = {n: p for n, p in self.pending.items() if not isinstance(p[0], Analyze)}
+        self.pending[request.request] = (request, deaths)
+        self.host.send(request)
+
+
+class Run:
+    """A run in a host of its own. Made by :meth:`Pool.train`."""
+
+    def __init__(self, request: int, folder: str, on_event: Callable[[Event], None]) -> None:
+        self.request = request
+        #: The run's folder.
+        self.folder = folder
+        #: "starting", then as :class:`RunState` has it, "interrupted" where its host died.
+        self.state = "starting"
+        #: The last step heard of.
+        self.step = 0
+        self._on_event = on_event
+        self._host: Host | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self.state in FINAL_STATES
+
+    @property
+    def log(self) -> str:
+        """The last lines of its host's standard error, for a report."""
+        return self._host.log if self._host else ""
+
+    @property
+    def pid(self) -> int | None:
+        """Its host's process id."""
+        return self._host.pid if self._host else None
+
+    def control(self, action: str) -> None:
+        """ "pause", "resume", "step" (one batch, then pause) or "stop"."""
+        if self._host and not self.ended:
+            self._host.send(Control(action))
+
+    def kill(self) -> None:
+        """End its process now; the run ends as "interrupted", its last checkpoint stays."""
+        if self._host:
+            self._host.kill()
+
+    def _receive(self, event: Event) -> None:
+        if self.ended:
+            return
+        if isinstance(event, Failed):
+            event = RunState("failed", self.step, event.message)
+        if isinstance(event, RunState):
+            self.state = event.state
+        if isinstance(event, RunState | Metrics | Progress | RunStarted):
+            self.step = event.step
+        try:
+            self._on_event(event)
+        finally:
+            if self.ended and self._host:
+                self._host.close(None)
+
+
+class Pool:
+    """The hosts of one window.
+
+    Parameters
+    ----------
+    on_event
+        Gets the answers to numbered requests (``Analyzed``, ``InitPreview``, ``CurvePreview``,
+        ``Evaluated``, ``Predicted``, ``Failed``), the analysis host's ``Welcome`` (which names the
+        devices) and ``Warm`` when the spare is ready to train.
+    on_trouble
+        Gets a sentence for the user when hosts cannot be kept alive.
+    command
+        What a host is; None: this engine with this Python.
+    """
+
+    def __init__(
+        self,
+        on_event: Callable[[Event], None],
+        *,
+        on_trouble: Callable[[str], None] | None = None,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._on_event = on_event
+        self._on_trouble = on_trouble or (lambda message: None)
+        self._command = command
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()
+        self._analyst: _Member | None = None
+        self._spare: _Member | None = None
+        self._running: list[_Member] = []
+        self._prepare: bytes | None = None
+        self._deaths = 0  # in a row, before a host had said anything
+        self._closed = False
+        with self._lock:
+            self._need_analyst()
+
+    # ------------------------------------------------------------------ requests
+
+    def analyze(self, document: bytes) -> int:
+        """Ask for the analysis of a document; its number. Of several waiting only the newest is answered."""
+        return self._ask_analyst(lambda n: Analyze(n, document))
+
+    def preview_init(self, document: bytes, node: str, parameter: str) -> int:
+        """Ask for a draw of one parameter, as training would draw it."""
+        return self._ask_analyst(lambda n: PreviewInit(n, document, node, parameter))
+
+    def preview_activation(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
+        """Ask for an activation's curve."""
+        return self._ask_analyst(lambda n: PreviewActivation(n, id, fields or {}))
+
+    def preview_binarizer(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
+        """Ask for a binarizer's forward and backward curve."""
+        return self._ask_analyst(lambda n: PreviewBinarizer(n, id, fields or {}))
+
+    def evaluate(self, run: str, device: str = "auto") -> int:
+        """Ask for a run's figures on each of its splits."""
+        return self._ask_spare(lambda n: Evaluate(n, run, device))
+
+    def predict(
+        self, run: str, *, split: str = "validation", first: int = 0, count: int = 16, file: str | None = None
+    ) -> int:
+        """Ask what a run's best weights make of examples, or of a file."""
+        return self._ask_spare(lambda n: Predict(n, run, split, first, count, file))
+
+    def prepare(self, document: bytes) -> None:
+        """Let the spare load this document's data and try a step, so that training starts at once."""
+        with self._lock:
+            self._prepare = document
+            self._deliver_prepare()
+
+    def train(
+        self,
+        document: bytes,
+        run: str,
+        on_event: Callable[[Event], None],
+        *,
+        device: str = "auto",
+        resume: bool = False,
+        weights: str | None = None,
+        paused: bool = False,
+    ) -> Run:
+        """Train `document` into the folder `run`, in the spare, which becomes the run's own host.
+
+        `on_event` gets ``RunStarted``, ``Metrics``, ``Progress``, ``Observation`` and ``RunState``;
+        the last is a ``RunState`` of :data:`~engine.host.protocol.FINAL_STATES`, whatever happens.
+        """
+        handle = Run(next(self._numbers), run, on_event)
+        with self._lock:
+            member = self._need_spare()
+            if member is not None:
+                self._spare = None
+                self._running.append(member)
+                member.run = handle
+                handle._host = member.host
+                request = Train(handle.request, document, run, device, resume, weights, paused)
+                try:
+                    member.host.send(request)
+                except ChannelProblem as problem:
+                    handle._receive(RunState("failed", 0, str(problem)))
+                return handle
+        handle._receive(RunState("failed", 0, "The engine cannot be started, so nothing can be trained."))
+        return handle
+
+    @property
+    def ready(self) -> bool:
+        """Whether a warm spare waits, so that training would start at once."""
+        spare = self._spare
+        return spare is not None and spare.warm
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of all hosts."""
+        with self._lock:
+            return [member.host.pid for member in self._members()]
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End all hosts; runs make a checkpoint first. Those that take longer than `timeout` are killed."""
+        with self._lock:
+            self._closed = True
+            members = self._members()
+        for member in members:
+            member.host.close(None)
+        waiting = threading.Event()
+        deadline = threading.Timer(timeout, waiting.set)
+        deadline.daemon = True
+        deadline.start()
+        for member in members:
+            while member.host.alive and not waiting.wait(0.01):
+                pass
+            member.host.close(0.0)
+        deadline.cancel()
+
+    # ------------------------------------------------------------------ members
+
+    def _members(self) -> list[_Member]:
+        return [m for m in (self._analyst, self._spare, *self._running) if m is not None]
+
+    def _start(self) -> _Member | None:
+        """A new host, or None (and trouble told) where none can be started."""
+        if self._closed:
+            return None
+        member = _Member(self._receive, self._gone)
+        try:
+            member.start(self._command)
+        except HostProblem as problem:
+            self._deaths = TRIES
+            self._tell(self._on_trouble, str(problem))
+            return None
+        return member
+
+    def _need_analyst(self) -> _Member | None:
+        if self._analyst is None:
+            self._analyst = self._start()
+        return self._analyst
+
+    def _need_spare(self) -> _Member | None:
+        if self._spare is None:
+            self._spare = self._start()
+        return self._spare
+
+    def _ask_analyst(self, make: Callable[[int], _Numbered]) -> int:
+        return self._ask(self._need_analyst, make)
+
+    def _ask_spare(self, make: Callable[[int], _Numbered]) -> int:
+        return self._ask(self._need_spare, make)
+
+    def _ask(self, need: Callable[[], _Member | None], make: Callable[[int], _Numbered]) -> int:
+        number = next(self._numbers)
+        problem = "The engine cannot be started."
+        with self._lock:
+            member = need()
+            if member is not None:
+                try:
+                    member.ask(make(number))
+                    return number
+                except ChannelProblem as refused:
+                    member.pending.pop(number, None)
+                    problem = str(refused)
+        self._tell(self._on_event, Failed(number, problem))
+        return number
+
+    def _deliver_prepare(self) -> None:
+        if self._prepare is None or self._spare is None:
+            return
+        document, self._prepare = self._prepare, None
+        try:
+            self._spare.warm = False
+            self._spare.host.send(Prepare(document))
+        except ChannelProblem:
+            pass  # Train will say so
+
+    def _tell(self, listener: Callable[[Any], None], what: Any) -> None:
+        try:
+            listener(what)
+        except Exception:  # a listener's mistake must not take the pool down
+            traceback.print_exc()
+
+    # ------------------------------------------------------------------ what hosts say
+
+    def _receive(self, member: _Member, event: Event) -> None:
+        run = member.run
+        if run is not None and not isinstance(event, Welcome | Warm):
+            number = event.request if isinstance(event, _ANSWERS) else run.request
+            if number == run.request:
+                self._receive_of_run(run, event)
+                return
+        forward = isinstance(event, _ANSWERS)
+        with self._lock:
+            if isinstance(event, _ANSWERS):
+                self._deaths = 0
+                member.pending.pop(event.request, None)
+            elif isinstance(event, Warm):
+                self._deaths = 0
+                member.warm = True
+                if member is self._analyst:
+                    # Only now: two hosts that import torch at once would hold each other up.
+                    if self._need_spare() is not None:
+                        self._deliver_prepare()
+                else:
+                    forward = member is self._spare
+            elif isinstance(event, Welcome):
+                forward = member is self._analyst
+        if forward:
+            self._tell(self._on_event, event)
+
+    def _receive_of_run(self, run: Run, event: Event) -> None:
+        self._tell(run._receive, event)
+        if isinstance(event, Metrics | Progress) or run.ended:
+            # The next spare comes once this run is under way, so as not to hold up its start.
+            with self._lock:
+                if self._spare is None and self._deaths < TRIES and self._need_spare() is not None:
+                    self._deliver_prepare()
+
+    def _gone(self, member: _Member, exit: Exit) -> None:
+        """A host has ended: replace it, ask again what it owed, end its run."""
+        failed: list[Failed] = []
+        trouble = ""
+        with self._lock:
+            was_spare, was_analyst = member is self._spare, member is self._analyst
+            if was_analyst:
+                self._analyst = None
+            if was_spare:
+                self._spare = None
+            if member in self._running:
+                self._running.remove(member)
+            if self._closed:
+                owed: list[tuple[_Numbered, int]] = []
+            else:
+                owed = list(member.pending.values())
+                if not exit.expected and not member.warm and (was_analyst or was_spare):
+                    self._deaths += 1
+                if self._deaths >= TRIES:
+                    trouble = exit.message
+                    failed = [Failed(request.request, exit.message) for request, _ in owed]
+                else:
+                    if was_analyst:
+                        self._need_analyst()
+                    failed = self._ask_again(owed, exit)
+        if trouble:
+            self._tell(self._on_trouble, trouble)
+        for event in failed:
+            self._tell(self._on_event, event)
+        if member.run is not None:
+            message = exit.message or "The run's process was ended."
+            self._tell(member.run._receive, RunState("interrupted", member.run.step, message))
+        if was_spare and not self._closed and not trouble:
+            with self._lock:
+                self._need_spare()
+
+    def _ask_again(self, owed: list[tuple[_Numbered, int]], exit: Exit) -> list[Failed]:
+        """Hand what a dead host owed to another; what has cost two hosts has failed."""
+        failed = []
+        for request, deaths in owed:
+            need = self._need_spare if isinstance(request, Evaluate | Predict) else self._need_analyst
+            member = need() if deaths == 0 else None
+            if member is None:
+                failed.append(Failed(request.request, exit.message or "The engine was ended."))
+            else:
+                member.ask(request, deaths + 1)
+        return failed
