@@ -1,0 +1,6 @@
+"""Data sets: where examples come from, how they are split, and what they look like."""
+
+from engine.data.dataset import Dataset, Split, load
+from engine.data.description import Description, describe
+
+__all__ = ["Dataset", "Description", "Split", "describe", "load"]

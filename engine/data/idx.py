@@ -1,0 +1,89 @@
+"""The IDX format of MNIST and its kin, read strictly.
+
+Two zero bytes, a type code (8: unsigned byte), the number of dimensions, each size as a big-endian
+32-bit integer, then the values, the last dimension fastest (LeCun, Cortes and Burges).
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.problems import DataProblem
+
+_UNSIGNED_BYTE = 8
+
+#: More values than any file of this family has; a larger claim is a broken header.
+_MOST_VALUES = 1 << 32
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked where it is gzip; what goes wrong becomes a DataProblem."""
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
+        raise DataProblem(
+            f"{path}: the gzip file is damaged or cut short ({problem}). Fetch it again."
+        ) from problem
+    except OSError as problem:
+        raise DataProblem(f"{path}: cannot be read: {problem.strerror or problem}.") from problem
+
+
+def _header(file: IO[bytes], path: Path, dimensions: int) -> tuple[int, ...]:
+    head = file.read(4 + 4 * dimensions)
+    expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
+    if head[:4] != expected:
+        raise DataProblem(
+            f"{path}: not an IDX file of {dimensions}-dimensional bytes: it begins with "
+            f"{head[:4].hex(' ') or 'nothing'} instead of {expected.hex(' ')}."
+        )
+    if len(head) < 4 + 4 * dimensions:
+        raise DataProblem(f"{path}: ends inside its header, after {len(head)} bytes. Fetch it again.")
+    shape = struct.unpack(f">{dimensions}I", head[4:])
+    if math.prod(shape) > _MOST_VALUES or 0 in shape:
+        raise DataProblem(f"{path}: claims the sizes {' × '.join(map(str, shape))}, which cannot be.")
+    return shape
+
+
+def read_shape(path: Path, dimensions: int) -> tuple[int, ...]:
+    """The sizes that the header of `path` states; the values are not read.
+
+    Raises
+    ------
+    DataProblem
+        If the file cannot be read or its header is not that of `dimensions`-dimensional bytes.
+    """
+    with _opened(path) as file:
+        return _header(file, path, dimensions)
+
+
+def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array in `path`.
+
+    Raises
+    ------
+    DataProblem
+        If the file cannot be read, is no IDX file of `dimensions`-dimensional bytes, or has fewer or
+        more values than its header states.
+    """
+    with _opened(path) as file:
+        shape = _header(file, path, dimensions)
+        size = math.prod(shape)
+        body = file.read(size + 1)
+    if len(body) != size:
+        found = f"only {len(body):,}" if len(body) < size else "more"
+        raise DataProblem(f"{path}: states {size:,} values but holds {found}. Fetch it again.")
+    return np.frombuffer(body, np.uint8).reshape(shape)
