@@ -1,0 +1,6 @@
+"""Run folders: making them, finding them, reading what they recorded. No torch here."""
+
+from engine.runs.folder import RunFolder, Summary, create, listed, summary
+from engine.runs.record import Recorder, read_events
+
+__all__ = ["Recorder", "RunFolder", "Summary", "create", "listed", "read_events", "summary"]

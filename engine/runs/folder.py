@@ -1,0 +1,151 @@
+"""A run's folder: what lies where in it, and what became of the run.
+
+``network.layerlab``, ``result.json``, ``weights.safetensors`` (last), ``best.safetensors``,
+``checkpoints/``, ``metrics.events`` and ``observations.events`` (see :mod:`engine.runs.record`),
+``run.json`` (what else it takes to repeat the run) and ``owner.json`` (who trains it).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.runs import owner
+from engine.storage.atomic import write_bytes
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps its things."""
+
+    path: Path
+
+    @property
+    def network(self) -> Path:
+        """Graph and recipe as trained."""
+        return self.path / "network.layerlab"
+
+    @property
+    def result(self) -> Path:
+        """What ``train --json`` prints; there once the run has ended."""
+        return self.path / "result.json"
+
+    @property
+    def weights(self) -> Path:
+        """The last weights."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The weights that did best on the validation examples."""
+        return self.path / "best.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """Recorded figures and states."""
+        return self.path / "metrics.events"
+
+    @property
+    def observations(self) -> Path:
+        """Recorded weights and gradients."""
+        return self.path / "observations.events"
+
+    @property
+    def facts(self) -> Path:
+        """Versions, device, threads, hash of the data."""
+        return self.path / "run.json"
+
+    @property
+    def owner(self) -> Path:
+        """The process that trains."""
+        return self.path / "owner.json"
+
+    def claim(self) -> None:
+        """Say that this process trains the run now; an earlier result no longer holds."""
+        self.result.unlink(missing_ok=True)
+        write_bytes(self.owner, msgspec.json.encode(owner.me()))
+
+    def read_result(self) -> dict[str, Any] | None:
+        """The result, or None while there is none (or none that can be read)."""
+        return _json(self.result)
+
+    def state(self) -> str:
+        """`finished`, `stopped`, `diverged` or `failed` by its result, else `running` or `interrupted`."""
+        result = self.read_result()
+        if result is not None:
+            return str(result.get("state", "failed"))
+        try:
+            holder = msgspec.json.decode(self.owner.read_bytes(), type=owner.Owner)
+        except (OSError, msgspec.MsgspecError):
+            return "interrupted"
+        return "running" if owner.is_alive(holder) else "interrupted"
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def create(parent: Path, name: str) -> RunFolder:
+    """Make a new, empty run folder in `parent` (made if need be): date, time and the network's name.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "untitled"
+    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{slug}"
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = parent / (stem if number == 1 else f"{stem}_{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return RunFolder(path)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run of a list."""
+
+    path: Path
+    state: str
+    #: What ``train --json`` printed; empty while there is none.
+    result: Mapping[str, Any]
+    #: Seconds since the epoch at which it was last written to.
+    modified: float
+
+
+def summary(path: Path) -> Summary:
+    """What became of the run in `path`."""
+    folder = RunFolder(path)
+    times = [
+        file.stat().st_mtime for file in (folder.result, folder.metrics, folder.network) if file.exists()
+    ]
+    return Summary(path, folder.state(), folder.read_result() or {}, max(times, default=0.0))
+
+
+def listed(parent: Path) -> list[Summary]:
+    """The runs in `parent`, the newest first; none if there is no such folder."""
+    if not parent.is_dir():
+        return []
+    runs = [summary(path) for path in parent.iterdir() if RunFolder(path).network.is_file()]
+    return sorted(runs, key=lambda run: run.modified, reverse=True)

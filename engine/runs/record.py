@@ -1,0 +1,112 @@
+"""What a run tells, written down as it goes: the protocol's own events, one frame after another.
+
+Figures and states go to one file and all of them are kept; observations go to another and are
+thinned as the run grows long. A frame that a crash cut short ends the reading; it spoils nothing
+before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from engine.host.protocol import (
+    MAX_FRAME,
+    Event,
+    Metrics,
+    Observation,
+    RunStarted,
+    RunState,
+    decode_event,
+    frame,
+)
+from engine.runs.folder import RunFolder
+
+#: Observations are kept this many seconds apart at first, and ever further in a long run.
+_APART = 0.25
+_PER_RUN = 500
+
+
+class Recorder:
+    """Writes a run's events into its folder; use it as a context manager.
+
+    Raises
+    ------
+    OSError
+        From any method, when the files cannot be written.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._metrics: IO[bytes] = folder.metrics.open("ab")
+        self._observations: IO[bytes] = folder.observations.open("ab")
+        self._began = time.monotonic()
+        self._next = self._began
+
+    def __call__(self, event: Event) -> None:
+        """Write `event` if it is of a kind that is kept."""
+        if isinstance(event, Metrics):
+            self._metrics.write(frame(event))
+        elif isinstance(event, Observation):
+            now = time.monotonic()
+            if now >= self._next:
+                self._next = now + max(_APART, (now - self._began) / _PER_RUN)
+                self._observations.write(frame(event))
+        elif isinstance(event, RunStarted):
+            self._metrics.write(frame(event))
+            self._observations.write(frame(event))
+            self.flush()
+        elif isinstance(event, RunState):
+            self._metrics.write(frame(event))
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what is written to the system, so that a killed process loses none of it."""
+        self._metrics.flush()
+        self._observations.flush()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._metrics.close()
+        self._observations.close()
+
+
+def read_events(path: Path) -> list[Event]:
+    """The events in a record, in order, up to its end or to the first frame that is not whole.
+
+    A file that is not there has none. What a run had told beyond the checkpoint from which it was
+    then resumed is left out, since the resumed run told it again.
+    """
+    kept: list[Event] = []
+    for event in _frames(path):
+        if isinstance(event, RunStarted) and event.step:
+            kept = [old for old in kept if getattr(old, "step", 0) <= event.step]
+        kept.append(event)
+    return kept
+
+
+def _frames(path: Path) -> Iterator[Event]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        while len(head := file.read(4)) == 4:
+            size = int.from_bytes(head, "big")
+            if size > MAX_FRAME or len(body := file.read(size)) < size:
+                return
+            try:
+                yield decode_event(body)
+            except msgspec.MsgspecError:
+                return
