@@ -214,6 +214,11 @@ class Layer(Entry):
     inputs: tuple[Port, ...] = (Port("input"),)
     outputs: tuple[Port, ...] | Callable[[Settings], tuple[Port, ...]] = (Port("output"),)
     variadic: bool = False
+    #: How the module is called: ports nested as its arguments are, such as
+    #: ``("input", ("h_0", "c_0"))``; a group whose ports are all unwired is left out. Empty: flat.
+    takes: tuple[Any, ...] = ()
+    #: How its result is taken apart, likewise. Empty: one tensor.
+    returns: tuple[Any, ...] = ()
     #: Names of the parameters that can be initialised.
     parameters: tuple[str, ...] = ()
     #: Those of them that an estimator may binarize as the node's "weight".
