@@ -1,1 +1,5 @@
-"""What can be said about a network without running it: shapes, problems, repairs, cost."""
+"""What can be said about a network without running it: shapes, cost, problems, repairs."""
+
+from engine.analysis.analyze import analyze
+
+__all__ = ["analyze"]

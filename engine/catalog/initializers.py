@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.catalog.entry import Call, Initializer
-from engine.catalog.fields import Float, Option
+from engine.catalog.fields import Float, Int, Option
 
 _NONLINEARITIES = (
     "linear",
@@ -147,4 +147,59 @@ ORTHOGONAL = Initializer(
     fields=(Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each row."),),
     min_dims=2,
     call=lambda f: Call("torch.nn.init.orthogonal_", gain=f.gain),
+)
+TRUNC_NORMAL = Initializer(
+    id="trunc_normal",
+    title="Normal, truncated",
+    doc="Bell curve about `mean` with spread `std`, drawn again outside `a` … `b`, which are absolute values and not "
+    "multiples of `std`.",
+    source="torch.nn.init.trunc_normal_",
+    formula="w ~ N(mean, std²) given a ≤ w ≤ b",
+    lesson="No outliers. With the bounds at ±2 and std 0.02 nothing is cut: choose bounds of the order of std.",
+    fields=(
+        Float("mean", 0.0, doc="Centre."),
+        Float("std", 1.0, lo=0, open_lo=True, doc="Spread before truncation."),
+        Float("a", -2.0, doc="Lower bound."),
+        Float("b", 2.0, doc="Upper bound."),
+    ),
+    call=lambda f: Call("torch.nn.init.trunc_normal_", mean=f.mean, std=f.std, a=f.a, b=f.b),
+)
+EYE = Initializer(
+    id="eye",
+    title="Identity",
+    doc="Ones on the diagonal, zeros elsewhere: the layer begins as the identity.",
+    source="torch.nn.init.eye_",
+    formula="w[i, j] = 1 if i = j else 0",
+    lesson="Keeps the input through a linear layer, as far as its width allows.",
+    min_dims=2,
+    max_dims=2,
+    call=lambda f: Call("torch.nn.init.eye_"),
+)
+DIRAC = Initializer(
+    id="dirac",
+    title="Dirac",
+    doc="One at the kernel's centre of channel d for output d, in each of `groups` groups: the convolution begins as the "
+    "identity.",
+    source="torch.nn.init.dirac_",
+    formula="w[d, d, centre] = 1, else 0",
+    lesson="Keeps the input through a convolution, as far as its channels allow.",
+    fields=(Int("groups", 1, lo=1, hi=65536, doc="Groups that each keep their own channels."),),
+    min_dims=3,
+    max_dims=5,
+    call=lambda f: Call("torch.nn.init.dirac_", groups=f.groups),
+)
+SPARSE = Initializer(
+    id="sparse",
+    title="Sparse",
+    doc="Normal with spread `std`, with a share `sparsity` of each column set to zero, rounded up.",
+    source="torch.nn.init.sparse_; Martens 2010",
+    formula="w ~ N(0, std²), ⌈sparsity·rows⌉ zeros per column",
+    lesson="Each unit listens to few inputs, so it saturates less in wide layers.",
+    fields=(
+        Float("sparsity", start=0.1, lo=0, hi=1, doc="Share of each column that is zero."),
+        Float("std", 0.01, lo=0, doc="Spread of the rest."),
+    ),
+    min_dims=2,
+    max_dims=2,
+    call=lambda f: Call("torch.nn.init.sparse_", sparsity=f.sparsity, std=f.std),
 )

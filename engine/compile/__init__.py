@@ -1,0 +1,7 @@
+"""From document to torch: the module that trains, and the same calls as readable source."""
+
+from engine.compile.build import build
+from engine.compile.initialise import initializer
+from engine.compile.resolve import binarizer
+
+__all__ = ["binarizer", "build", "initializer"]

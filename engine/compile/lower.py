@@ -1,0 +1,87 @@
+"""One step lowered to calls: the same :class:`Operation` is built, run on meta and printed as code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, LAYERS, Apply, Call, Inputs
+from engine.network import Choice, Network, Node
+
+
+class Operation(NamedTuple):
+    """What one node does: input binarizer, layer with binarized weight, activation."""
+
+    call: Call | Apply | None
+    activation: Call | None = None
+    #: Estimator on the input.
+    input: Call | None = None
+    #: Estimator on the weight, and the parameters that it binarizes.
+    weight: Call | None = None
+    binarized: tuple[str, ...] = ()
+
+    @property
+    def children(self) -> dict[str, Call]:
+        """Suffix of the child's name -> its construction; the layer itself has the empty suffix."""
+        found: dict[str, Call] = {}
+        if isinstance(self.call, Call):
+            found[""] = self.call
+        for suffix, call in (
+            ("__input", self.input),
+            ("__weight", self.weight),
+            ("__activation", self.activation),
+        ):
+            if call is not None:
+                found[suffix] = call
+        return found
+
+
+def lower(node: Node, inputs: Inputs) -> Operation:
+    """The calls of `node` for these inputs. Its fields must have passed the analysis."""
+    layer = LAYERS[node.type]
+    return Operation(
+        call=layer.call(layer.settings(node.fields), inputs),
+        activation=_activation(node.activation, inputs),
+        input=_estimator(node.binarize.get("input")),
+        weight=_estimator(node.binarize.get("weight")),
+        binarized=layer.binarizable if "weight" in node.binarize else (),
+    )
+
+
+def _activation(choice: Choice | None, inputs: Inputs) -> Call | None:
+    if choice is None:
+        return None
+    entry = ACTIVATIONS[choice.id]
+    call = entry.call(entry.settings(choice.fields), inputs)
+    assert isinstance(call, Call), "an activation is a module"
+    return call
+
+
+def _estimator(choice: Choice | None) -> Call | None:
+    if choice is None:
+        return None
+    entry = BINARIZERS[choice.id]
+    return entry.call(entry.settings(choice.fields))
+
+
+def schemes(network: Network, node: Node, shapes: Mapping[str, Any]) -> dict[str, Choice]:
+    """Parameter -> initialisation of `node`: its own, else the network's default for its group, else for all.
+
+    `shapes` gives the parameters that the layer has and their shapes. A default applies only
+    where the scheme takes a tensor of that many dimensions.
+    """
+    layer = LAYERS[node.type]
+    chosen: dict[str, Choice] = {}
+    defaults = network.defaults.get("init", {}) if network.defaults else {}
+    for parameter in layer.parameters:
+        if parameter in node.init:
+            chosen[parameter] = node.init[parameter]
+            continue
+        for scope in (layer.group, "all"):
+            form = defaults.get(scope, {}).get(parameter)
+            entry = INITIALIZERS.get(form["scheme"]) if form else None
+            dims = len(shapes.get(parameter, ()))
+            if form and entry and entry.min_dims <= dims <= entry.max_dims:
+                chosen[parameter] = Choice(form["scheme"], form.get("fields", {}))
+                break
+    return chosen

@@ -1,0 +1,242 @@
+"""The compiled network: children named by node, and a plan that says who runs on what.
+
+The plan is a list of lines (child, input slots, output slots, slots that die). Running it costs
+about what a hand-written ``forward`` costs, names the node that failed, and deep-copies, compiles
+and exports like any module. A child is looked up by name at each call, so that one that was
+replaced (quantised, wrapped, hooked) is the one that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from engine.catalog import Apply, Call
+from engine.compile.expand import Step, Value
+from engine.compile.lower import Operation
+from engine.compile.resolve import construct, resolve
+
+
+class Line(NamedTuple):
+    """One line of the plan."""
+
+    #: The node it belongs to, for messages.
+    node: str
+    #: Names from the network down to the child; empty for a plain function.
+    child: tuple[str, ...]
+    #: What to call instead of the child, with the child first.
+    run: Callable[..., Any] | None
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
+    #: Slots that nothing reads afterwards.
+    dying: tuple[int, ...] = ()
+
+
+class CompiledNetwork(nn.Module):
+    """A network that runs its plan.
+
+    Call it with the inputs in the order of the document's Input nodes, each with the batch as
+    dimension 0. It returns the output's tensor, or a dict by Output id where there are several.
+
+    Its own attributes begin with an underscore: all other names belong to the nodes.
+    """
+
+    def __init__(
+        self, lines: Sequence[Line], size: int, inputs: Sequence[str], outputs: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        self._lines = tuple(lines)
+        self._size = size
+        self._inputs = tuple(inputs)
+        self._outputs = dict(outputs)
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        """Run the network on `inputs`, each ``[N, …]``."""
+        if len(inputs) != len(self._inputs):
+            raise TypeError(
+                f"the network takes {len(self._inputs)} inputs ({', '.join(self._inputs)}), not {len(inputs)}."
+            )
+        slots: list[Any] = [*inputs, *[None] * (self._size - len(inputs))]
+        node = ""
+        try:
+            for node, path, run, sources, targets, dying in self._lines:
+                child: Any = self
+                for name in path:
+                    child = child._modules[name]
+                if run is not None:
+                    result = run(child, *[slots[i] for i in sources])
+                elif len(sources) == 1:
+                    result = child(slots[sources[0]])
+                else:
+                    result = child(*[slots[i] for i in sources])
+                if len(targets) == 1:
+                    slots[targets[0]] = result
+                else:
+                    for slot, value in zip(targets, _flat(result), strict=True):
+                        slots[slot] = value
+                for slot in dying:
+                    slots[slot] = None
+        except Exception as error:
+            if error.args and isinstance(error.args[0], str):
+                error.args = (f"{node}: {error.args[0]}", *error.args[1:])
+            raise
+        if len(self._outputs) == 1:
+            (slot,) = self._outputs.values()
+            return slots[slot]
+        return {id: slots[slot] for id, slot in self._outputs.items()}
+
+
+def _flat(result: Any) -> list[torch.Tensor]:
+    """The tensors of a nested tuple in order: ``(output, (h_n, c_n))`` gives three."""
+    if isinstance(result, tuple | list):
+        return [tensor for part in result for tensor in _flat(part)]
+    return [result]
+
+
+# ---------------------------------------------------------------------------- what a line runs
+
+
+class _Function:
+    """A plain function of the tensors, such as ``torch.add``."""
+
+    def __init__(self, call: Apply) -> None:
+        self.function = resolve(call.target)
+        self.args, self.kwargs, self.together = call.args, dict(call.kwargs), call.together
+
+    def __call__(self, _: nn.Module, *inputs: torch.Tensor) -> Any:
+        if self.together:
+            return self.function(inputs, *self.args, **self.kwargs)
+        return self.function(*inputs, *self.args, **self.kwargs)
+
+
+class _Binarized:
+    """A layer that computes with a binarized copy of its weight; the latent weight stays its parameter.
+
+    Linear and convolutions take the weight as an argument, which is faster than swapping it; a
+    layer with hooks, and every other layer, is called whole with the weight swapped for the call.
+    """
+
+    def __init__(self, owner: str, estimator: str, parameters: tuple[str, ...]) -> None:
+        self.owner, self.estimator, self.parameters = owner, estimator, parameters
+
+    def __call__(self, parent: nn.Module, *inputs: torch.Tensor) -> Any:
+        layer: Any = parent._modules[self.owner]
+        estimator: Any = parent._modules[self.estimator]
+        if not layer._forward_hooks and not layer._forward_pre_hooks and not layer._backward_hooks:
+            if type(layer) is nn.Linear:
+                return functional.linear(inputs[0], estimator(layer.weight), layer.bias)
+            if type(layer) in _CONVOLUTIONS:
+                return layer._conv_forward(inputs[0], estimator(layer.weight), layer.bias)
+        swapped = {name: estimator(getattr(layer, name)) for name in self.parameters}
+        return functional_call(layer, swapped, inputs)
+
+
+_CONVOLUTIONS = frozenset({nn.Conv1d, nn.Conv2d, nn.Conv3d})
+
+
+# ---------------------------------------------------------------------------- planning
+
+
+def plan(
+    steps: Sequence[tuple[Step, Operation]],
+    make: Callable[[str, Call], nn.Module] = lambda path, call: construct(call),
+) -> CompiledNetwork:
+    """The compiled network of `steps`: Input steps become its inputs, Output steps its outputs.
+
+    ``make(path, call)`` constructs each child.
+    """
+    last_use = _last_uses(steps)
+    slots: dict[Value, int] = {}
+    inputs = [step.path for step, _ in steps if step.node.type == "Input"]
+    for number, path in enumerate(inputs):
+        slots[Value(path, 0)] = number
+    free: list[int] = []
+    size = len(inputs)
+    lines: list[Line] = []
+    outputs: dict[str, int] = {}
+    children: list[tuple[str, Call]] = []
+    for index, (step, operation) in enumerate(steps):
+        if step.node.type == "Input":
+            continue
+        sources = tuple(slots[value] for value in step.inputs.values() if value is not None)
+        if step.node.type == "Output":
+            outputs[step.path] = sources[0]
+            continue
+        dying = [slots[value] for value in last_use.get(index, ())]
+        # An input binarizer writes before the other inputs are read, so theirs must not be its slot.
+        at_once = operation.input is None or len(sources) == 1
+        if at_once:
+            free += dying
+        targets = []
+        for port in range(len(step.outputs)):
+            if free:
+                slot = free.pop()
+            else:
+                slot, size = size, size + 1
+            slots[Value(step.path, port)] = slot
+            targets.append(slot)
+        if not at_once:
+            free += dying
+        dead = tuple(slot for slot in dying if slot not in targets)
+        lines += _lines(step, operation, sources, tuple(targets), dead)
+        children += [(step.path + suffix, call) for suffix, call in operation.children.items()]
+    network = CompiledNetwork(lines, size, inputs, outputs)
+    for path, call in children:
+        _add(network, path, make(path, call))
+    return network
+
+
+def _last_uses(steps: Sequence[tuple[Step, Operation]]) -> dict[int, list[Value]]:
+    """Step number -> the values that it is the last to read. What is an output lives on."""
+    last: dict[Value, int] = {}
+    for index, (step, _) in enumerate(steps):
+        for value in step.inputs.values():
+            if value is not None:
+                last[value] = len(steps) if step.node.type == "Output" else max(index, last.get(value, 0))
+    found: dict[int, list[Value]] = {}
+    for value, index in last.items():
+        found.setdefault(index, []).append(value)
+    return found
+
+
+def _lines(
+    step: Step,
+    operation: Operation,
+    sources: tuple[int, ...],
+    targets: tuple[int, ...],
+    dead: tuple[int, ...],
+) -> list[Line]:
+    """The lines of one node: input binarizer, layer, activation. A node's own values pass in its target slot."""
+    *parents, name = step.path.split(".")
+    path = tuple(parents)
+    lines: list[Line] = []
+    if operation.input is not None:
+        lines.append(Line(step.path, (*path, f"{name}__input"), None, sources[:1], targets[:1]))
+        sources = (targets[0], *sources[1:])
+    run: Callable[..., Any] | None = None
+    child = (*path, name)
+    if isinstance(operation.call, Apply):
+        run, child = _Function(operation.call), ()
+    elif operation.weight is not None:
+        run, child = _Binarized(name, f"{name}__weight", operation.binarized), path
+    lines.append(Line(step.path, child, run, sources, targets))
+    if operation.activation is not None:
+        lines.append(Line(step.path, (*path, f"{name}__activation"), None, targets[:1], targets[:1]))
+    lines[-1] = lines[-1]._replace(dying=dead)
+    return lines
+
+
+def _add(network: nn.Module, path: str, child: nn.Module) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        if parent not in network._modules:
+            network.add_module(parent, nn.Module())
+        inner = network._modules[parent]
+        assert inner is not None
+        network = inner
+    network.add_module(name, child)
