@@ -91,10 +91,8 @@ def _init(layer: Layer, node: Node) -> list[Finding]:
         removal = ((f"Use the default for {parameter}", path),)
         if parameter not in layer.parameters:
             known = ", ".join(layer.parameters) or "none"
-            message = (
-                f"{layer.id} has no parameter {parameter!r} to initialise.{did_you_mean(parameter, layer.parameters)} "
-                f"Its parameters: {known}."
-            )
+            hint = did_you_mean(parameter, layer.parameters)
+            message = f"{layer.id} has no parameter {parameter!r} to initialise.{hint} It has: {known}."
             findings.append(Finding("error", "unknown-parameter", place, message, removals=removal))
         elif choice.id not in INITIALIZERS:
             message = f"There is no initialiser {choice.id!r}.{did_you_mean(choice.id, INITIALIZERS)}"
@@ -150,7 +148,7 @@ def _unknown_keys(node: Node) -> list[Finding]:
             "warning",
             "unknown-key",
             f"{prefix}{key}",
-            f"{f'{prefix}{key}'!r} is no key that this version knows. It is kept in the file and does nothing.",
+            f"{prefix + key!r} is no key that this version knows. It stays in the file and does nothing.",
         )
         for prefix, extra in parts
         for key in extra

@@ -270,7 +270,7 @@ def _too_large(shape: tuple[int, ...], what: str) -> Finding:
         "error",
         "too-large",
         None,
-        f"{what} {list(shape)} has {_elements(shape):,} numbers, more than any machine holds. Make it smaller.",
+        f"{what} {list(shape)} has {_elements(shape):,} numbers, more than a machine holds. Make it smaller.",
     )
 
 

@@ -59,12 +59,13 @@ class CompiledNetwork(nn.Module):
         """Run the network on `inputs`, each ``[N, …]``."""
         if len(inputs) != len(self._inputs):
             raise TypeError(
-                f"the network takes {len(self._inputs)} inputs ({', '.join(self._inputs)}), not {len(inputs)}."
+                f"the network takes {len(self._inputs)} inputs ({', '.join(self._inputs)}), "
+                f"and got {len(inputs)}."
             )
         slots: list[Any] = [*inputs, *[None] * (self._size - len(inputs))]
         node = ""
         try:
-            for node, path, run, sources, targets, dying in self._lines:
+            for node, path, run, sources, targets, dying in self._lines:  # noqa: B007 (for the message below)
                 child: Any = self
                 for name in path:
                     child = child._modules[name]
@@ -211,7 +212,7 @@ def _lines(
     targets: tuple[int, ...],
     dead: tuple[int, ...],
 ) -> list[Line]:
-    """The lines of one node: input binarizer, layer, activation. A node's own values pass in its target slot."""
+    """The lines of one node: input binarizer, layer, activation; what passes between them is in its target."""
     *parents, name = step.path.split(".")
     path = tuple(parents)
     lines: list[Line] = []
