@@ -212,7 +212,7 @@ def _lines(
     targets: tuple[int, ...],
     dead: tuple[int, ...],
 ) -> list[Line]:
-    """The lines of one node: input binarizer, layer, activation; what passes between them is in its target."""
+    """The lines of one node: input binarizer, layer, activation, passing on through its target slot."""
     *parents, name = step.path.split(".")
     path = tuple(parents)
     lines: list[Line] = []
