@@ -1,0 +1,139 @@
+"""Look at a network without running it: its problems, its shapes and costs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from engine.assign import assign_all
+from engine.commands.output import Failure, complain, count, out, print_json, scaled
+from engine.commands.start import Json
+from engine.findings import Analysis
+from engine.network import Network
+from engine.storage import read
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="A network, NAME.layerlab.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value first: --set conv1.stride=2. Repeatable."
+    ),
+]
+
+_STYLES = {"error": "red", "warning": "yellow", "hint": "cyan"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("check")(check)
+    app.command("summary")(summary)
+
+
+def load(file: str, assignments: list[str] | None) -> Network:
+    """The network in `file` with the ``--set`` values in it."""
+    return assign_all(read(file), assignments or ())
+
+
+def check(file: File, set: Set = None, json: Json = False) -> None:
+    """List what is wrong with a network. Warnings alone are no failure."""
+    network = load(file, set)
+    from engine.analysis import analyze  # only now: torch takes a second, a bad file is told at once
+
+    analysis = analyze(network)
+    if json:
+        print_json({"problems": [_problem_form(problem) for problem in analysis.problems]})
+    else:
+        for problem in analysis.problems:
+            out.print(f"{problem.severity}: {problem}", style=_STYLES.get(problem.severity))
+            for repair in problem.repairs:
+                out.print(f"  ↳ {repair.text}")
+        out.print(_verdict(analysis))
+    if analysis.errors:
+        raise Failure
+
+
+def _problem_form(problem: Any) -> dict[str, Any]:
+    return {
+        "severity": problem.severity,
+        "code": problem.code,
+        "node": problem.node,
+        "field": problem.field,
+        "message": problem.message,
+        "repairs": [repair.text for repair in problem.repairs],
+    }
+
+
+def _verdict(analysis: Analysis) -> str:
+    if not analysis.problems:
+        return "No problems."
+    kinds = [problem.severity for problem in analysis.problems]
+    return (
+        ", ".join(count(kinds.count(kind), kind) for kind in ("error", "warning", "hint") if kind in kinds)
+        + "."
+    )
+
+
+def summary(
+    file: File,
+    batch: Annotated[
+        int, typer.Option(min=1, max=1 << 20, help="Count operations and memory for N examples.")
+    ] = 1,
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Show every layer's output shape, parameters, operations and memory."""
+    network = load(file, set)
+    from engine.analysis import analyze
+
+    analysis = analyze(network)
+    rows = [_row(network, analysis, id, batch) for id in analysis.nodes]
+    totals = dict(analysis.totals)
+    for key in ("macs", "activation_bytes"):
+        totals[key] = sum(row[key] for row in rows)
+    totals["batch"] = batch
+    if json:
+        print_json({"nodes": rows, "totals": totals})
+    else:
+        out.print(_table(network.name, rows))
+        out.print(
+            f"{totals.get('parameters', 0):,} parameters, {scaled(totals['macs'])} multiply–accumulates and "
+            f"{scaled(totals['activation_bytes'], 'B')} of outputs for {count(batch, 'example')}."
+        )
+    for problem in analysis.errors:
+        complain(str(problem))
+    if analysis.errors:
+        raise Failure
+
+
+def _row(network: Network, analysis: Analysis, id: str, batch: int) -> dict[str, Any]:
+    report = analysis.nodes[id]
+    first = next(iter(report.outputs.values()), None)
+    return {
+        "id": id,
+        "type": network.nodes[id].type if id in network.nodes else "",
+        "output": None if first is None else list(first.shape),
+        "parameters": report.parameter_count,
+        "macs": report.macs * batch,
+        "activation_bytes": report.activation_bytes * batch,
+    }
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in ("Node", "Type", "Output"):
+        table.add_column(heading)
+    for heading in ("Parameters", "Multiply–accumulates", "Output bytes"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        shape = "?" if row["output"] is None else " × ".join(map(str, row["output"]))
+        table.add_row(
+            row["id"],
+            row["type"],
+            shape,
+            f"{row['parameters']:,}",
+            f"{row['macs']:,}",
+            f"{row['activation_bytes']:,}",
+        )
+    return table
