@@ -95,11 +95,16 @@ def _evaluate(step: Step, inputs: tuple[tuple[str, SpecPair], ...] | None) -> Ev
 
 def _ends(step: Step, findings: list[Finding], pair: SpecPair) -> Evaluated:
     """An Input or Output: passes on what it is given."""
-    spec = pair[0]
-    if _elements(spec.shape[1:]) > MOST_ELEMENTS:
-        return Evaluated((*findings, _too_large(spec.shape[1:], "one example of shape")))
-    size = _bytes(spec) if step.node.type == "Input" else 0
-    return Evaluated(tuple(findings), (pair,), {"output": _tensor(spec)}, activation_bytes=size)
+    shape = _example(*pair)
+    if _elements(shape) > MOST_ELEMENTS:
+        return Evaluated((*findings, _too_large(shape, "one example of shape")))
+    if _batch_place(*pair) != 0:
+        message = (
+            f"its input {list(pair[0].shape)} does not have the batch as dimension 0. Transpose it first."
+        )
+        return Evaluated((*findings, Finding("error", "batch-place", None, message)))
+    size = _bytes(pair) if step.node.type == "Input" else 0
+    return Evaluated(tuple(findings), (pair,), {"output": _tensor(pair)}, activation_bytes=size)
 
 
 def _refused(node: Node, layer: Layer, inputs: Inputs) -> list[Finding]:
@@ -112,8 +117,10 @@ def _refused(node: Node, layer: Layer, inputs: Inputs) -> list[Finding]:
     rank = len(inputs.shape)
     if layer.ranks and rank not in layer.ranks:
         return [_rank_finding(node, layer, inputs)]
-    if rank < 2 and node.type == "Linear":
-        return [_rank_finding(node, layer, inputs)]
+    for group in layer.takes:
+        if isinstance(group, tuple) and 0 < sum(port in inputs for port in group) < len(group):
+            both = " and ".join(group)
+            return [Finding("error", "unconnected", None, f"{both} go together: wire both or neither.")]
     findings = []
     settings = layer.settings(node.fields)
     for rule in layer.rules:
@@ -163,7 +170,8 @@ def _run(
         return Evaluated((*findings, _torch_finding(error)))
     child = module._modules.get("node")
     parameters = {} if child is None else {n: tuple(p.shape) for n, p in child.named_parameters()}
-    wrong = next(filter(None, (_output_finding(*pair) for pair in outputs)), None)
+    arriving = [pair for _, pair in inputs]
+    wrong = next(filter(None, (_output_finding(layer, arriving, *pair) for pair in outputs)), None)
     largest = max(parameters.items(), key=lambda item: _elements(item[1]), default=None)
     if largest is not None and _elements(largest[1]) > MOST_ELEMENTS:
         wrong = _too_large(largest[1], f"its parameter {largest[0]}")
@@ -173,12 +181,12 @@ def _run(
     return Evaluated(
         tuple(findings),
         tuple(outputs),
-        {name: _tensor(pair[0]) for name, pair in zip(step.outputs, outputs, strict=True)},
+        {name: _tensor(pair) for name, pair in zip(step.outputs, outputs, strict=True)},
         parameters,
         {} if child is None else {n: tuple(b.shape) for n, b in child.named_buffers()},
         sum(p.numel() for p in module.parameters()),
         macs(operation.call, child, specs, outputs[0][0]) // BATCHES[0],
-        sum(_bytes(pair[0]) for pair in outputs),
+        sum(_bytes(pair) for pair in outputs),
         _window(layer, step.node, specs),
     )
 
@@ -217,12 +225,18 @@ def _torch_finding(error: Exception) -> Finding:
     return Finding("error", "torch", None, f"torch refuses this: {text}")
 
 
-def _output_finding(first: Spec, second: Spec) -> Finding | None:
+def _output_finding(layer: Layer, inputs: list[SpecPair], first: Spec, second: Spec) -> Finding | None:
     """What is wrong with an output that is `first` at one batch size and `second` at another."""
-    if _elements(first.shape) > MOST_ELEMENTS * BATCHES[0]:
-        return _too_large(first.shape[1:], "its output")
-    if first.shape[:1] == BATCHES[:1] and (BATCHES[1], *first.shape[1:]) == second.shape:
+    shape = _example(first, second)
+    if _elements(shape) > MOST_ELEMENTS:
+        return _too_large(shape, "its output")
+    place = _batch_place(first, second)
+    if place == 0:
         return None
+    if place is not None and (layer.group == "Recurrent" or any(_batch_place(*pair) for pair in inputs)):
+        return None  # the last state of a recurrent layer has the batch second
+    if first == second and all(a == b for a, b in inputs):
+        return None  # a constant
     sizes = " and ".join(
         f"{list(spec.shape)} for a batch of {batch}"
         for spec, batch in zip((first, second), BATCHES, strict=True)
@@ -231,9 +245,25 @@ def _output_finding(first: Spec, second: Spec) -> Finding | None:
         "error",
         "batch-mixing",
         None,
-        f"it mixes the examples of a batch: its output is {sizes}. Dimension 0 is the batch; leave it alone.",
+        f"it mixes or moves the examples of a batch: its output is {sizes}. Dimension 0 is the batch; leave "
+        "it alone.",
         lesson="What one example gives must not depend on which others it is trained with.",
     )
+
+
+def _batch_place(first: Spec, second: Spec) -> int | None:
+    """Which dimension is the batch; None if none is, or more than one changes with it."""
+    if len(first.shape) != len(second.shape):
+        return None
+    pairs = list(zip(first.shape, second.shape, strict=True))
+    changing = [i for i, (a, b) in enumerate(pairs) if a != b]
+    return changing[0] if len(changing) == 1 and pairs[changing[0]] == BATCHES else None
+
+
+def _example(first: Spec, second: Spec) -> tuple[int, ...]:
+    """The shape without the batch. A constant is made with a batch of one."""
+    place = _batch_place(first, second) or 0
+    return first.shape[:place] + first.shape[place + 1 :]
 
 
 def _init_findings(node: Node, parameters: Mapping[str, tuple[int, ...]]) -> list[Finding]:
@@ -274,14 +304,14 @@ def _too_large(shape: tuple[int, ...], what: str) -> Finding:
     )
 
 
-def _tensor(spec: Spec) -> Tensor:
-    return Tensor(spec.shape[1:], spec.dtype)
+def _tensor(pair: SpecPair) -> Tensor:
+    return Tensor(_example(*pair), pair[0].dtype, batched=_batch_place(*pair) == 0)
 
 
 def _elements(shape: tuple[int, ...]) -> int:
     return math.prod(shape)
 
 
-def _bytes(spec: Spec) -> int:
+def _bytes(pair: SpecPair) -> int:
     """Bytes of one example."""
-    return _elements(spec.shape[1:]) * getattr(torch, spec.dtype).itemsize
+    return _elements(_example(*pair)) * int(getattr(torch, pair[0].dtype).itemsize)

@@ -3,5 +3,6 @@
 from engine.compile.build import build
 from engine.compile.initialise import initializer
 from engine.compile.resolve import binarizer
+from engine.compile.source import source
 
-__all__ = ["binarizer", "build", "initializer"]
+__all__ = ["binarizer", "build", "initializer", "source"]

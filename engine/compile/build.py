@@ -10,12 +10,13 @@ from torch import nn
 
 from engine.catalog import Inputs
 from engine.compile.expand import Step
-from engine.compile.initialise import global_generator_kept, initialise, stream
+from engine.compile.initialise import global_generator_kept, initialise
 from engine.compile.lower import Operation, lower, schemes
 from engine.compile.plan import CompiledNetwork, plan
 from engine.compile.resolve import construct
 from engine.network import Network
 from engine.problems import NetworkProblem
+from engine.streams import stream_seed
 
 
 def lowered(network: Network) -> list[tuple[Step, Operation, Inputs]]:
@@ -85,7 +86,7 @@ def _plan_seeded(
     """The plan, each child's own reset drawn from the stream of its path."""
 
     def seeded(path: str, call: Any) -> Any:
-        generator.manual_seed(stream(seed, path))
+        generator.manual_seed(stream_seed(seed, path))
         return construct(call)
 
     return plan(steps, seeded)

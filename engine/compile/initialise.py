@@ -6,7 +6,6 @@ CPU. So changing one layer changes no other's draw, and every device gets the sa
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ import torch
 from engine.catalog import INITIALIZERS, Initializer, Settings
 from engine.compile.resolve import checked_settings, resolve
 from engine.network import Choice
+from engine.streams import stream_seed
 
 
 class Fill(Protocol):
@@ -122,12 +122,6 @@ def _sparse(tensor: torch.Tensor, settings: Settings, generator: torch.Generator
 # ---------------------------------------------------------------------------- whole networks
 
 
-def stream(seed: int, path: str, parameter: str = "") -> int:
-    """The seed of one parameter's own stream; of a layer's own reset with no `parameter`."""
-    digest = hashlib.sha256(f"{seed}\0{path}\0{parameter}".encode()).digest()
-    return int.from_bytes(digest[:8], "little", signed=True)
-
-
 @contextmanager
 def global_generator_kept() -> Iterator[torch.Generator]:
     """Lend torch's global CPU generator, and put its state back."""
@@ -148,4 +142,4 @@ def initialise(module: torch.nn.Module, path: str, schemes: Mapping[str, Choice]
         if tensor is None:  # bias=false
             continue
         fill = initializer(choice.id, **choice.fields)
-        fill(tensor, torch.Generator().manual_seed(stream(seed, path, parameter)))
+        fill(tensor, torch.Generator().manual_seed(stream_seed(seed, path, parameter)))

@@ -19,6 +19,10 @@ class Operation(NamedTuple):
     #: Estimator on the weight, and the parameters that it binarizes.
     weight: Call | None = None
     binarized: tuple[str, ...] = ()
+    #: Input ports nested as the module takes them, unwired ones left out; empty: one after the other.
+    takes: tuple[Any, ...] = ()
+    #: Output ports nested as the module returns them; empty: flat.
+    returns: tuple[Any, ...] = ()
 
     @property
     def children(self) -> dict[str, Call]:
@@ -45,7 +49,19 @@ def lower(node: Node, inputs: Inputs) -> Operation:
         input=_estimator(node.binarize.get("input")),
         weight=_estimator(node.binarize.get("weight")),
         binarized=layer.binarizable if "weight" in node.binarize else (),
+        takes=_wired(layer.takes, inputs) if _nested(layer.takes) else (),
+        returns=layer.returns,
     )
+
+
+def _nested(ports: tuple[Any, ...]) -> bool:
+    return any(isinstance(port, tuple) for port in ports)
+
+
+def _wired(ports: tuple[Any, ...], inputs: Inputs) -> tuple[Any, ...]:
+    """`ports` less those that nothing is wired to, and groups of them."""
+    kept = [_wired(port, inputs) if isinstance(port, tuple) else port for port in ports]
+    return tuple(port for port in kept if (port if isinstance(port, tuple) else port in inputs))
 
 
 def _activation(choice: Choice | None, inputs: Inputs) -> Call | None:

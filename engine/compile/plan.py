@@ -115,6 +115,24 @@ class _Function:
         return self.function(*inputs, *self.args, **self.kwargs)
 
 
+class _Nested:
+    """A module that takes some of its inputs together: ``lstm(x, (h_0, c_0))``."""
+
+    def __init__(self, takes: tuple[Any, ...], ports: tuple[str, ...]) -> None:
+        self.places = _places(takes, ports)
+
+    def __call__(self, child: nn.Module, *inputs: torch.Tensor) -> Any:
+        return child(*_gathered(self.places, inputs))
+
+
+def _places(takes: tuple[Any, ...], ports: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(_places(p, ports) if isinstance(p, tuple) else ports.index(p) for p in takes)
+
+
+def _gathered(places: tuple[Any, ...], inputs: tuple[torch.Tensor, ...]) -> tuple[Any, ...]:
+    return tuple(_gathered(p, inputs) if isinstance(p, tuple) else inputs[p] for p in places)
+
+
 class _Binarized:
     """A layer that computes with a binarized copy of its weight; the latent weight stays its parameter.
 
@@ -131,13 +149,14 @@ class _Binarized:
         if not layer._forward_hooks and not layer._forward_pre_hooks and not layer._backward_hooks:
             if type(layer) is nn.Linear:
                 return functional.linear(inputs[0], estimator(layer.weight), layer.bias)
-            if type(layer) in _CONVOLUTIONS:
+            if type(layer) in CONVOLUTIONS:
                 return layer._conv_forward(inputs[0], estimator(layer.weight), layer.bias)
         swapped = {name: estimator(getattr(layer, name)) for name in self.parameters}
         return functional_call(layer, swapped, inputs)
 
 
-_CONVOLUTIONS = frozenset({nn.Conv1d, nn.Conv2d, nn.Conv3d})
+#: Layers with ``_conv_forward(input, weight, bias)``.
+CONVOLUTIONS = frozenset({nn.Conv1d, nn.Conv2d, nn.Conv3d})
 
 
 # ---------------------------------------------------------------------------- planning
@@ -223,6 +242,8 @@ def _lines(
     child = (*path, name)
     if isinstance(operation.call, Apply):
         run, child = _Function(operation.call), ()
+    elif operation.takes:
+        run = _Nested(operation.takes, tuple(step.inputs))
     elif operation.weight is not None:
         run, child = _Binarized(name, f"{name}__weight", operation.binarized), path
     lines.append(Line(step.path, child, run, sources, targets))
