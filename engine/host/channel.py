@@ -1,0 +1,140 @@
+"""A host's ends of the channel: requests that wait to be done, events that wait to be written."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import BinaryIO
+
+from engine.host.protocol import NEWEST_WINS, Analyze, Event, Failed, Prepare, Request, frame
+
+#: Requests of which only the newest is worth doing.
+_SUPERSEDING = (Analyze, Prepare)
+
+
+def take_channel() -> tuple[BinaryIO, int]:
+    """Move standard input and output to private descriptors: the frames' own, from now on.
+
+    Descriptor 1 then leads to standard error and 0 to nothing, so that no print, no library and
+    no child of this process can put a byte between frames or swallow one.
+    """
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (incoming, outgoing):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+    return os.fdopen(incoming, "rb"), outgoing
+
+
+class Inbox:
+    """Requests in order; a newer Analyze or Prepare takes the place of one that still waits."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Request] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, request: Request) -> None:
+        """Add a request."""
+        with self._changed:
+            if isinstance(request, _SUPERSEDING):
+                older = [waiting for waiting in self._waiting if type(waiting) is type(request)]
+                for waiting in older:
+                    self._waiting.remove(waiting)
+            self._waiting.append(request)
+            self._changed.notify()
+
+    def get(self) -> Request | None:
+        """The next request, when there is one; None when no more will be done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            return None if self._closed else self._waiting.popleft()
+
+    def close(self) -> None:
+        """Let `get` return None from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Outbox:
+    """Events on their way out, written by a thread of their own.
+
+    `put` never waits, so a reader that has stalled stalls nobody. Of the events that come at a
+    rate (Progress, Observation) only the newest waits; all others are few, and none is dropped.
+
+    Parameters
+    ----------
+    descriptor
+        Where frames are written.
+    on_broken
+        Called once, on the writing thread, when nobody reads any more.
+    """
+
+    def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._on_broken = on_broken
+        self._waiting: OrderedDict[int, Event] = OrderedDict()
+        self._newest: dict[type, int] = {}
+        self._number = 0
+        self._writing = False
+        self._broken = False
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name="writer", daemon=True).start()
+
+    def put(self, event: Event) -> None:
+        """Queue an event and return at once."""
+        with self._changed:
+            if self._broken:
+                return
+            self._number += 1
+            if isinstance(event, NEWEST_WINS):
+                self._waiting.pop(self._newest.get(type(event), 0), None)
+                self._newest[type(event)] = self._number
+            self._waiting[self._number] = event
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all is written, up to `timeout` seconds; whether it is."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._broken or not (self._waiting or self._writing), timeout
+            )
+
+    @staticmethod
+    def _encoded(event: Event) -> bytes:
+        try:
+            return frame(event)
+        except Exception as error:  # a mistake of ours must not silence the host
+            traceback.print_exc()
+            return frame(Failed(getattr(event, "request", 0), f"{type(event).__name__} was lost: {error}"))
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._waiting)
+                _, event = self._waiting.popitem(last=False)
+                self._writing = True
+            # Encoded here and not in `put`: what is superseded is never encoded at all.
+            data = memoryview(self._encoded(event))
+            try:
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+            except OSError:
+                with self._changed:
+                    self._broken = True
+                    self._waiting.clear()
+                    self._changed.notify_all()
+                self._on_broken()
+                return
