@@ -128,6 +128,7 @@ def events_of(data: bytes) -> list[Event]:
 
 
 def test_a_host_welcomes_warms_up_and_answers(client: Client) -> None:
+    client.first(Warm)
     client.host.send(Analyze(7, b"hello"))
     client.host.send(Ping(8))
     assert client.first(Analyzed, request=7).analysis.problems[0].message == "hello"

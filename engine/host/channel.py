@@ -59,6 +59,11 @@ class Inbox:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return None if self._closed else self._waiting.popleft()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
     def close(self) -> None:
         """Let `get` return None from now on."""
         with self._changed:

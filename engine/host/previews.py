@@ -7,7 +7,7 @@ the same law and with the same fans, and the answer says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -254,26 +254,28 @@ def preview_activation(request: int, id: str, fields: Mapping[str, Any]) -> Curv
     if id not in ACTIVATIONS:
         raise NetworkProblem(f"There is no activation {id!r}.{did_you_mean(id, ACTIVATIONS)}")
     entry = ACTIVATIONS[id]
+    has_dim = any(field.name == "dim" for field in entry.fields)
+    only_images = bool(entry.ranks) and 2 not in entry.ranks
+    couples = has_dim or only_images
+    if has_dim:
+        fields = {**fields, "dim": 1}
     wrong = entry.check(fields)
     if wrong:
         raise NetworkProblem(" ".join(f"{id} › {field}: {message}" for field, message in wrong))
-    settings = entry.settings(fields)
-    couples = hasattr(settings, "dim")
-    if couples:
-        settings.dim = 1
-    call = entry.call(settings, Inputs(input=Spec((_POINTS, 2 if couples else 1))))
+    shape = (_POINTS, 2 if couples else 1, *((1, 1) if only_images else ()))
+    call = entry.call(entry.settings(fields), Inputs(input=Spec(shape)))
     assert isinstance(call, Call), "an activation is a module"
     module = construct(call).eval()
-    x = torch.linspace(-5.0, 5.0, _POINTS)
 
     def shown(x: Tensor) -> Tensor:
-        column = x[:, None]
-        if couples:
-            return module(torch.cat([column, torch.zeros_like(column)], dim=1))[:, 0]
-        return module(column)[:, 0]
+        columns = [x, torch.zeros_like(x)] if couples else [x]
+        values: Tensor = module(torch.stack(columns, dim=1).reshape(shape))
+        return values.flatten(1)[:, 0]
 
+    x = torch.linspace(-5.0, 5.0, _POINTS)
     y, slope = _with_slope(shown, x)
-    return CurvePreview(request, tuple(x.tolist()), tuple(y.tolist()), tuple(slope.tolist()))
+    note = "For one value beside another at 0." if couples else ""
+    return CurvePreview(request, tuple(x.tolist()), tuple(y.tolist()), tuple(slope.tolist()), note)
 
 
 def preview_binarizer(request: int, id: str, fields: Mapping[str, Any]) -> CurvePreview:
@@ -299,7 +301,7 @@ def preview_binarizer(request: int, id: str, fields: Mapping[str, Any]) -> Curve
     return CurvePreview(request, tuple(x.tolist()), tuple(y.tolist()), tuple(slope.tolist()))
 
 
-def _with_slope(function: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+def _with_slope(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
     x = x.clone().requires_grad_()
     y = function(x)
     (slope,) = torch.autograd.grad(y.sum(), x)
@@ -314,4 +316,4 @@ def _refined(x: Tensor, y: Tensor, slope: Tensor) -> Tensor:
         if spread > 0:
             jumps |= values.diff().abs() > 0.2 * spread
     middles = (x[:-1] + x[1:])[jumps] / 2
-    return torch.unique(torch.cat([x, middles]))
+    return torch.cat([x, middles]).sort().values

@@ -212,6 +212,8 @@ class CurvePreview(_Message, frozen=True):
     x: tuple[float, ...]
     y: tuple[float, ...]
     slope: tuple[float, ...]
+    #: Said to the user: what is shown of a function of several values.
+    note: str = ""
 
 
 class RunStarted(_Message, frozen=True):

@@ -91,14 +91,15 @@ class Server:
         self._lock = threading.RLock()
         self._runs = 0  # Train requests that were read and have not ended
         self._ending: int | None = None
+        self._welcomed = False
 
     def serve(self) -> NoReturn:
         """Shake hands, warm up, then do what is asked until the client goes."""
         try:
             body = read_frame(self._incoming)
             first = None if body is None else decoded_request(body)
-        except ChannelProblem as problem:
-            self._refuse(str(problem))
+        except ChannelProblem as error:
+            self._refuse(str(error))
         if first is None:
             self._exit(0)
         if not isinstance(first, Hello):
@@ -111,9 +112,16 @@ class Server:
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         threading.Thread(target=self._watch_parent, name="parent", daemon=True).start()
         self._outbox.put(self._work.welcome())
-        self._work.warm_up()
-        self._outbox.put(Warm())
-        while (request := self._inbox.get()) is not None:
+        self._welcomed = True
+        warm = False
+        while True:
+            if not warm and self._inbox.idle:  # what is asked for comes before what may be
+                self._work.warm_up()
+                self._outbox.put(Warm())
+                warm = True
+            request = self._inbox.get()
+            if request is None:
+                break
             self._answer(request)
         self._exit(self._ending or 0)
 
@@ -155,7 +163,7 @@ class Server:
     def _receive(self, request: Request) -> None:
         if isinstance(request, Control):
             self._work.control(request.action)
-        elif isinstance(request, Ping):
+        elif isinstance(request, Ping) and self._welcomed:  # Welcome comes first
             self._outbox.put(Pong(request.request))
         else:
             if isinstance(request, Train):
@@ -176,6 +184,9 @@ class Server:
     def _answer(self, request: Request) -> None:
         number = getattr(request, "request", 0)
         try:
+            if isinstance(request, Ping):
+                self._outbox.put(Pong(request.request))
+                return
             self._work.answer(request, self._outbox.put)
         except Exception as error:
             self._outbox.put(Failed(number, explain(error)))
