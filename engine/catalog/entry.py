@@ -270,6 +270,9 @@ class Binarizer(Entry):
     lesson: str = ""
     #: Where it may be used: "weight", "input".
     places: tuple[str, ...] = ("weight", "input")
+    #: What the call gets from its place beside the fields: "transposed_groups" (a transposed
+    #: convolution's groups, where its weight is laid out so), "shape" (of a value per channel).
+    context: tuple[str, ...] = ()
     call: Callable[[Settings], Call]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, LAYERS, Apply, Call, Inputs
+from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, LAYERS, Apply, Call, Inputs, Layer
 from engine.network import Choice, Network, Node
 
 
@@ -43,11 +43,15 @@ class Operation(NamedTuple):
 def lower(node: Node, inputs: Inputs) -> Operation:
     """The calls of `node` for these inputs. Its fields must have passed the analysis."""
     layer = LAYERS[node.type]
+    settings = layer.settings(node.fields)
     return Operation(
-        call=layer.call(layer.settings(node.fields), inputs),
+        call=layer.call(settings, inputs),
         activation=_activation(node.activation, inputs),
-        input=_estimator(node.binarize.get("input")),
-        weight=_estimator(node.binarize.get("weight")),
+        input=_estimator(node.binarize.get("input"), shape=_per_channel(layer, inputs)),
+        weight=_estimator(
+            node.binarize.get("weight"),
+            transposed_groups=settings.groups if layer.id.startswith("ConvTranspose") else 0,
+        ),
         binarized=layer.binarizable if "weight" in node.binarize else (),
         takes=_wired(layer.takes, inputs) if _nested(layer.takes) else (),
         returns=layer.returns,
@@ -73,11 +77,22 @@ def _activation(choice: Choice | None, inputs: Inputs) -> Call | None:
     return call
 
 
-def _estimator(choice: Choice | None) -> Call | None:
+def _estimator(choice: Choice | None, **context: Any) -> Call | None:
     if choice is None:
         return None
     entry = BINARIZERS[choice.id]
-    return entry.call(entry.settings(choice.fields))
+    call = entry.call(entry.settings(choice.fields))
+    given = {name: context[name] for name in entry.context if context.get(name)}
+    return Call(call.target, *call.args, **{**call.kwargs, **given})
+
+
+def _per_channel(layer: Layer, inputs: Inputs) -> tuple[int, ...]:
+    """The shape of one value per channel of the first input: images [C, 1, 1], features [C]."""
+    if not inputs:
+        return ()
+    if layer.group == "Convolution":
+        return (inputs.channels, *(1 for _ in inputs.spatial))
+    return (inputs.features,)
 
 
 def schemes(network: Network, node: Node, shapes: Mapping[str, Any]) -> dict[str, Choice]:
