@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from engine.analysis.advice import advice
+from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, Window
+from engine.analysis.recipe import recipe_problems
 from engine.analysis.walk import Walked, walk
 from engine.compile.expand import Step, Value
 from engine.findings import Analysis, NodeReport, Problem
@@ -33,10 +38,16 @@ def analyze(network: Network) -> Analysis:
         "macs": sum(report.macs for report in reports.values()),
         "activation_bytes": sum(report.activation_bytes for report in reports.values()),
     }
-    return Analysis(reports, _sorted(network, walked.problems), totals)
+    problems = [
+        *walked.problems,
+        *recipe_problems(network),
+        *data_problems(network, reports),
+        *advice(network, walked),
+    ]
+    return Analysis(reports, _sorted(network, problems), totals)
 
 
-def _sorted(network: Network, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _sorted(network: Network, problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Errors before warnings before hints, each in the document's order of nodes."""
     place = {id: index for index, id in enumerate(network.nodes)}
     severity = {"error": 0, "warning": 1, "hint": 2}

@@ -40,7 +40,7 @@ def walk(network: Network) -> Walked:
         for port, pair in enumerate(result.outputs):
             values[Value(step.path, port)] = pair
         for finding in result.findings:
-            found.append(_bound(finding, step.path, step.node))
+            found.append(bound(finding, step.path, step.node))
     found += _ends(network)
     return Walked(tuple(complete), evaluated, tuple(found))
 
@@ -59,7 +59,7 @@ def _ends(network: Network) -> list[Problem]:
     return problems
 
 
-def _bound(finding: Finding, path: str, node: Node) -> Problem:
+def bound(finding: Finding, path: str, node: Node) -> Problem:
     """The finding as a problem of the node at `path`, its ways out as changes of the document."""
     repairs = [
         Repair(
