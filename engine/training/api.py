@@ -1,0 +1,113 @@
+"""Training, evaluating and predicting, as functions."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.host.protocol import Event
+from engine.network import Network, Recipe
+from engine.problems import did_you_mean
+from engine.runs import RunFolder, create
+from engine.storage.file import read
+from engine.training import session
+from engine.training.control import Control
+
+
+def train(
+    network: Network | None = None,
+    *,
+    epochs: int | None = None,
+    device: str = "auto",
+    run_dir: str | Path | None = None,
+    resume: str | Path | None = None,
+    emit: Callable[[Event], None] | None = None,
+    control: Control | None = None,
+    weights: str | Path | None = None,
+    observe: bool = True,
+    **recipe: Any,
+) -> dict[str, Any]:
+    """Train a network; returns what ``layerlab train --json`` prints.
+
+    Parameters
+    ----------
+    network
+        What to train. May be left out with `resume`: the run's own.
+    epochs
+        Passes over the training examples, instead of the recipe's.
+    device
+        "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1".
+    run_dir
+        The folder in which the run's folder is made; ``runs`` in the working folder if left out.
+    resume
+        A run's folder: go on with it where its last checkpoint left it.
+    emit
+        Called with every event of the run (:mod:`engine.host.protocol`), in this thread.
+    control
+        Pauses, steps and stops from another thread. Without one, Ctrl+C stops the run in good order.
+    weights
+        A safetensors file: its tensors that fit by name and shape are the start.
+    observe
+        Whether weights and gradients are sampled and recorded.
+    **recipe
+        Other parts of the recipe: ``batch_size=128``, ``seed=1``, ``optimizer=Choice("SGD")`` …
+
+    Raises
+    ------
+    NetworkProblem
+        If the network has errors, does not fit its data, or there is no such device.
+    DataProblem
+        If the data cannot be had.
+    FileProblem
+        If `weights` or the run to resume cannot be read.
+    TypeError
+        If the recipe has no part of that name.
+    """
+    if network is None:
+        if resume is None:
+            raise TypeError("train() needs a network, or a run to resume")
+        network = read(RunFolder(Path(resume)).network)
+    changes = recipe if epochs is None else {"epochs": epochs, **recipe}
+    for name in changes:
+        if name not in Recipe.__struct_fields__:
+            raise TypeError(f"the recipe has no {name!r}.{did_you_mean(name, Recipe.__struct_fields__)}")
+    if changes:
+        network = msgspec.structs.replace(network, recipe=msgspec.structs.replace(network.recipe, **changes))
+    path = Path(resume) if resume is not None else create(Path(run_dir or "runs"), network.name).path
+    with _stopped_by_keyboard(control) as control:
+        return session.run(
+            network,
+            path,
+            device=device,
+            resume=resume is not None,
+            weights=weights,
+            control=control,
+            emit=emit,
+            observe=observe,
+        )
+
+
+@contextmanager
+def _stopped_by_keyboard(control: Control | None) -> Iterator[Control]:
+    """Let the first Ctrl+C stop a run that has no other control; a second one interrupts at once."""
+    if control is not None or threading.current_thread() is not threading.main_thread():
+        yield control or Control()
+        return
+    mine = Control()
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        mine.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield mine
+    finally:
+        signal.signal(signal.SIGINT, before)

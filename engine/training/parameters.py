@@ -1,0 +1,96 @@
+"""What of a model is trained, at which rate, and which weights are latent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from engine.catalog import LAYERS, OPTIMIZERS, Call
+from engine.compile.resolve import construct
+from engine.network import Choice, Network, Node
+
+#: Optimizers that have a fused form, which is faster on CPU and CUDA alike.
+_FUSED = frozenset({"torch.optim.SGD", "torch.optim.Adam", "torch.optim.AdamW"})
+
+
+class Part(NamedTuple):
+    """One parameter of the model, and how it takes part."""
+
+    name: str
+    tensor: nn.Parameter
+    frozen: bool
+    lr_multiplier: float
+    #: A latent weight, to be kept in −1 … 1.
+    clipped: bool
+
+
+def parts(network: Network, model: nn.Module) -> list[Part]:
+    """Every parameter of `model`, in its order."""
+    return [_part(network, name, tensor) for name, tensor in model.named_parameters()]
+
+
+def frozen_modules(network: Network, model: nn.Module) -> list[nn.Module]:
+    """Modules of frozen nodes that keep running statistics: they stay in evaluation mode."""
+    return [
+        module
+        for name, module in model.named_modules()
+        if name
+        and any(True for _ in module.buffers(recurse=False))
+        and any(node.training is not None and node.training.frozen for node in _nodes(network, f"{name}."))
+    ]
+
+
+def _nodes(network: Network, name: str) -> Iterator[Node]:
+    """The nodes that the parameter `name` is in: uses of blocks, and last the layer's own."""
+    nodes: Mapping[str, Node] = network.nodes
+    path = iter(name.split(".")[:-1])
+    for word in path:
+        node = nodes.get(word.partition("__")[0])
+        if node is None:
+            return
+        yield node
+        if node.block is None or node.block not in network.blocks:
+            return
+        if node.repeat > 1:
+            next(path, None)
+        nodes = network.blocks[node.block].nodes
+
+
+def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
+    frozen, multiplier, clipped = False, 1.0, False
+    own = name.rpartition(".")[2]
+    owner = name.split(".")[-2] if "." in name else ""
+    for node in _nodes(network, name):
+        if node.training is not None:
+            frozen = frozen or node.training.frozen
+            multiplier *= node.training.lr_multiplier
+        layer = LAYERS.get(node.type)
+        if "weight" in node.binarize and "__" not in owner and layer is not None and own in layer.binarizable:
+            clipped = _clips(node.binarize["weight"])
+    return Part(name, tensor, frozen, multiplier, clipped)
+
+
+def _clips(binarizer: Choice) -> bool:
+    return bool(binarizer.extra.get("clip_latent", binarizer.fields.get("clip_latent", True)))
+
+
+def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, str]:
+    """The optimizer of the parts that are not frozen, a group per learning rate, and its name for people."""
+    entry = OPTIMIZERS[choice.id]
+    call = entry.call(entry.settings(choice.fields))
+    kwargs: dict[str, Any] = dict(call.kwargs)
+    fused = call.target in _FUSED
+    if fused:
+        kwargs["fused"] = True
+    groups: dict[float, list[nn.Parameter]] = {}
+    for part in of:
+        if not part.frozen:
+            groups.setdefault(part.lr_multiplier, []).append(part.tensor)
+    made: torch.optim.Optimizer = construct(
+        Call(call.target, *call.args, **kwargs),
+        [{"params": tensors, "lr": kwargs["lr"] * multiplier} for multiplier, tensors in groups.items()],
+    )
+    return made, f"{'fused ' if fused else ''}{entry.title}"

@@ -1,0 +1,185 @@
+"""A run from its folder to its result: what is written around the loop, and what a failure becomes."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from engine.host.protocol import Event, RunState
+from engine.network import Network
+from engine.problems import FileProblem, NetworkProblem
+from engine.runs import Recorder, RunFolder
+from engine.storage.atomic import write_bytes
+from engine.storage.file import write as write_network
+from engine.streams import stream_seed
+from engine.training import weights as tensors
+from engine.training.control import Control
+from engine.training.device import choose
+from engine.training.task import Task
+from engine.training.trainer import Trainer
+
+
+def run(
+    network: Network,
+    path: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    weights: str | Path | None = None,
+    control: Control | None = None,
+    emit: Callable[[Event], None] | None = None,
+    observe: bool = True,
+) -> dict[str, Any]:
+    """Train `network` in the run folder `path`, which is made if need be; returns the result.
+
+    Parameters
+    ----------
+    network
+        What is trained, recipe and all.
+    path
+        The run's own folder.
+    device
+        "auto", "cpu", "cuda", "cuda:1".
+    resume
+        Go on from the newest checkpoint in `path`; from the beginning where there is none.
+    weights
+        A safetensors file whose fitting tensors are the start.
+    control
+        Pauses, steps and stops from other threads.
+    emit
+        Gets the events of :mod:`engine.host.protocol`, in this thread.
+    observe
+        Whether weights and gradients are sampled for `emit` and the record.
+
+    Returns
+    -------
+    dict
+        What ``layerlab train --json`` prints. A run that fails after it began returns too, with the
+        state "failed" and a `message`.
+
+    Raises
+    ------
+    NetworkProblem, DataProblem, FileProblem
+        If the run cannot begin.
+    OSError
+        If the folder cannot be written.
+    """
+    control = control or Control()
+    place = choose(device)
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[place.index] if place.type == "cuda" else []):
+        torch.manual_seed(stream_seed(network.recipe.seed, "training"))
+        try:
+            task = Task.of(network, place)
+            folder = RunFolder(path)
+            if resume:
+                _check_same(network, folder)
+            notes = [] if weights is None else [tensors.start_from(task.model, weights)]
+            path.mkdir(parents=True, exist_ok=True)
+            write_network(network, folder.network)
+            folder.claim()
+            with Recorder(folder) as recorder:
+
+                def tell(event: Event) -> None:
+                    recorder(event)
+                    if emit is not None:
+                        emit(event)
+
+                trainer = Trainer(task, folder, control, tell, observe=observe, resume=resume, notes=notes)
+                _write_facts(folder, task)
+                return _train(trainer, tell)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _train(trainer: Trainer, tell: Callable[[Event], None]) -> dict[str, Any]:
+    task, folder = trainer.task, trainer.folder
+    message = ""
+    test: dict[str, float] | None = None
+    try:
+        state = trainer.run()
+        message = trainer.message
+        if state != "diverged":
+            tensors.save(folder.weights, task.model.state_dict())
+        if "test" in task.dataset.splits and trainer.position.best is not None and state == "finished":
+            task.model.load_state_dict(tensors.load(folder.best))
+            test = task.evaluate("test")
+    except Exception as problem:  # whatever it is, the run has failed and says so
+        state, message = "failed", failure(problem, trainer.position.step)
+        if not isinstance(problem, RuntimeError | ValueError | OSError | FileProblem):
+            print(f"{type(problem).__name__} while training: {problem}", file=sys.stderr)
+    result = {
+        "run": str(folder.path),
+        "state": state,
+        "epochs": trainer.position.epoch,
+        "steps": trainer.position.step,
+        "device": str(task.device),
+        "train": trainer.position.train or None,
+        "validation": trainer.position.best,
+        "best_epoch": trainer.position.best_epoch,
+        "test": test,
+        "seconds": trainer.seconds,
+        "steps_per_second": trainer.steps_per_second,
+        **({"message": message} if message else {}),
+    }
+    write_bytes(folder.result, msgspec.json.format(msgspec.json.encode(result)))
+    tell(RunState(state, trainer.position.step, message, result))
+    return result
+
+
+def failure(problem: Exception, step: int) -> str:
+    """What went wrong in training after `step` steps, for people."""
+    if isinstance(problem, torch.OutOfMemoryError) or "not enough memory" in str(problem):
+        return f"Out of memory after {step} steps. Lower recipe.batch_size, or make the layers smaller."
+    said = str(problem).strip().partition("\n")[0] or type(problem).__name__
+    return f"Training failed after {step} steps: {said}"
+
+
+def _check_same(network: Network, folder: RunFolder) -> None:
+    """Refuse to resume a run with another network than it was begun with; only epochs may differ."""
+    from engine.storage.file import read
+    from engine.storage.form import to_form
+
+    def essence(of: Network) -> dict[str, Any]:
+        form = to_form(of)
+        for key in ("name", "view"):
+            form.pop(key)
+        form["recipe"].pop("epochs")
+        return form
+
+    begun = essence(read(folder.network))
+    now = essence(network)
+    differing = [key for key in begun.keys() | now.keys() if begun.get(key) != now.get(key)]
+    if differing:
+        raise NetworkProblem(
+            f"{folder.path}: this run was begun with other {' and '.join(sorted(differing))}. Only "
+            f"recipe.epochs may differ; train {folder.network.name} of the run's own folder, or start a new run from its weights."
+        )
+
+
+def _write_facts(folder: RunFolder, task: Task) -> None:
+    """What else it takes to repeat the run."""
+    try:
+        own = version("layerlab")
+    except PackageNotFoundError:  # run from a checkout
+        own = "unknown"
+    cuda = task.device.type == "cuda"
+    facts = {
+        "layerlab": own,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(task.device),
+        "device_name": torch.cuda.get_device_name(task.device) if cuda else platform.processor(),
+        "threads": torch.get_num_threads(),
+        "seed": task.network.recipe.seed,
+        "data_sha256": task.dataset.sha256,
+    }
+    write_bytes(folder.facts, msgspec.json.format(msgspec.json.encode(facts)))
