@@ -1,6 +1,9 @@
-"""Training: the loop, what it tells, and what it keeps."""
+"""Training: the loop, what it tells, what it keeps, and what its outcome is worth."""
 
 from engine.training.api import train
 from engine.training.control import Control
+from engine.training.inference import evaluate, predict
+from engine.training.session import run
+from engine.training.warm import warm
 
-__all__ = ["Control", "train"]
+__all__ = ["Control", "evaluate", "predict", "run", "train", "warm"]

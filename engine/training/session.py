@@ -160,7 +160,8 @@ def _check_same(network: Network, folder: RunFolder) -> None:
     if differing:
         raise NetworkProblem(
             f"{folder.path}: this run was begun with other {' and '.join(sorted(differing))}. Only "
-            f"recipe.epochs may differ; train {folder.network.name} of the run's own folder, or start a new run from its weights."
+            f"recipe.epochs may differ; train {folder.network.name} of the run's own folder, "
+            "or start a new run from its weights."
         )
 
 

@@ -74,7 +74,7 @@ class Trainer:
         for part in self.parts:
             part.tensor.requires_grad_(not part.frozen)
         self._parameters = [part.tensor for part in trained]
-        self._latent = [part.tensor for part in trained if part.clipped]
+        self._latent: list[Tensor] = [part.tensor for part in trained if part.clipped]
         self._frozen = parameters.frozen_modules(task.network, task.model)
         self._progressing = [m for m in task.model.modules() if hasattr(m, "set_progress")]
         self.optimizer, name = parameters.optimizer(recipe.optimizer, self.parts)

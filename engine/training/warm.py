@@ -1,0 +1,43 @@
+"""Getting ready to train, so that the first step of a run comes at once."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.network import Edge, End, Network, Node, Recipe
+from engine.training import parameters
+from engine.training.device import choose
+from engine.training.task import Task
+
+_TINY = Network(
+    nodes={
+        "image": Node("Input", {"shape": [1, 8, 8]}),
+        "flat": Node("Flatten"),
+        "fc": Node("Linear", {"out_features": 10}),
+        "out": Node("Output"),
+    },
+    edges=(Edge(End("image"), End("flat")), Edge(End("flat"), End("fc")), Edge(End("fc"), End("out"))),
+    recipe=Recipe(batch_size=8),
+)
+
+
+def warm(network: Network | None = None, device: str = "auto") -> None:
+    """Load the data of `network`, build it and train it on one batch, then throw that away.
+
+    The data stay in memory for the run that follows. Without a network, something tiny is trained:
+    the first optimizer and the first pass on ``meta`` of a process take a second.
+
+    Raises
+    ------
+    NetworkProblem, DataProblem
+        If the network cannot be trained.
+    """
+    place = choose(device)
+    chosen = network or _TINY
+    with torch.random.fork_rng(devices=[place.index] if place.type == "cuda" else []):
+        task = Task.of(chosen, place)
+        split = task.dataset.splits["train"]
+        *inputs, target, _ = [column[: chosen.recipe.batch_size].to(place) for column in task.columns(split)]
+        optimizer, _ = parameters.optimizer(chosen.recipe.optimizer, parameters.parts(chosen, task.model))
+        task.loss(task.model(*inputs), target).backward()
+        optimizer.step()
