@@ -15,12 +15,13 @@ from torch import Tensor
 
 from engine.analysis.walk import walk
 from engine.catalog import ACTIVATIONS, INITIALIZERS, Call, Inputs, Spec
-from engine.compile.initialise import global_generator_kept, initializer, misfit, stream
+from engine.compile.initialise import global_generator_kept, initializer, misfit
 from engine.compile.lower import lower, schemes
 from engine.compile.resolve import binarizer, construct
 from engine.host.protocol import CurvePreview, InitPreview
 from engine.network import Choice, Network
 from engine.problems import NetworkProblem, did_you_mean
+from engine.streams import stream_seed
 
 #: Values drawn of a tensor that is drawn by a formula, at most; a larger one is sampled.
 MOST_DRAWN = 1 << 20
@@ -155,13 +156,15 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
             raise NetworkProblem(
                 f"{node} has no parameter {parameter!r}.{did_you_mean(parameter, evaluated.parameters)}"
             )
+        if evaluated.outputs:
+            raise NetworkProblem(f"{node} has no parameters.")
         raise NetworkProblem(f"{node}: its shapes are not known yet. Mend its problems and those before it.")
     inputs = next(inputs for candidate, inputs in walked.steps if candidate.path == node)
     shape = evaluated.parameters[parameter]
     seed = network.recipe.seed
     choice = schemes(network, step.node, evaluated.parameters).get(parameter, Choice("default"))
     count = math.prod(shape)
-    generator = torch.Generator().manual_seed(stream(seed, node, parameter))
+    generator = torch.Generator().manual_seed(stream_seed(seed, node, parameter))
     if choice.id == "default":
         call = lower(step.node, inputs).call
         assert isinstance(call, Call), "what has parameters is a module"
@@ -169,7 +172,7 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
         whole = evaluated.parameter_count <= MOST_DRAWN
         if whole:
             with global_generator_kept() as shared:
-                shared.manual_seed(stream(seed, node))
+                shared.manual_seed(stream_seed(seed, node))
                 values = getattr(construct(call), parameter).detach()
     else:
         entry = INITIALIZERS[choice.id]

@@ -20,20 +20,14 @@ from typing import Any, NoReturn, Protocol
 from engine.host.channel import Inbox, Outbox, take_channel
 from engine.host.protocol import (
     PROTOCOL_VERSION,
-    Analyze,
     ChannelProblem,
     Control,
-    Evaluate,
     Event,
     Failed,
     Hello,
     Ping,
     Pong,
-    Predict,
     Prepare,
-    PreviewActivation,
-    PreviewBinarizer,
-    PreviewInit,
     Request,
     Train,
     Warm,
@@ -48,10 +42,6 @@ from engine.problems import DataProblem, FileProblem, NetworkProblem
 GRACE = 8.0
 #: Seconds between looks at whether the parent still lives.
 _PARENT_CHECK = 0.5
-
-_Answerable = (
-    Analyze | PreviewInit | PreviewActivation | PreviewBinarizer | Prepare | Train | Evaluate | Predict
-)
 
 
 class Work(Protocol):
