@@ -203,3 +203,105 @@ SPARSE = Initializer(
     max_dims=2,
     call=lambda f: Call("torch.nn.init.sparse_", sparsity=f.sparsity, std=f.std),
 )
+TRUNC_NORMAL = Initializer(
+    id="trunc_normal",
+    title="Truncated normal",
+    doc="Bell curve about `mean` with spread `std`, drawn again outside `a` … `b` (absolute bounds, not multiples of std).",
+    source="torch.nn.init.trunc_normal_",
+    formula="w ~ N(mean, std²) given a ≤ w ≤ b",
+    lesson="Cuts off the rare large weights; with std 0.02 the bounds ±2 are a hundred spreads away and cut nothing.",
+    fields=(
+        Float("mean", 0.0, doc="Centre."),
+        Float("std", 1.0, lo=0, open_lo=True, doc="Spread before cutting."),
+        Float("a", -2.0, doc="Lower bound."),
+        Float("b", 2.0, doc="Upper bound."),
+    ),
+    call=lambda f: Call("torch.nn.init.trunc_normal_", mean=f.mean, std=f.std, a=f.a, b=f.b),
+)
+EYE = Initializer(
+    id="eye",
+    title="Identity matrix",
+    doc="Ones on the diagonal, zero elsewhere: the layer begins by passing its input on.",
+    source="torch.nn.init.eye_",
+    formula="W = I",
+    lesson="A linear layer that begins as the identity; ReLU behind it still drops the negative half.",
+    min_dims=2,
+    max_dims=2,
+    call=lambda f: Call("torch.nn.init.eye_"),
+)
+DIRAC = Initializer(
+    id="dirac",
+    title="Dirac (identity convolution)",
+    doc="A one at the kernel's centre from each channel to itself, in each of `groups` groups: the convolution begins by "
+    "passing its input on.",
+    source="torch.nn.init.dirac_",
+    formula="W[d, d, centre] = 1",
+    lesson="Keeps as many channels as fit unchanged, so depth costs nothing at the start.",
+    fields=(Int("groups", 1, lo=1, hi=65536, doc="Groups of the first dimension."),),
+    min_dims=3,
+    max_dims=5,
+    call=lambda f: Call("torch.nn.init.dirac_", groups=f.groups),
+)
+SPARSE = Initializer(
+    id="sparse",
+    title="Sparse",
+    doc="Bell curve of spread `std`, with the share `sparsity` of every column set to zero (rounded up).",
+    source="torch.nn.init.sparse_; Martens 2010",
+    formula="w ~ N(0, std²);  ⌈sparsity·rows⌉ zeros per column",
+    lesson="Each unit begins with few inputs, which keeps units different from one another.",
+    fields=(
+        Float("sparsity", start=0.1, lo=0, hi=1, doc="Share of zeros in every column."),
+        Float("std", 0.01, lo=0, doc="Spread of the rest."),
+    ),
+    min_dims=2,
+    max_dims=2,
+    call=lambda f: Call("torch.nn.init.sparse_", sparsity=f.sparsity, std=f.std),
+)
+LECUN_NORMAL = Initializer(
+    id="lecun_normal",
+    title="LeCun, normal",
+    doc="Normal with the spread that keeps the variance of a linear or SELU layer.",
+    source="LeCun et al. 1998, Efficient BackProp; Klambauer et al. 2017, arXiv 1706.02515",
+    formula="w ~ N(0, std²),  std = 1/√fan_in",
+    lesson="What SELU networks need to normalise themselves.",
+    min_dims=2,
+    call=lambda f: Call("engine.compile.schemes.lecun_normal_"),
+)
+DEPTH_SCALED_NORMAL = Initializer(
+    id="depth_scaled_normal",
+    title="Normal, scaled by depth",
+    doc="Normal with spread `std`/√(2·`layers`): for the last matrix of each residual branch of a transformer of that many "
+    "layers.",
+    source="Radford et al. 2019 (GPT-2), section 2.3",
+    formula="w ~ N(0, std²),  std = 0.02/√(2·layers)",
+    lesson="2L branches add up to a variance that does not grow with the depth.",
+    fields=(
+        Int("layers", start=12, lo=1, hi=100000, unit="layers", doc="Depth of the network."),
+        Float("std", 0.02, lo=0, open_lo=True, doc="Spread at depth ½."),
+    ),
+    call=lambda f: Call("engine.compile.schemes.depth_scaled_normal_", layers=f.layers, std=f.std),
+)
+DELTA_ORTHOGONAL = Initializer(
+    id="delta_orthogonal",
+    title="Delta-orthogonal",
+    doc="Zero but for the kernel's centre, which is orthogonal of length `gain`: a convolution that turns channels and moves "
+    "nothing.",
+    source="Xiao et al. 2018, arXiv 1806.05393",
+    formula="W[:, :, centre] orthogonal·gain, else 0",
+    lesson="Trains plain convolutional networks of ten thousand layers; needs at least as many outputs as inputs.",
+    fields=(Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each column."),),
+    min_dims=3,
+    max_dims=5,
+    call=lambda f: Call("engine.compile.schemes.delta_orthogonal_", gain=f.gain),
+)
+BINARY_LATENT = Initializer(
+    id="binary_latent",
+    title="Latent weights of a binarized layer",
+    doc="Uniform between −`bound` and `bound`.",
+    source="Courbariaux et al. 2016, arXiv 1602.02830 (BinaryNet code)",
+    formula="w ~ U(−bound, bound)",
+    lesson="Scale and learning rate are one choice: with bound 1 a rate of 1e-3 hardly flips a sign. BinaryNet multiplies "
+    "the layer's rate by 1/Glorot bound; do so in the node's training section.",
+    fields=(Float("bound", 1.0, lo=0, hi=1e6, open_lo=True, doc="Half width."),),
+    call=lambda f: Call("torch.nn.init.uniform_", a=-f.bound, b=f.bound),
+)

@@ -25,6 +25,7 @@ _TRUSTED = (
     "torch",
     "engine.compile.estimators",
     "engine.compile.modules",
+    "engine.compile.schemes",
     "engine.compile.weight_estimators",
     "engine.training.losses",
     "engine.training.optimizers",

@@ -1,0 +1,51 @@
+"""Initialisation schemes beyond torch.nn.init. Like torch's, each fills a tensor in place.
+
+They need torch alone, because exported code carries their source.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def lecun_normal_(tensor: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """N(0, 1/fan_in): LeCun et al. 1998; for SELU, Klambauer et al. 2017, arXiv 1706.02515."""
+    return nn.init.kaiming_normal_(tensor, nonlinearity="linear", generator=generator)
+
+
+def depth_scaled_normal_(
+    tensor: Tensor, layers: int, std: float = 0.02, generator: torch.Generator | None = None
+) -> Tensor:
+    """N(0, std²/(2·layers)): Radford et al. 2019 (GPT-2), section 2.3."""
+    return nn.init.normal_(tensor, 0.0, std / math.sqrt(2 * layers), generator=generator)
+
+
+def delta_orthogonal_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    """Zero but for the kernel's centre, which is orthogonal: Xiao et al. 2018, arXiv 1806.05393.
+
+    Parameters
+    ----------
+    tensor
+        A convolution's weight [out x in x …] of 3 to 5 dimensions, out ≥ in.
+    gain
+        Length of each column of the centre.
+
+    Raises
+    ------
+    ValueError
+        If it has fewer outputs than inputs: then no such matrix keeps lengths.
+    """
+    if tensor.shape[0] < tensor.shape[1]:
+        raise ValueError(
+            f"delta_orthogonal needs at least as many outputs ({tensor.shape[0]}) as inputs ({tensor.shape[1]})."
+        )
+    centre = nn.init.orthogonal_(torch.empty(tensor.shape[:2], dtype=tensor.dtype), gain, generator=generator)
+    with torch.no_grad():
+        tensor.zero_()
+        tensor[(slice(None), slice(None), *(size // 2 for size in tensor.shape[2:]))] = centre.to(
+            tensor.device
+        )
+    return tensor
