@@ -257,6 +257,8 @@ class Initializer(Entry):
     call: Callable[[Settings], Call]
     min_dims: int = 0
     max_dims: int = 8
+    #: What else is wrong with a tensor of this shape, as a sentence; None if nothing is.
+    fits: Callable[[Settings, tuple[int, ...]], str | None] = lambda settings, shape: None
     #: Needs a batch and the whole network, so it cannot fill a lone tensor.
     needs_network: bool = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.catalog.entry import Call, Initializer
+from engine.catalog.entry import Call, Initializer, Settings
 from engine.catalog.fields import Float, Int, Option
 
 _NONLINEARITIES = (
@@ -30,6 +30,19 @@ _NONLINEARITY = Option(
     "nonlinearity", "leaky_relu", options=_NONLINEARITIES, doc="The activation that follows."
 )
 _XAVIER_GAIN = Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Factor on the spread.")
+
+
+def _groups_divide(f: Settings, shape: tuple[int, ...]) -> str | None:
+    if shape[0] % f.groups == 0:
+        return None
+    return f"dirac needs a first dimension ({shape[0]}) that groups ({f.groups}) divides."
+
+
+def _no_fewer_outputs(f: Settings, shape: tuple[int, ...]) -> str | None:
+    if shape[0] >= shape[1]:
+        return None
+    return f"delta_orthogonal needs at least as many outputs ({shape[0]}) as inputs ({shape[1]})."
+
 
 DEFAULT = Initializer(
     id="default",
@@ -240,6 +253,7 @@ DIRAC = Initializer(
     fields=(Int("groups", 1, lo=1, hi=65536, doc="Groups of the first dimension."),),
     min_dims=3,
     max_dims=5,
+    fits=_groups_divide,
     call=lambda f: Call("torch.nn.init.dirac_", groups=f.groups),
 )
 SPARSE = Initializer(
@@ -292,6 +306,7 @@ DELTA_ORTHOGONAL = Initializer(
     fields=(Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each column."),),
     min_dims=3,
     max_dims=5,
+    fits=_no_fewer_outputs,
     call=lambda f: Call("engine.compile.schemes.delta_orthogonal_", gain=f.gain),
 )
 BINARY_LATENT = Initializer(

@@ -71,10 +71,7 @@ def misfit(entry: Initializer, settings: Settings, shape: tuple[int, ...]) -> st
         else:
             wanted = f"at most {entry.max_dims}"
         return f"{entry.id} needs a tensor of {wanted} dimensions, and this one is {list(shape)}."
-    groups = getattr(settings, "groups", 1)
-    if entry.id == "dirac" and shape[0] % groups:
-        return f"dirac needs a first dimension ({shape[0]}) that groups ({groups}) divides."
-    return None
+    return entry.fits(settings, shape)
 
 
 def _fill(entry: Initializer, settings: Settings) -> Fill:

@@ -40,7 +40,8 @@ def delta_orthogonal_(tensor: Tensor, gain: float = 1.0, generator: torch.Genera
     """
     if tensor.shape[0] < tensor.shape[1]:
         raise ValueError(
-            f"delta_orthogonal needs at least as many outputs ({tensor.shape[0]}) as inputs ({tensor.shape[1]})."
+            f"delta_orthogonal needs at least as many outputs ({tensor.shape[0]}) as inputs "
+            f"({tensor.shape[1]})."
         )
     centre = nn.init.orthogonal_(torch.empty(tensor.shape[:2], dtype=tensor.dtype), gain, generator=generator)
     with torch.no_grad():
