@@ -44,7 +44,7 @@ def straight_through(
     x: torch.Tensor, value: torch.Tensor, factor: torch.Tensor | None = None
 ) -> torch.Tensor:
     """`value` now, and for `x` the gradient g·factor (where the factor is 0: 0, whatever g is)."""
-    result: torch.Tensor = StraightThrough.apply(
+    result: torch.Tensor = StraightThrough.apply(  # type: ignore[no-untyped-call]
         x, value.detach(), None if factor is None else factor.detach()
     )
     return result
@@ -107,7 +107,7 @@ class LBSign(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Binarize `x`, of any shape."""
-        result: torch.Tensor = LBSignFunction.apply(x)
+        result: torch.Tensor = LBSignFunction.apply(x)  # type: ignore[no-untyped-call]
         return result
 
 

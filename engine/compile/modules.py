@@ -28,7 +28,8 @@ class SelfAttention(nn.Module):
         query, key, value = self.in_proj(x).view(heads).permute(2, 0, 3, 1, 4)
         drop = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=drop, is_causal=self.causal)
-        return self.out_proj(mixed.transpose(1, 2).reshape(n, length, features))
+        result: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(n, length, features))
+        return result
 
 
 class SinusoidalPositions(nn.Module):

@@ -46,7 +46,8 @@ def delta_orthogonal_(tensor: Tensor, gain: float = 1.0, generator: torch.Genera
     centre = nn.init.orthogonal_(torch.empty(tensor.shape[:2], dtype=tensor.dtype), gain, generator=generator)
     with torch.no_grad():
         tensor.zero_()
-        tensor[(slice(None), slice(None), *(size // 2 for size in tensor.shape[2:]))] = centre.to(
-            tensor.device
-        )
+        middle = tensor
+        for size in tensor.shape[2:]:
+            middle = middle.select(2, size // 2)
+        middle.copy_(centre)
     return tensor

@@ -13,10 +13,15 @@ from torch import nn
 from engine.compile.estimators import sgn, straight_through
 
 
+def split_groups(w: torch.Tensor, groups: int) -> torch.Tensor:
+    """[in x …] as [groups x in/groups x …]."""
+    return w.reshape(groups, -1, *w.shape[1:])
+
+
 def by_channel(w: torch.Tensor, transposed_groups: int = 0) -> torch.Tensor:
     """View `w` as [channel axes …, rest], and say nothing of how: see :func:`channel_mean`."""
     if transposed_groups:
-        return w.unflatten(0, (transposed_groups, -1)).transpose(1, 2).flatten(2)
+        return split_groups(w, transposed_groups).transpose(1, 2).flatten(2)
     return w.flatten(1)
 
 
@@ -24,7 +29,7 @@ def channel_mean(w: torch.Tensor, transposed_groups: int = 0) -> torch.Tensor:
     """The mean of `w` per output channel, stretched so that it multiplies `w`."""
     if not transposed_groups:
         return w.mean(dim=tuple(range(1, w.dim())), keepdim=True)
-    grouped = w.unflatten(0, (transposed_groups, -1))
+    grouped = split_groups(w, transposed_groups)
     dims = (1, *range(3, grouped.dim()))
     return grouped.mean(dim=dims, keepdim=True).expand_as(grouped).flatten(0, 1)
 
