@@ -1,0 +1,19 @@
+"""Forms drawn from the catalogue's fields: the one set of editors that inspector and recipe share."""
+
+from gui.forms.choice import ChoiceEditor, with_field, without_field
+from gui.forms.editors import Chooser, Editor, ScrubLabel, Switch, editor_for, set_state
+from gui.forms.form import Form, Row
+
+__all__ = [
+    "ChoiceEditor",
+    "Chooser",
+    "Editor",
+    "Form",
+    "Row",
+    "ScrubLabel",
+    "Switch",
+    "editor_for",
+    "set_state",
+    "with_field",
+    "without_field",
+]

@@ -1,0 +1,449 @@
+"""One editor for each kind of field, made from the field's declaration alone."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QSizePolicy,
+    QWidget,
+)
+
+from engine.catalog.fields import Bool, Field, Option, Path, Text
+from gui.forms.parse import from_text, to_text
+from gui.forms.scrub import can_scrub, scrubbed, step_text
+from gui.theme import SPACE, theme
+
+#: Pixels of drag that make one step.
+_PIXELS_PER_STEP = 6
+
+_gestures = itertools.count(1)
+
+
+def set_state(widget: QWidget, name: str, value: object) -> None:
+    """Set a property that the style sheet looks at, and let it look again."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+class Editor(QWidget):
+    """Shows one value and hands on what the user makes of it.
+
+    It changes nothing by itself: the owner puts the value into the document and calls
+    :meth:`show_value` with what the document then holds.
+    """
+
+    #: (JSON value, merge key or ""): steps with the same key are one gesture.
+    committed = Signal(object, str)
+    #: The gesture is over; the next one is an undo step of its own.
+    ended = Signal()
+    #: :attr:`trouble` or :attr:`draft` changed.
+    draft_changed = Signal()
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field = field
+        self.value: Any = None
+        #: Text that says no value, kept as typed; None where there is none.
+        self.draft: str | None = None
+        #: What is wrong with the draft, for the user.
+        self.trouble = ""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_value(self, value: Any, mixed: bool = False) -> None:
+        """Show the document's `value`; `mixed`: several nodes differ in it."""
+        raise NotImplementedError
+
+    def set_severity(self, severity: str) -> None:
+        """Mark the value as "error", "warning" or "" (right)."""
+        raise NotImplementedError
+
+    def restore_draft(self, text: str) -> None:
+        """Show text again that the user left unfinished."""
+
+    def discard(self) -> None:
+        """Drop the draft and show the document's value."""
+
+
+def _row(owner: QWidget, *widgets: QWidget) -> None:
+    layout = QHBoxLayout(owner)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(SPACE)
+    for widget in widgets:
+        layout.addWidget(widget)
+    owner.setFocusProxy(widgets[0])
+
+
+class LineEditor(Editor):
+    """Numbers, lists of numbers and text, in one line.
+
+    Enter and Tab commit, Esc goes back, arrows step the number at the cursor.
+    """
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self.line = QLineEdit()
+        self.line.setMaxLength(4096 if isinstance(field, Text) else 400)
+        self.line.setMinimumWidth(10 * SPACE)
+        if field.optional:
+            self.line.setPlaceholderText("none")
+        _row(self, self.line)
+        self._mixed = False
+        self._stepping = ""
+        self.line.installEventFilter(self)
+        self.line.editingFinished.connect(self._finish)
+        self.line.textEdited.connect(self._typed)
+        words = getattr(field, "words", ())
+        if words:
+            self._words = QAction(self)
+            self._words.setToolTip("Choose " + " or ".join(words))
+            self._words.triggered.connect(self._choose_word)
+            self.line.addAction(self._words, QLineEdit.ActionPosition.TrailingPosition)
+            self._dress()
+            theme.changed.connect(self._dress)
+
+    def show_value(self, value: Any, mixed: bool = False) -> None:
+        """Show `value`, unless it is what is shown: then an unfinished text stays."""
+        same = type(value) is type(self.value) and value == self.value and mixed == self._mixed
+        self.value, self._mixed = value, mixed
+        if same and (self.draft is not None or self.line.isModified()):
+            return
+        self._show()
+
+    def restore_draft(self, text: str) -> None:
+        """Show text again that says no value."""
+        self.line.setText(text)
+        self.line.setModified(True)
+        self._take()
+
+    def discard(self) -> None:
+        """Drop what was typed and show the document's value."""
+        self._show()
+
+    def set_severity(self, severity: str) -> None:
+        """Mark the line's border."""
+        set_state(self.line, "invalid", "true" if severity == "error" else "false")
+        set_state(self.line, "severity", severity)
+
+    def _show(self) -> None:
+        self.line.setText("" if self._mixed else to_text(self.field, self.value))
+        self.line.setCursorPosition(0)
+        self.line.setModified(False)
+        if self._mixed:
+            self.line.setPlaceholderText("several values")
+        elif self.field.optional:
+            self.line.setPlaceholderText("none")
+        self._set_draft(None, "")
+
+    def _set_draft(self, draft: str | None, trouble: str) -> None:
+        if (draft, trouble) != (self.draft, self.trouble):
+            self.draft, self.trouble = draft, trouble
+            self.draft_changed.emit()
+
+    def _typed(self, text: str) -> None:
+        """While a wrong text is being mended, say at once when it is right."""
+        if self.draft is None:
+            return
+        try:
+            from_text(self.field, text)
+            self._set_draft(text, "")
+        except ValueError as wrong:
+            self._set_draft(text, str(wrong))
+
+    def _finish(self) -> None:
+        if self.line.isModified():
+            self._take()
+        if self._stepping:
+            self._stepping = ""
+            self.ended.emit()
+
+    def _take(self) -> None:
+        text = self.line.text()
+        if self._mixed and not text:
+            self._show()
+            return
+        try:
+            value = from_text(self.field, text)
+        except ValueError as wrong:
+            self._set_draft(text, str(wrong))
+            return
+        self.line.setModified(False)
+        self.draft = None
+        self.committed.emit(value, "")
+        if self.draft is None:
+            self._show()
+
+    def refuse(self, text: str, message: str) -> None:
+        """Keep `text`, a value that the document cannot hold, and say why."""
+        self.line.setText(text)
+        self.line.setModified(True)
+        self._set_draft(text, message)
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        """Esc goes back to the document's value; arrows step."""
+        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+            return False
+        if event.key() == Qt.Key.Key_Escape and (self.line.isModified() or self.draft is not None):
+            self._show()
+            self.line.selectAll()
+            return True
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and can_scrub(self.field):
+            size = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
+            self._step(size if event.key() == Qt.Key.Key_Up else -size)
+            return True
+        return False
+
+    def _step(self, steps: int) -> None:
+        result = step_text(self.field, self.line.text(), self.line.cursorPosition(), steps)
+        if result is None:
+            return
+        value, cursor = result
+        self._stepping = self._stepping or f"step {next(_gestures)}"
+        self.line.setModified(False)
+        self._set_draft(None, "")
+        self.committed.emit(value, self._stepping)
+        self.line.setCursorPosition(cursor)
+
+    def _dress(self) -> None:
+        self._words.setIcon(theme.icon("mdi6.chevron-down", "muted"))
+
+    def _choose_word(self) -> None:
+        menu = QMenu(self)
+        for word in getattr(self.field, "words", ()):
+            action = menu.addAction(word)
+            action.setCheckable(True)
+            action.setChecked(self.value == word)
+            action.triggered.connect(lambda _, word=word: self.committed.emit(word, ""))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.line.mapToGlobal(QPoint(0, self.line.height())))
+
+
+class PathEditor(LineEditor):
+    """A path as text, and a button that browses for it."""
+
+    def __init__(self, field: Path, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._browse = QAction("Browse…", self)
+        self._browse.triggered.connect(self.browse)
+        self.line.addAction(self._browse, QLineEdit.ActionPosition.TrailingPosition)
+        self._dress_browse()
+        theme.changed.connect(self._dress_browse)
+
+    def _dress_browse(self) -> None:
+        self._browse.setIcon(theme.icon("mdi6.folder-open-outline", "muted"))
+
+    def browse(self) -> None:
+        """Let the user pick a file or folder."""
+        at = self.value if isinstance(self.value, str) else ""
+        if isinstance(self.field, Path) and self.field.folder:
+            picked = QFileDialog.getExistingDirectory(self, f"Choose {self.field.name}", at)
+        else:
+            picked, _ = QFileDialog.getOpenFileName(self, f"Choose {self.field.name}", at)
+        if picked:
+            self.committed.emit(picked, "")
+
+
+class Switch(QCheckBox):
+    """A check box drawn as a switch."""
+
+    def sizeHint(self) -> QSize:
+        """As wide as the knob needs to travel."""
+        height = max(18, self.fontMetrics().height() + 2)
+        return QSize(int(height * 1.8), height)
+
+    def hitButton(self, at: QPoint) -> bool:
+        """All of it can be clicked."""
+        return self.rect().contains(at)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw track and knob; the middle place is "neither"."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        size = self.sizeHint()
+        track = QRectF(1, (self.height() - size.height()) / 2 + 1, size.width() - 2, size.height() - 2)
+        on = self.checkState() == Qt.CheckState.Checked
+        painter.setPen(QPen(theme.color("accent" if on or self.hasFocus() else "muted"), 1))
+        painter.setBrush(theme.color("accent" if on else "surface"))
+        painter.drawRoundedRect(track, track.height() / 2, track.height() / 2)
+        knob = track.height() / 2 - 3
+        left, right = track.left() + knob + 3, track.right() - knob - 3
+        place = {Qt.CheckState.Checked: right, Qt.CheckState.Unchecked: left}.get(
+            self.checkState(), (left + right) / 2
+        )
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("accent_text" if on else "muted"))
+        painter.drawEllipse(QPointF(place, track.center().y()), knob, knob)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.color("accent"), 1, Qt.PenStyle.DotLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+
+
+class BoolEditor(Editor):
+    """A switch; its middle place is null where null is a value."""
+
+    def __init__(self, field: Bool, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self.switch = Switch()
+        self.switch.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.switch.clicked.connect(self._clicked)
+        _row(self, self.switch)
+        layout = self.layout()
+        assert isinstance(layout, QHBoxLayout)
+        layout.addStretch(1)
+
+    def show_value(self, value: Any, mixed: bool = False) -> None:
+        """Show true, false, or neither."""
+        self.value = value
+        known = isinstance(value, bool) and not mixed
+        self.switch.setTristate(not known or self.field.optional)
+        state = Qt.CheckState.Checked if value is True else Qt.CheckState.Unchecked
+        self.switch.setCheckState(state if known else Qt.CheckState.PartiallyChecked)
+
+    def set_severity(self, severity: str) -> None:
+        """The message below says it; a switch has no border."""
+
+    def _clicked(self) -> None:
+        state = self.switch.checkState()
+        if self.field.optional and state == Qt.CheckState.PartiallyChecked:
+            self.committed.emit(None, "")
+        else:
+            self.committed.emit(state != Qt.CheckState.Unchecked, "")
+
+
+class Chooser(QComboBox):
+    """A drop-down list that the wheel changes only when it has the focus, and that may be narrow."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(4)
+        self.setMaxVisibleItems(16)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def showPopup(self) -> None:
+        """Open a list that is wide enough for its longest entry."""
+        widest = max((self.fontMetrics().horizontalAdvance(self.itemText(i)) for i in range(self.count())), default=0)
+        self.view().setMinimumWidth(widest + 12 * SPACE)
+        super().showPopup()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the panel that scrolls."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class OptionEditor(Editor):
+    """One word out of a few; a word that is none of them is kept and shown."""
+
+    def __init__(self, field: Option, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self.box = Chooser()
+        self.box.activated.connect(lambda index: self.committed.emit(self.box.itemData(index), ""))
+        _row(self, self.box)
+
+    def show_value(self, value: Any, mixed: bool = False) -> None:
+        """Choose `value`'s row, adding one for a value that the field does not have."""
+        assert isinstance(self.field, Option)
+        self.value = value
+        choices: list[Any] = [*([None] if self.field.optional else []), *self.field.options]
+        if not mixed and value not in choices:
+            choices.append(value)
+        if [self.box.itemData(i) for i in range(self.box.count())] != choices:
+            self.box.clear()
+            for choice in choices:
+                text = "none" if choice is None else choice if isinstance(choice, str) else to_text(self.field, choice)
+                self.box.addItem(text, choice)
+        self.box.setPlaceholderText("several values" if mixed else "")
+        self.box.setCurrentIndex(-1 if mixed else choices.index(value))
+
+    def set_severity(self, severity: str) -> None:
+        """Mark the list's border."""
+        set_state(self.box, "invalid", "true" if severity == "error" else "false")
+
+
+class ScrubLabel(QLabel):
+    """A field's name. Dragging it sideways changes the number: Shift finer, Ctrl coarser, Esc cancels."""
+
+    def __init__(self, editor: Editor, parent: QWidget | None = None) -> None:
+        # Zero-width spaces let a long name wrap behind its underscores.
+        super().__init__(editor.field.name.replace("_", "_\u200b"), parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setBuddy(editor)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._editor = editor
+        self._from: tuple[float, Any] | None = None
+        self._travel = 0.0
+        self._key = ""
+        if can_scrub(editor.field):
+            self.setCursor(Qt.CursorShape.SizeHorCursor)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a drag."""
+        if event.button() == Qt.MouseButton.LeftButton and can_scrub(self._editor.field):
+            value = self._editor.value
+            self._from = (event.position().x(), value)
+            self._travel = 0.0
+            self._key = f"scrub {next(_gestures)}"
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Change the number by the way from where the drag began."""
+        if self._from is None:
+            return
+        x, value = self._from
+        speed = 1.0
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            speed = 0.2
+        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            speed = 5.0
+        self._travel = (event.position().x() - x) * speed / _PIXELS_PER_STEP
+        moved = scrubbed(self._editor.field, value, round(self._travel))
+        if moved != self._editor.value:
+            self._editor.committed.emit(moved, self._key)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the drag; a mere click goes to the editor."""
+        if self._from is None:
+            return
+        self._from = None
+        self._editor.ended.emit()
+        if abs(self._travel) < 0.5:
+            self._editor.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc while dragging goes back to where the drag began."""
+        if event.key() == Qt.Key.Key_Escape and self._from is not None:
+            _, value = self._from
+            self._from = None
+            self._editor.committed.emit(value, self._key)
+            self._editor.ended.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+def editor_for(field: Field, parent: QWidget | None = None) -> Editor:
+    """The editor of a field's kind."""
+    if isinstance(field, Bool):
+        return BoolEditor(field, parent)
+    if isinstance(field, Option):
+        return OptionEditor(field, parent)
+    if isinstance(field, Path):
+        return PathEditor(field, parent)
+    return LineEditor(field, parent)

@@ -1,0 +1,304 @@
+"""A form: one row per field, made from the declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from engine.catalog.fields import Field
+from engine.problems import did_you_mean
+from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state
+from gui.forms.parse import to_text
+from gui.theme import SPACE, theme
+
+#: Width of the column that holds the reset buttons.
+_RESET = 6 * SPACE
+
+
+class Form(QWidget):
+    """Editors for `fields`, and for whatever else the values hold.
+
+    It owns no value: it shows what :meth:`set_values` says and tells what the user wants through
+    :attr:`edited` and :attr:`reset`.
+
+    Parameters
+    ----------
+    strict
+        Only values that pass the field's check are handed on; others stay in the editor, marked.
+        For places of the document that can hold nothing else.
+    drafts
+        Where unfinished texts are kept while the form is away, by field name.
+    """
+
+    #: (field name, JSON value, merge key or "").
+    edited = Signal(str, object, str)
+    #: (field name): back to the default.
+    reset = Signal(str)
+    #: The gesture is over.
+    ended = Signal()
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        parent: QWidget | None = None,
+        *,
+        strict: bool = False,
+        drafts: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.fields = {field.name: field for field in fields}
+        self._strict = strict
+        self._drafts = {} if drafts is None else drafts
+        self._rows: dict[str, Row] = {}
+        self._strangers: dict[str, _Stranger] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE)
+        for field in fields:
+            if not field.advanced:
+                self._add(field)
+        advanced = [field for field in fields if field.advanced]
+        self._more = _More(len(advanced))
+        self._more.setVisible(bool(advanced))
+        self._more.toggled.connect(self._fold)
+        layout.addWidget(self._more)
+        for field in advanced:
+            self._add(field)
+        self._fold(False)
+
+    def _add(self, field: Field) -> None:
+        row = Row(field)
+        row.editor.committed.connect(lambda value, merge, name=field.name: self._commit(name, value, merge))
+        row.editor.ended.connect(self.ended)
+        row.editor.draft_changed.connect(lambda name=field.name: self._keep_draft(name))
+        row.reset.clicked.connect(lambda _=False, name=field.name: self._reset(name))
+        self._rows[field.name] = row
+        self.layout().addWidget(row)  # type: ignore[union-attr]
+
+    def editor(self, name: str) -> Editor:
+        """The editor of one field."""
+        return self._rows[name].editor
+
+    def row(self, name: str) -> Row:
+        """The row of one field: label, editor, reset button, message."""
+        return self._rows[name]
+
+    def set_values(self, values: Mapping[str, Any], mixed: Collection[str] = ()) -> None:
+        """Show these; what is absent is at its default. `mixed`: fields in which several nodes differ."""
+        for name, row in self._rows.items():
+            row.show_values(values, name in mixed)
+            draft = self._drafts.get(name)
+            if draft is not None and row.editor.draft is None:
+                row.editor.restore_draft(draft)
+        if any(row.field.advanced and row.changed for row in self._rows.values()):
+            self._more.setChecked(True)
+        self._show_strangers({name: value for name, value in values.items() if name not in self.fields})
+
+    def set_marks(self, marks: Mapping[str, tuple[str, str]]) -> None:
+        """Mark fields with what the analysis found: name -> (severity, message)."""
+        for name, row in self._rows.items():
+            row.set_mark(*marks.get(name, ("", "")))
+            if name in marks and row.field.advanced:
+                self._more.setChecked(True)
+
+    def focus_first(self) -> bool:
+        """Put the keyboard into the first editor; False if there is none."""
+        for row in self._rows.values():
+            editor = row.editor
+            if isinstance(editor, LineEditor):
+                editor.line.selectAll()
+            editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return True
+        return False
+
+    def _commit(self, name: str, value: Any, merge: str) -> None:
+        row = self._rows[name]
+        wrong = row.field.check(value) if self._strict else None
+        if wrong is None:
+            self._drafts.pop(name, None)
+            self.edited.emit(name, value, merge)
+        elif isinstance(row.editor, LineEditor):
+            row.editor.refuse(row.editor.line.text(), wrong)
+
+    def _reset(self, name: str) -> None:
+        self._rows[name].editor.discard()
+        self.reset.emit(name)
+
+    def _keep_draft(self, name: str) -> None:
+        draft = self._rows[name].editor.draft
+        if draft is None:
+            self._drafts.pop(name, None)
+        else:
+            self._drafts[name] = draft
+
+    def _fold(self, open: bool) -> None:
+        for row in self._rows.values():
+            if row.field.advanced:
+                row.setVisible(open)
+
+    def _show_strangers(self, strangers: Mapping[str, Any]) -> None:
+        for name in [name for name in self._strangers if name not in strangers]:
+            self._strangers.pop(name).deleteLater()
+        for name, value in strangers.items():
+            if name not in self._strangers:
+                stranger = self._strangers[name] = _Stranger(name, self.fields)
+                stranger.remove.clicked.connect(lambda _=False, name=name: self.reset.emit(name))
+                self.layout().addWidget(stranger)  # type: ignore[union-attr]
+            self._strangers[name].show_value(value)
+
+
+class Row(QWidget):
+    """Name, editor, unit, reset button; below them what is wrong."""
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field = field
+        #: Whether the value is another than the default.
+        self.changed = False
+        self._mark = ("", "")
+        self._own = ""
+        self.editor = editor_for(field)
+        self.label = ScrubLabel(self.editor)
+        self.unit = QLabel(field.unit)
+        set_state(self.unit, "role", "muted")
+        self.reset = QToolButton()
+        self.reset.setFixedSize(_RESET, _RESET)
+        self.reset.setAutoRaise(True)
+        set_state(self.reset, "compact", True)
+        self.message = QLabel()
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message.setWordWrap(True)
+        self.message.setVisible(False)
+        self.editor.draft_changed.connect(self._judge)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * SPACE)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(0, 4)
+        grid.setColumnStretch(1, 5)
+        grid.addWidget(self.label, 0, 0)
+        grid.addWidget(self.editor, 0, 1)
+        grid.addWidget(self.reset, 0, 2)
+        grid.addWidget(self.message, 1, 0, 1, 3)
+        if field.unit:
+            layout = self.editor.layout()
+            assert layout is not None
+            layout.addWidget(self.unit)
+        # The button's place stays taken, so that nothing jumps when it comes.
+        policy = self.reset.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(policy)
+        self.reset.setVisible(False)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._describe()
+        self._dress()
+        theme.changed.connect(self._dress)
+
+    def _describe(self) -> None:
+        field = self.field
+        said = [field.doc.replace("`", ""), field.expected[:1].upper() + field.expected[1:] + "."]
+        if not field.required:
+            said.append(f"Default: {to_text(field, field.default) or 'none'}.")
+        text = "\n".join(said)
+        for widget in (self.label, self.editor):
+            widget.setToolTip(text)
+        target = self.editor.focusProxy() or self.editor
+        target.setAccessibleName(field.name)
+        target.setAccessibleDescription(text)
+        back = field.initial if field.required else field.default
+        self.reset.setToolTip(f"Back to {to_text(field, back) or 'none'}")
+        self.reset.setAccessibleName(f"Reset {field.name}")
+
+    def _dress(self) -> None:
+        self.reset.setIcon(theme.icon("mdi6.restore", "muted"))
+
+    def show_values(self, values: Mapping[str, Any], mixed: bool) -> None:
+        """Show this field's value out of all of them."""
+        field = self.field
+        back = field.initial if field.required else field.default
+        value = values.get(field.name, None if field.required else field.default)
+        if isinstance(value, tuple):
+            value = list(value)
+        missing = field.required and field.name not in values and not mixed
+        self._own = "" if mixed else f"is missing: {field.expected}." if missing else field.check(value) or ""
+        wrong = bool(self._own)
+        self.changed = mixed or wrong or field.canonical(value) != field.canonical(back)
+        self.editor.show_value(value, mixed)
+        set_state(self.label, "changed", self.changed and not mixed)
+        self._judge()
+
+    def set_mark(self, severity: str, message: str) -> None:
+        """Show what the analysis found at this field."""
+        self._mark = (severity, message)
+        self._judge()
+
+    def _judge(self) -> None:
+        severity, found = self._mark
+        drafting = self.editor.draft is not None
+        message = self.editor.trouble if drafting else self._own or found
+        severity = "error" if message and (drafting or self._own) else severity
+        self.reset.setVisible(self.changed or drafting)
+        self.editor.set_severity(severity if message else "")
+        self.message.setText(message)
+        self.message.setVisible(bool(message))
+        set_state(self.message, "role", severity if severity in ("error", "warning") else "muted")
+
+
+class _More(QToolButton):
+    """Folds the rarely needed fields away."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+        self.setCheckable(True)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setAutoRaise(True)
+        set_state(self, "compact", True)
+        self.toggled.connect(self._dress)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        open = self.isChecked()
+        self.setText("Fewer fields" if open else f"{self._count} more")
+        self.setAccessibleName("Fewer fields" if open else f"{self._count} more fields")
+        self.setIcon(theme.icon("mdi6.chevron-down" if open else "mdi6.chevron-right", "muted"))
+
+
+class _Stranger(QWidget):
+    """A value for which there is no field; it is kept until the user takes it away."""
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        super().__init__()
+        self._name, self._hint = name, did_you_mean(name, known)
+        self._text = QLabel()
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setWordWrap(True)
+        set_state(self._text, "role", "warning")
+        self.remove = QToolButton()
+        self.remove.setAutoRaise(True)
+        self.remove.setFixedSize(_RESET, _RESET)
+        set_state(self.remove, "compact", True)
+        self.remove.setToolTip(f"Remove {name}")
+        self.remove.setAccessibleName(f"Remove {name}")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * SPACE)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self._text, 0, 0)
+        grid.addWidget(self.remove, 0, 1)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        self.remove.setIcon(theme.icon("mdi6.close", "muted"))
+
+    def show_value(self, value: Any) -> None:
+        """Show it as JSON."""
+        shown = msgspec.json.encode(value).decode()
+        shown = shown if len(shown) <= 60 else shown[:57] + "…"
+        self._text.setText(f"{self._name} = {shown} is no field here.{self._hint}")

@@ -1,0 +1,155 @@
+"""Small pieces that several parts of the inspector use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.forms import Chooser, set_state
+from gui.theme import SPACE
+
+#: More names than these go into a list instead of a row of buttons.
+_MOST_SEGMENTS = 3
+
+
+def text_label(text: str = "", role: str = "") -> QLabel:
+    """A wrapping label that shows its text as it is, and lets it be copied."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    # A long word must not widen the panel.
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    if role:
+        set_state(label, "role", role)
+    return label
+
+
+def clear(layout: QVBoxLayout | QFormLayout) -> None:
+    """Take everything out of `layout`."""
+    while layout.count():
+        item = layout.takeAt(0)
+        widget = item.widget() if item is not None else None
+        if widget is not None:
+            widget.setParent(None)
+            widget.deleteLater()
+
+
+class Figures(QWidget):
+    """Names on the left, values on the right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._form = QVBoxLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setSpacing(2)
+        self._rows: dict[str, tuple[QWidget, QLabel]] = {}
+
+    def show_figures(self, figures: Sequence[tuple[str, str, str]]) -> None:
+        """Show ``(name, value, tooltip)`` in this order."""
+        names = [name for name, _, _ in figures]
+        if list(self._rows) != names:
+            clear(self._form)
+            self._rows = {}
+            for name in names:
+                self._rows[name] = self._row(name)
+        for name, value, tip in figures:
+            row, label = self._rows[name]
+            label.setText(value)
+            row.setToolTip(tip)
+            label.setAccessibleName(f"{name}: {value}")
+
+    def values(self) -> dict[str, str]:
+        """What is shown."""
+        return {name: label.text() for name, (_, label) in self._rows.items()}
+
+    def _row(self, name: str) -> tuple[QWidget, QLabel]:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2 * SPACE)
+        key = QLabel(name)
+        key.setTextFormat(Qt.TextFormat.PlainText)
+        set_state(key, "role", "muted")
+        value = text_label()
+        value.setAlignment(Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(key)
+        layout.addWidget(value, 1)
+        self._form.addWidget(row)
+        return row, value
+
+
+class Segments(QWidget):
+    """One name out of a few, as joined buttons; as a list where there are many."""
+
+    changed = Signal(str)
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._names: tuple[str, ...] = ()
+        self.current = ""
+        self._group: QButtonGroup | None = None
+        self._list: Chooser | None = None
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+
+    def set_names(self, names: Sequence[str]) -> None:
+        """Offer these; the one chosen stays chosen if it is among them."""
+        if tuple(names) == self._names:
+            return
+        self._names = tuple(names)
+        if self.current not in names:
+            self.current = names[0] if names else ""
+        clear(self._rows)
+        self._group = self._list = None
+        if len(names) > _MOST_SEGMENTS:
+            self._list = Chooser()
+            self._list.setAccessibleName(self._name)
+            self._list.addItems(list(names))
+            self._list.setCurrentText(self.current)
+            self._list.textActivated.connect(self._choose)
+            self._rows.addWidget(self._list)
+        elif len(names) > 1:
+            self._rows.addWidget(self._buttons())
+        self.setVisible(len(names) > 1)
+
+    def _buttons(self) -> QWidget:
+        bar = QWidget()
+        layout = QHBoxLayout(bar)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE)
+        self._group = QButtonGroup(bar)
+        for name in self._names:
+            button = QToolButton()
+            button.setText(name)
+            button.setCheckable(True)
+            button.setChecked(name == self.current)
+            button.setAccessibleName(f"{self._name} {name}")
+            set_state(button, "role", "segment")
+            button.clicked.connect(lambda _=False, name=name: self._choose(name))
+            self._group.addButton(button)
+            layout.addWidget(button)
+        layout.addStretch(1)
+        return bar
+
+    def sizeHint(self) -> QSize:
+        """What the buttons need."""
+        return self.layout().sizeHint()  # type: ignore[union-attr]
+
+    def _choose(self, name: str) -> None:
+        if name != self.current:
+            self.current = name
+            self.changed.emit(name)

@@ -1,0 +1,218 @@
+"""Who the node is: id, kind, shapes and cost; its problems with their repairs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from engine import diff, edit
+from engine.findings import Problem
+from gui.forms import set_state
+from gui.inspector.common import Figures, clear, text_label
+from gui.inspector.subject import Subject
+from gui.inspector.words import count_text, shape_text
+from gui.theme import SPACE, family_color, theme
+
+
+class NameEdit(QLineEdit):
+    """A title that can be written over; Esc goes back."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.shown = ""
+        self.setAccessibleName(name)
+        set_state(self, "role", "title")
+
+    def show_name(self, name: str) -> None:
+        """Show the document's name."""
+        if name != self.shown or not self.isModified():
+            self.shown = name
+            self.setText(name)
+            self.setCursorPosition(0)
+            set_state(self, "invalid", "false")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc drops what was typed."""
+        if event.key() == Qt.Key.Key_Escape and self.isModified():
+            self.setText(self.shown)
+            self.setModified(False)
+            self.textEdited.emit(self.shown)
+        else:
+            super().keyPressEvent(event)
+
+
+class Header(QWidget):
+    """The card at the top."""
+
+    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._subject = subject
+        self.name = NameEdit("Id of the layer")
+        self.name.setToolTip("The layer's name in drawing, code, weights and file. Enter renames it.")
+        self.name.editingFinished.connect(self._rename)
+        self.name.textEdited.connect(self._name_typed)
+        self.trouble = text_label(role="error")
+        self.trouble.setVisible(False)
+        self.kind = text_label(role="muted")
+        self.figures = Figures()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(3 * SPACE, SPACE, 0, SPACE)
+        layout.setSpacing(2)
+        layout.addWidget(self.name)
+        layout.addWidget(self.trouble)
+        layout.addWidget(self.kind)
+        layout.addSpacing(2 * SPACE)
+        layout.addWidget(self.figures)
+        theme.changed.connect(self.update)
+
+    def refresh(self) -> None:
+        """Show what document and analysis say now."""
+        subject = self._subject
+        ids, layer = subject.ids, subject.layer
+        several = len(ids) > 1
+        self.name.setReadOnly(several)
+        self.name.show_name(f"{len(ids)} layers" if several else subject.id)
+        if several:
+            self.kind.setText(", ".join(ids) + ". An edit changes them all.")
+        elif layer is not None:
+            same = layer.title == layer.group
+            self.kind.setText(layer.title if same else f"{layer.title}  ·  {layer.group}")
+            self.kind.setToolTip(layer.doc.replace("`", ""))
+        elif subject.node.block is not None:
+            self.kind.setText(f"Block {subject.node.block}")
+        else:
+            self.kind.setText(f"{subject.node.type}: not a layer that this version knows. It is kept as it is.")
+        self.figures.show_figures(self._several_figures() if several else self._figures())
+        self.update()
+
+    def _figures(self) -> list[tuple[str, str, str]]:
+        report = self._subject.report
+        shapes = [
+            shape_text(tensor.shape) + ("" if tensor.dtype == "float32" else f"  {tensor.dtype}")
+            for tensor in report.outputs.values()
+        ]
+        inputs = [shape_text(tensor.shape) for tensor in self._subject.inputs]
+        figures = []
+        if inputs:
+            figures.append(("Input", ",  ".join(inputs), "Shape of one example, the batch left out."))
+        if shapes or not self._is_sink():
+            dims = f" ({report.dimensions})" if report.dimensions else ""
+            tip = f"Shape of one example, the batch left out{dims}."
+            figures.append(("Output", ",  ".join(shapes) or "not known yet", tip))
+        if report.parameter_count:
+            figures.append(("Parameters", count_text(report.parameter_count), f"{report.parameter_count:,} numbers to learn."))
+        if report.macs:
+            figures.append(
+                ("MACs", count_text(report.macs), f"{report.macs:,} multiply–accumulate operations per example, forward.")
+            )
+        if report.receptive_field and max(report.receptive_field) > 1:
+            tip = "Side of the region of the network's input that one output sees."
+            figures.append(("Receptive field", shape_text(report.receptive_field), tip))
+        return figures
+
+    def _several_figures(self) -> list[tuple[str, str, str]]:
+        reports = [self._subject.analysis.nodes.get(id) for id in self._subject.ids]
+        parameters = sum(report.parameter_count for report in reports if report)
+        macs = sum(report.macs for report in reports if report)
+        return [
+            ("Parameters", count_text(parameters), f"{parameters:,} in all of them."),
+            ("MACs", count_text(macs), f"{macs:,} in all of them, per example."),
+        ]
+
+    def _is_sink(self) -> bool:
+        layer = self._subject.layer
+        return layer is not None and layer.outputs == ()
+
+    def _name_typed(self, text: str) -> None:
+        """Say at once whether the id can be."""
+        try:
+            edit.rename(self._subject.document.network, self._subject.id, text, block=self._subject.block)
+            self._say("")
+        except edit.EditProblem as problem:
+            self._say(str(problem))
+
+    def _rename(self) -> None:
+        subject = self._subject
+        if not self.name.isModified() or len(subject.ids) != 1:
+            return
+        old, new = subject.id, self.name.text().strip()
+        try:
+            network = edit.rename(subject.document.network, old, new, block=subject.block)
+        except edit.EditProblem as problem:
+            self._say(str(problem))
+            return
+        self.name.setModified(False)
+        self._say("")
+        if old != new:
+            selected = tuple(new if id == old else id for id in subject.selection.nodes)
+            selection = subject.selection
+            subject.document.edit(network, f"Rename {old} to {new}")
+            selection.set(selected, selection.edges)
+
+    def _say(self, trouble: str) -> None:
+        self.trouble.setText(trouble)
+        self.trouble.setVisible(bool(trouble))
+        set_state(self.name, "invalid", "true" if trouble else "false")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A bar in the family's colour."""
+        layer = self._subject.layer if self._subject.ids else None
+        color = family_color(theme.tokens, layer.group if layer else "Other")
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(color))
+        painter.drawRoundedRect(QRectF(0, SPACE, SPACE, self.height() - 2 * SPACE), 2, 2)
+
+
+class Problems(QWidget):
+    """What is wrong here, and buttons that mend it."""
+
+    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._subject = subject
+        self._shown: tuple[Problem, ...] = ()
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(2 * SPACE)
+        self.setVisible(False)
+
+    def refresh(self) -> None:
+        """Show the problems of the selected nodes."""
+        problems = self._subject.problems
+        if problems == self._shown:
+            return
+        self._shown = problems
+        clear(self._rows)
+        for problem in problems:
+            self._rows.addWidget(self._card(problem))
+        self.setVisible(bool(problems))
+
+    def _card(self, problem: Problem) -> QFrame:
+        card = QFrame()
+        set_state(card, "role", "problem")
+        set_state(card, "severity", problem.severity)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(3 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
+        layout.setSpacing(SPACE)
+        several = len(self._subject.ids) > 1
+        message = str(problem) if several else f"{problem.field}: {problem.message}" if problem.field else problem.message
+        layout.addWidget(text_label(message[:1].upper() + message[1:] if not problem.field else message))
+        if problem.lesson:
+            layout.addWidget(text_label(problem.lesson, "muted"))
+        for repair in problem.repairs:
+            button = QPushButton(theme.icon("mdi6.lightbulb-on-outline", "accent"), repair.text.replace("&", "&&"))
+            button.setToolTip(f"{repair.text}. One undo step.")
+            set_state(button, "role", "repair")
+            button.clicked.connect(lambda _=False, repair=repair: self._mend(repair.text, repair.changes))
+            layout.addWidget(button)
+        return card
+
+    def _mend(self, text: str, changes: tuple[diff.Change, ...]) -> None:
+        document = self._subject.document
+        try:
+            document.edit(diff.apply(document.network, changes), text)
+        except (KeyError, ValueError):
+            # The repair was made for a drawing that has changed since; a new analysis is on its way.
+            return

@@ -1,0 +1,371 @@
+"""The parts that draw a function or a distribution: activation, initialisation, binarization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from engine import edit
+from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, Entry, Initializer
+from engine.host.protocol import CurvePreview, Failed, InitPreview
+from engine.network import Choice
+from engine.storage import form as document_form
+from gui.forms import ChoiceEditor
+from gui.inspector.common import Figures, Segments, text_label
+from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
+from gui.inspector.preview import Preview, Previews
+from gui.inspector.section import Section
+from gui.inspector.subject import Subject
+from gui.inspector.words import count_text, number_text, shape_text
+from gui.theme import SPACE, family_color, theme
+
+
+class ActivationPart(Section):
+    """The activation inside the node, or the node that is one: chooser, curve, derivative, range."""
+
+    def __init__(self, subject: Subject, workers: Previews, parent: QWidget | None = None) -> None:
+        super().__init__("activation", "Activation", parent)
+        self._subject = subject
+        self._workers = workers
+        self.choice = ChoiceEditor(
+            ACTIVATIONS, "Activation", none="None", drafts=subject.drafts("activation")
+        )
+        self.choice.chosen.connect(self._chosen)
+        self.choice.ended.connect(subject.document.end_merge)
+        self.plot = CurvePlot("The activation's curve and derivative")
+        self.range = Figures()
+        for widget in (self.choice, self.plot, self.range):
+            self.rows.addWidget(widget)
+        self._preview = Preview(workers, self._received, self)
+        self.toggled.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Show the current node's activation."""
+        subject = self._subject
+        layer, node = subject.layer, subject.node
+        own = layer is not None and layer.is_activation
+        self.setVisible(own or node.activation is not None or (layer is not None and layer.activatable))
+        shown = Choice(node.type, node.fields) if own else node.activation
+        self.choice.setVisible(not own)
+        if not own:
+            self.choice.show_choice(shown)
+        entry = ACTIVATIONS.get(shown.id) if shown else None
+        self.set_title("Curve" if own else "Activation", entry.title if entry else "None")
+        self.plot.setVisible(entry is not None)
+        self.range.setVisible(entry is not None)
+        if entry is None or shown is None:
+            self._preview.forget()
+            return
+        figures = [("Values", entry.values, "The range of what comes out.")] if entry.values else []
+        self.range.show_figures(figures)
+        wrong = entry.check(shown.fields)
+        if wrong:
+            self._preview.forget()
+            self.plot.set_curves(())
+            self.plot.set_message(f"No curve: {wrong[0][0]} {wrong[0][1]}")
+        elif self.open:
+            fields = dict(shown.fields)
+            self._preview.want((shown.id, fields), lambda: self._workers.preview_activation(shown.id, fields))
+
+    def _received(self, event: object) -> None:
+        if isinstance(event, CurvePreview):
+            self.plot.set_curves(
+                (
+                    Curve("f(x)", event.x, event.y, family_color(theme.tokens, "Activation")),
+                    Curve("f′(x)", event.x, event.slope, "muted", dashed=True),
+                )
+            )
+        elif isinstance(event, Failed):
+            self.plot.set_curves(())
+            self.plot.set_message(event.message)
+
+    def _chosen(self, choice: Choice | None, merge: str) -> None:
+        block = self._subject.block
+        self._subject.edit(
+            "Set the activation",
+            lambda network, id: edit.set_activation(network, id, choice, block=block),
+            merge,
+        )
+
+
+class InitPart(Section):
+    """How each parameter gets its first values, with a real draw of them."""
+
+    def __init__(self, subject: Subject, workers: Previews, parent: QWidget | None = None) -> None:
+        super().__init__("initialisation", "Initialisation", parent)
+        self._subject = subject
+        self._workers = workers
+        self.parameters = Segments("Parameter")
+        self.parameters.changed.connect(self.refresh)
+        self._editors: dict[str, ChoiceEditor] = {}
+        self._chooser = QWidget()
+        self._chooser_rows = QVBoxLayout(self._chooser)
+        self._chooser_rows.setContentsMargins(0, 0, 0, 0)
+        self.plot = HistogramPlot("Histogram of the initial values")
+        self.figures = Figures()
+        self.note = text_label(role="muted")
+        self.formula = text_label()
+        self.lesson = text_label(role="muted")
+        for widget in (
+            self.parameters,
+            self._chooser,
+            self.formula,
+            self.plot,
+            self.note,
+            self.figures,
+            self.lesson,
+        ):
+            self.rows.addWidget(widget)
+        self._preview = Preview(workers, self._received, self)
+        self.toggled.connect(self.refresh)
+
+    @property
+    def editor(self) -> ChoiceEditor:
+        """The editor of the parameter that is shown."""
+        name = self.parameters.current
+        if name not in self._editors:
+            editor = ChoiceEditor(
+                INITIALIZERS,
+                f"Initialisation of {name}",
+                none="",
+                drafts=self._subject.drafts(f"init {name}"),
+            )
+            editor.chosen.connect(lambda choice, merge, name=name: self._chosen(name, choice, merge))
+            editor.ended.connect(self._subject.document.end_merge)
+            self._editors[name] = editor
+            self._chooser_rows.addWidget(editor)
+        return self._editors[name]
+
+    def names(self) -> tuple[str, ...]:
+        """The parameters that can be initialised, as far as they are there."""
+        layer, node, report = self._subject.layer, self._subject.node, self._subject.report
+        declared = layer.parameters if layer else ()
+        there = [name for name in declared if name in report.parameters] if report.parameters else declared
+        if not report.parameters and node.fields.get("bias") is False:
+            there = [name for name in declared if name != "bias"]
+        return (*there, *(name for name in node.init if name not in there))
+
+    def refresh(self) -> None:
+        """Show the scheme of the parameter that is chosen."""
+        subject = self._subject
+        names = self.names()
+        self.setVisible(bool(names))
+        self.parameters.set_names(names)
+        if not names:
+            self._preview.forget()
+            return
+        name = self.parameters.current
+        choice = subject.node.init.get(name)
+        inherited = self._inherited(name)
+        current = self.editor
+        for other in self._editors.values():
+            other.setVisible(other is current)
+        standard = INITIALIZERS[inherited.id].title if inherited.id in INITIALIZERS else inherited.id
+        own_default = inherited.id == "default" and not inherited.fields
+        current.show_choice(
+            choice,
+            none=standard if own_default else f"The network's: {standard}",
+            unfit=self._unfit,
+        )
+        effective = choice or inherited
+        scheme = INITIALIZERS.get(effective.id)
+        self.set_title("Initialisation", scheme.title if scheme else effective.id)
+        self._explain(scheme, choice is None)
+        wrong = scheme.check(effective.fields) if scheme else [(effective.id, "is not known.")]
+        if wrong:
+            self._preview.forget()
+            self._clear(f"No draw: {wrong[0][0]} {wrong[0][1]}")
+        elif self.open:
+            path = subject.path
+            self._preview.want(self._key(name, effective), lambda: self._workers.preview_init(path, name))
+
+    def _key(self, name: str, effective: Choice) -> object:
+        """All that the draw depends on."""
+        subject = self._subject
+        node = subject.node
+        return (
+            subject.path,
+            name,
+            document_form.choice_to_form(effective),
+            node.type,
+            dict(node.fields),
+            subject.report.parameters.get(name),
+            [tensor.shape for tensor in subject.inputs],
+            subject.document.network.recipe.seed,
+        )
+
+    def _inherited(self, name: str) -> Choice:
+        """What the network's defaults say; else torch's own."""
+        layer = self._subject.layer
+        defaults = self._subject.document.network.defaults.get("init", {})
+        for place in (layer.group if layer else "", "all"):
+            found = defaults.get(place, {}).get(name) if isinstance(defaults, Mapping) else None
+            if isinstance(found, Mapping) and isinstance(found.get("scheme"), str):
+                return Choice(found["scheme"], dict(found.get("fields", {})))
+        return Choice("default")
+
+    def _unfit(self, entry: Entry) -> str | None:
+        shape = self._subject.report.parameters.get(self.parameters.current)
+        if shape is None or not isinstance(entry, Initializer):
+            return None
+        if not entry.min_dims <= len(shape) <= entry.max_dims:
+            asked = (
+                f"{entry.min_dims}" if entry.min_dims == entry.max_dims else f"at least {entry.min_dims}"
+                if len(shape) < entry.min_dims
+                else f"at most {entry.max_dims}"
+            )
+            return f"{entry.title} needs {asked} dimensions; {shape_text(shape)} has {len(shape)}."
+        return None
+
+    def _explain(self, scheme: Initializer | None, inherited: bool) -> None:
+        self.formula.setText(scheme.formula if scheme else "")
+        self.formula.setVisible(bool(self.formula.text()))
+        said = [scheme.lesson, f"Source: {scheme.source}."] if scheme else []
+        if scheme and inherited:
+            said.insert(0, scheme.doc.replace("`", ""))
+        self.lesson.setText("\n".join(part for part in said if part))
+        self.lesson.setVisible(bool(self.lesson.text()))
+
+    def _clear(self, message: str) -> None:
+        self.plot.set_histogram((), ())
+        self.plot.set_message(message)
+        self.figures.setVisible(False)
+        self.note.setVisible(False)
+
+    def _received(self, event: object) -> None:
+        if isinstance(event, Failed):
+            self._clear(event.message)
+        if not isinstance(event, InitPreview):
+            return
+        layer = self._subject.layer if self._subject.ids else None
+        accent = family_color(theme.tokens, layer.group if layer else "Other")
+        self.plot.set_histogram(event.edges, event.counts, event.density, accent)
+        if self.plot.ranges() is None:
+            self.plot.set_message(f"Every value is {number_text(event.lo)}." if event.lo == event.hi else "")
+        figures = [
+            ("Shape", f"{shape_text(event.shape)}", f"{event.drawn:,} values drawn."),
+            ("Mean ± std", f"{number_text(event.mean)} ± {number_text(event.std)}", "Of the values drawn."),
+            ("Smallest … largest", f"{number_text(event.lo)} … {number_text(event.hi)}", "Of the values drawn."),
+        ]
+        if event.fan_in is not None and event.fan_out is not None:
+            tip = "Inputs of one output, and outputs of one input: schemes scale by them."
+            figures.append(("Fan in, out", f"{count_text(event.fan_in)},  {count_text(event.fan_out)}", tip))
+        self.figures.show_figures(figures)
+        self.figures.setVisible(True)
+        self.note.setText(event.note[:1].upper() + event.note[1:])
+        self.note.setVisible(bool(event.note))
+
+    def _chosen(self, name: str, choice: Choice | None, merge: str) -> None:
+        block = self._subject.block
+        self._subject.edit(
+            f"Set the initialisation of {name}",
+            lambda network, id: edit.set_init(network, id, name, choice, block=block),
+            merge,
+        )
+
+
+_PLACES = {"weight": "Weights", "input": "Input"}
+
+
+class BinarizePart(Section):
+    """Whether weights and input are binarized, and by which estimator."""
+
+    def __init__(self, subject: Subject, workers: Previews, parent: QWidget | None = None) -> None:
+        super().__init__("binarization", "Binarization", parent, open=False)
+        self._subject = subject
+        self.places = {place: _Estimator(place, subject, workers) for place in _PLACES}
+        for estimator in self.places.values():
+            self.rows.addWidget(estimator)
+        self.toggled.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Show the current node's estimators."""
+        node, layer = self._subject.node, self._subject.layer
+        can = layer is not None and bool(layer.binarizable)
+        self.setVisible(can or bool(node.binarize))
+        for place, estimator in self.places.items():
+            estimator.setVisible(can or place in node.binarize)
+            estimator.refresh(self.open)
+        chosen = [_PLACES[place].lower() for place in _PLACES if place in node.binarize]
+        self.set_title("Binarization", " and ".join(chosen) if chosen else "real")
+
+
+class _Estimator(QWidget):
+    """One place's estimator: chooser, forward and backward curve, lesson."""
+
+    def __init__(self, place: str, subject: Subject, workers: Previews) -> None:
+        super().__init__()
+        self._place = place
+        self._subject = subject
+        self._workers = workers
+        entries = {id: entry for id, entry in BINARIZERS.items() if place in entry.places}
+        self.choice = ChoiceEditor(
+            entries,
+            f"Binarization of the {place}",
+            none="Real: not binarized",
+            drafts=subject.drafts(f"binarize {place}"),
+        )
+        self.choice.chosen.connect(self._chosen)
+        self.choice.ended.connect(subject.document.end_merge)
+        self.formula = text_label()
+        self.forward = CurvePlot(f"Forward values of the {place}")
+        self.backward = CurvePlot(f"Gradient factor of the {place}")
+        self.lesson = text_label(role="muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2 * SPACE)
+        layout.addWidget(text_label(_PLACES[place], "heading"))
+        for widget in (self.choice, self.formula, self.forward, self.backward, self.lesson):
+            layout.addWidget(widget)
+        self._preview = Preview(workers, self._received, self)
+
+    def refresh(self, open: bool) -> None:
+        choice = self._subject.node.binarize.get(self._place)
+        self.choice.show_choice(choice)
+        entry = BINARIZERS.get(choice.id) if choice else None
+        for widget in (self.formula, self.forward, self.backward, self.lesson):
+            widget.setVisible(entry is not None)
+        if entry is None or choice is None:
+            self._preview.forget()
+            return
+        self.formula.setText(f"forward  {entry.forward}\nbackward  {entry.backward}")
+        self.lesson.setText(f"{entry.lesson}\nSource: {entry.source}.".strip())
+        wrong = entry.check(choice.fields)
+        if wrong:
+            self._preview.forget()
+            self._say(f"No curve: {wrong[0][0]} {wrong[0][1]}")
+        elif open:
+            fields = dict(choice.fields)
+            self._preview.want((choice.id, fields), lambda: self._workers.preview_binarizer(choice.id, fields))
+
+    def _say(self, message: str) -> None:
+        for plot in (self.forward, self.backward):
+            plot.set_curves(())
+            plot.set_message(message)
+
+    def _received(self, event: object) -> None:
+        if isinstance(event, Failed):
+            self._say(event.message)
+        if isinstance(event, CurvePreview):
+            sign = [1.0 if x >= 0 else -1.0 for x in event.x]
+            nothing = [0.0] * len(event.x)
+            self.forward.set_curves(
+                (Curve("forward", event.x, event.y, "accent"), Curve("sign", event.x, sign, "muted", dashed=True))
+            )
+            self.backward.set_curves(
+                (
+                    Curve("gradient", event.x, event.slope, "validation", filled=True),
+                    Curve("of sign itself: 0", event.x, nothing, "muted", dashed=True),
+                )
+            )
+
+    def _chosen(self, choice: Choice | None, merge: str) -> None:
+        block = self._subject.block
+        self._subject.edit(
+            f"Set the binarization of the {self._place}",
+            lambda network, id: edit.set_binarize(network, id, self._place, choice, block=block),
+            merge,
+        )
+
+

@@ -1,0 +1,201 @@
+"""The parts of a node that have fields alone: its own, its share in training, what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from engine import edit
+from engine.catalog.fields import Bool, Field, Float, Int
+from engine.network import Network, Training
+from gui.forms import Form, with_field
+from gui.inspector.common import text_label
+from gui.inspector.section import Section
+from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, axes_of
+from gui.inspector.subject import Subject
+from gui.inspector.window_view import WindowView
+from gui.theme import family_color, theme
+
+
+class FieldsPart(Section):
+    """The layer's own fields; of several layers, those that they share."""
+
+    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
+        super().__init__("fields", "Fields", parent)
+        self._subject = subject
+        self.form = Form(self._fields(), drafts=subject.drafts("fields"))
+        self.form.edited.connect(self._edited)
+        self.form.reset.connect(self._reset)
+        self.form.ended.connect(subject.document.end_merge)
+        self.rows.addWidget(self.form)
+
+    def _fields(self) -> tuple[Field, ...]:
+        subject = self._subject
+        if len(subject.ids) == 1 and subject.node.block is not None:
+            return self._block_fields(subject.node.block)
+        layers = [subject.layer_of(id) for id in subject.ids]
+        first = layers[-1]
+        if first is None:
+            return ()
+        return tuple(
+            field for field in first.fields if all(layer is not None and field in layer.fields for layer in layers)
+        )
+
+    def _block_fields(self, name: str) -> tuple[Field, ...]:
+        """A block's arguments as fields."""
+        block = self._subject.document.network.blocks.get(name)
+        kinds: dict[str, type[Field]] = {"int": Int, "float": Float, "bool": Bool}
+        arguments = block.arguments if block else {}
+        return tuple(
+            kinds.get(argument.type, Field)(key, argument.default, doc=argument.doc)
+            for key, argument in arguments.items()
+        )
+
+    def refresh(self) -> None:
+        """Show the document's values, and what the analysis found at them."""
+        subject = self._subject
+        values = dict(subject.node.fields)
+        mixed: set[str] = set()
+        if len(subject.ids) > 1:
+            values = {name: value for name, value in values.items() if name in self.form.fields}
+            for name, field in self.form.fields.items():
+                found = [_effective(field, subject.nodes[id].fields) for id in subject.ids]
+                if any(other != found[0] for other in found):
+                    mixed.add(name)
+        self.form.set_values(values, mixed)
+        marks = {
+            problem.field: (problem.severity, problem.message)
+            for problem in reversed(subject.problems)
+            if problem.field is not None and problem.severity != "hint"
+        }
+        self.form.set_marks(marks)
+        self.setVisible(bool(self.form.fields or values))
+
+    def _edited(self, name: str, value: Any, merge: str) -> None:
+        def change(network: Network, id: str) -> Network:
+            node = network.graph(self._subject.block).nodes[id]
+            layer = self._subject.layer_of(id)
+            fields = with_field(layer, node.fields, name, value)
+            if name in fields:
+                return edit.set_field(network, id, name, value, block=self._subject.block)
+            return edit.reset_field(network, id, name, block=self._subject.block)
+
+        self._subject.edit(f"Set {name}", change, merge)
+
+    def _reset(self, name: str) -> None:
+        self._subject.edit(
+            f"Reset {name}",
+            lambda network, id: edit.reset_field(network, id, name, block=self._subject.block),
+        )
+
+
+def _effective(field: Field, values: Mapping[str, Any]) -> object:
+    value = values.get(field.name, None if field.required else field.default)
+    return field.canonical(value) if field.check(value) is None else ("wrong", repr(value))
+
+
+class WindowPart(Section):
+    """For convolution and pooling: the window as it moves, and the output size in numbers."""
+
+    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
+        super().__init__("window", "Window", parent)
+        self._subject = subject
+        self.view = WindowView()
+        self.working = text_label()
+        self.note = text_label(role="muted")
+        for widget in (self.view, self.working, self.note):
+            self.rows.addWidget(widget)
+
+    def refresh(self) -> None:
+        """Draw the window for the current fields and input."""
+        subject = self._subject
+        layer, inputs = subject.layer, subject.inputs
+        single = len(subject.ids) == 1 and layer is not None and inputs
+        axes = axes_of(layer, subject.node.fields, inputs[0].shape[1:]) if single and layer is not None else ()
+        self.setVisible(bool(axes) and all(axis.output for axis in axes))
+        if not axes or not self.isVisibleTo(self.parentWidget()):
+            return
+        assert layer is not None
+        self.view.set_axes(axes, family_color(theme.tokens, layer.group))
+        names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}.get(len(axes), ())
+        if len({axis.working for axis in axes}) == 1:
+            self.working.setText(axes[0].working)
+        else:
+            self.working.setText(
+                "\n".join(f"{name}: {axis.working}" for name, axis in zip(names, axes, strict=False))
+            )
+        adaptive = any(field.name == "output_size" for field in layer.fields)
+        rule = ADAPTIVE_RULE if adaptive else SLIDING_RULE
+        self.note.setText(rule + (".  A corner of the input is shown." if self.view.cropped else ""))
+
+
+_TRAINING: tuple[Field, ...] = (
+    Bool("frozen", False, doc="Keep this layer's weights as they are while the rest learns."),
+    Float("lr_multiplier", 1.0, lo=0, hi=1e6, log=True, doc="Factor on the learning rate for this layer alone."),
+)
+
+
+class TrainingPart(Section):
+    """How the node takes part in training."""
+
+    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
+        super().__init__("training", "Training", parent, open=False)
+        self._subject = subject
+        self.form = Form(_TRAINING, strict=True, drafts=subject.drafts("training"))
+        self.form.edited.connect(self._edited)
+        self.form.reset.connect(lambda name: self._edited(name, self.form.fields[name].default, ""))
+        self.form.ended.connect(subject.document.end_merge)
+        self.rows.addWidget(self.form)
+
+    def refresh(self) -> None:
+        """Show how the current node trains."""
+        layer = self._subject.layer
+        training = self._subject.node.training
+        shown = training or Training()
+        self.setVisible(bool(layer is not None and layer.parameters) or training is not None)
+        self.form.set_values({"frozen": shown.frozen, "lr_multiplier": shown.lr_multiplier})
+        said = ["frozen"] if shown.frozen else []
+        if shown.lr_multiplier != 1:
+            said.append(f"learning rate × {shown.lr_multiplier:g}")
+        self.set_title("Training", ", ".join(said))
+
+    def _edited(self, name: str, value: Any, merge: str) -> None:
+        block = self._subject.block
+
+        def change(network: Network, id: str) -> Network:
+            before = edit.node_of(network, id, block).training or Training()
+            frozen = value if name == "frozen" else before.frozen
+            multiplier = float(value) if name == "lr_multiplier" else before.lr_multiplier
+            after = Training(frozen, multiplier, before.extra)
+            return edit.set_training(network, id, None if after == Training() else after, block=block)
+
+        self._subject.edit(f"Set {name}", change, merge)
+
+
+class AboutPart(Section):
+    """What the layer does, in words, and where the definition comes from."""
+
+    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
+        super().__init__("about", "About this layer", parent, open=False)
+        self._subject = subject
+        self.doc = text_label()
+        self.flow = text_label(role="muted")
+        self.source = text_label(role="muted")
+        for widget in (self.doc, self.flow, self.source):
+            self.rows.addWidget(widget)
+
+    def refresh(self) -> None:
+        """Show the entry's own words."""
+        layer = self._subject.layer
+        self.setVisible(layer is not None and len(self._subject.ids) == 1)
+        if layer is None:
+            return
+        self.doc.setText(layer.doc.replace("`", ""))
+        flow = " → ".join(part for part in (layer.reads, layer.gives) if part)
+        self.flow.setText(f"Shapes: {flow}")
+        self.flow.setVisible(bool(flow))
+        self.source.setText(f"Source: {layer.source}")
+
+

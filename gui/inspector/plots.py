@@ -1,0 +1,345 @@
+"""Small plots that paint themselves: a curve with its derivative, a histogram with its density.
+
+A preview is a few hundred points, so a plain widget is crisper and far cheaper than a plot
+library's scene.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from gui.inspector.words import number_text
+from gui.theme import SPACE, theme
+
+
+def ticks(lo: float, hi: float, most: int = 4) -> list[float]:
+    """Round numbers from `lo` to `hi`, at most `most` and a few of them."""
+    if not (math.isfinite(lo) and math.isfinite(hi)) or hi <= lo:
+        return []
+    rough = (hi - lo) / max(1, most)
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
+    first, last = math.ceil(lo / step - 1e-9), math.floor(hi / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a plot. `color` names a token or is #RRGGBB."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    color: str
+    dashed: bool = False
+    filled: bool = False
+
+
+class Plot(QWidget):
+    """Axes, grid, legend and the value under the pointer; subclasses draw what is inside."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.message = ""
+        self._pointer: float | None = None
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """High enough to read, as wide as there is room."""
+        return QSize(240, 128 + 2 * self.fontMetrics().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrow docks are fine."""
+        return QSize(96, self.sizeHint().height())
+
+    def set_message(self, message: str) -> None:
+        """Say why there is nothing to see; "" takes it away."""
+        self.message = message
+        self.update()
+
+    # ------------------------------------------------------------------ what subclasses give
+
+    def ranges(self) -> tuple[float, float, float, float] | None:
+        """``(x lo, x hi, y lo, y hi)`` of the data; None where there is none."""
+        return None
+
+    def legend(self) -> list[tuple[str, str, bool]]:
+        """``(name, color, dashed)`` of each line."""
+        return []
+
+    def draw(self, painter: QPainter, area: QRectF) -> None:
+        """Draw the data into `area`."""
+
+    def read(self, x: float) -> str:
+        """What to say about the value at `x`."""
+        return ""
+
+    # ------------------------------------------------------------------ painting
+
+    def small_font(self) -> QFont:
+        """Tick labels are a little smaller than text."""
+        font = QFont(self.font())
+        if font.pixelSize() > 0:
+            font.setPixelSize(max(9, round(font.pixelSize() * 0.85)))
+        else:
+            font.setPointSizeF(font.pointSizeF() * 0.85)
+        return font
+
+    def area(self) -> QRectF:
+        """Where the data is drawn."""
+        line = self.fontMetrics().height()
+        top = line + SPACE if self.legend() else 2.0 * SPACE
+        return QRectF(self.rect()).adjusted(8 * SPACE, top, -2 * SPACE, -line - SPACE)
+
+    def place(self, x: float, y: float) -> QPointF:
+        """Data to pixels."""
+        ranges, area = self.ranges(), self.area()
+        assert ranges is not None
+        x_lo, x_hi, y_lo, y_hi = ranges
+        return QPointF(
+            area.left() + (x - x_lo) / (x_hi - x_lo) * area.width(),
+            area.bottom() - (y - y_lo) / (y_hi - y_lo) * area.height(),
+        )
+
+    def color(self, name: str) -> QColor:
+        """A token's colour, or the colour itself."""
+        return QColor(name) if name.startswith("#") else theme.color(name)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint ground, grid, data, legend, reading."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.color("line"), 1))
+        painter.setBrush(theme.color("surface"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        if self.message or self.ranges() is None:
+            painter.setPen(theme.color("muted"))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(12, 8, -12, -8), flags, self.message)
+            return
+        painter.setFont(self.small_font())
+        area = self.area()
+        self._axes(painter, area)
+        painter.save()
+        painter.setClipRect(area.adjusted(-1, -1, 1, 1))
+        self.draw(painter, area)
+        painter.restore()
+        self._legend(painter)
+        self._reading(painter, area)
+
+    def _axes(self, painter: QPainter, area: QRectF) -> None:
+        ranges = self.ranges()
+        assert ranges is not None
+        x_lo, x_hi, y_lo, y_hi = ranges
+        height = painter.fontMetrics().height()
+        for value in ticks(y_lo, y_hi, 4):
+            y = round(self.place(x_lo, value).y()) + 0.5
+            painter.setPen(QPen(theme.color("line" if value == 0 else "grid"), 1))
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            painter.setPen(theme.color("muted"))
+            box = QRectF(0, y - height / 2, area.left() - SPACE, height)
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, _tick_text(value))
+        for value in ticks(x_lo, x_hi, max(2, int(area.width() // 48))):
+            x = round(self.place(value, y_lo).x()) + 0.5
+            painter.setPen(QPen(theme.color("line" if value == 0 else "grid"), 1))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+            text = _tick_text(value)
+            width = painter.fontMetrics().horizontalAdvance(text)
+            left = min(max(x - width / 2, 2), self.width() - width - 2)
+            painter.setPen(theme.color("muted"))
+            painter.drawText(QPointF(left, area.bottom() + height), text)
+
+    def _legend(self, painter: QPainter) -> None:
+        x = self.area().left()
+        y = SPACE + painter.fontMetrics().height() / 2
+        for name, color, dashed in self.legend():
+            style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+            painter.setPen(QPen(self.color(color), 2, style))
+            painter.drawLine(QPointF(x, y), QPointF(x + 3.5 * SPACE, y))
+            painter.setPen(theme.color("text"))
+            width = painter.fontMetrics().horizontalAdvance(name)
+            box = QRectF(x + 4.5 * SPACE, y - 10, width + 2, 20)
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, name)
+            x += width + 7 * SPACE
+
+    def _reading(self, painter: QPainter, area: QRectF) -> None:
+        ranges = self.ranges()
+        if self._pointer is None or ranges is None:
+            return
+        x_lo, x_hi, y_lo, _ = ranges
+        value = x_lo + (self._pointer - area.left()) / area.width() * (x_hi - x_lo)
+        text = self.read(value)
+        if not text or not x_lo <= value <= x_hi:
+            return
+        painter.setPen(QPen(theme.color("muted"), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(self._pointer, area.top()), QPointF(self._pointer, area.bottom()))
+        metrics = painter.fontMetrics()
+        width, height = metrics.horizontalAdvance(text) + 3 * SPACE, metrics.height() + SPACE
+        left = min(max(self._pointer - width / 2, area.left()), max(area.left(), area.right() - width))
+        box = QRectF(left, area.top(), width, height)
+        painter.setPen(QPen(theme.color("line"), 1))
+        painter.setBrush(theme.color("raised"))
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setPen(theme.color("text"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Follow the pointer with the reading."""
+        self._pointer = event.position().x()
+        self.update()
+
+    def leaveEvent(self, event: object) -> None:
+        """Take the reading away."""
+        self._pointer = None
+        self.update()
+
+
+def _tick_text(value: float) -> str:
+    return number_text(0.0 if abs(value) < 1e-12 else float(f"{value:.6g}"))
+
+
+class CurvePlot(Plot):
+    """Functions of one variable."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self.curves: tuple[Curve, ...] = ()
+        self._limits: tuple[float, float, float, float] | None = None
+
+    def set_curves(self, curves: Sequence[Curve]) -> None:
+        """Show these."""
+        self.curves = tuple(curves)
+        self._limits = _limits(self.curves)
+        self.set_message("" if self._limits else "There is nothing to draw.")
+
+    def ranges(self) -> tuple[float, float, float, float] | None:
+        """The union of all curves, with a little room."""
+        return self._limits
+
+    def legend(self) -> list[tuple[str, str, bool]]:
+        """Every named curve."""
+        return [(curve.name, curve.color, curve.dashed) for curve in self.curves if curve.name]
+
+    def draw(self, painter: QPainter, area: QRectF) -> None:
+        """Draw each curve, broken where it is not finite."""
+        for curve in self.curves:
+            color = self.color(curve.color)
+            for piece in self._pieces(curve):
+                if curve.filled and len(piece) > 1:
+                    zero = self.place(0, 0).y()
+                    ground = [QPointF(piece[-1].x(), zero), QPointF(piece[0].x(), zero)]
+                    fill = QColor(color)
+                    fill.setAlpha(40)
+                    painter.setPen(Qt.PenStyle.NoPen)
+                    painter.setBrush(fill)
+                    painter.drawPolygon(QPolygonF([*piece, *ground]))
+                style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
+                painter.setPen(QPen(color, 1.6 if curve.dashed else 2, style))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawPolyline(QPolygonF(piece))
+
+    def _pieces(self, curve: Curve) -> list[list[QPointF]]:
+        pieces: list[list[QPointF]] = [[]]
+        for x, y in zip(curve.x, curve.y, strict=False):
+            if math.isfinite(y):
+                pieces[-1].append(self.place(x, y))
+            elif pieces[-1]:
+                pieces.append([])
+        return [piece for piece in pieces if piece]
+
+    def read(self, x: float) -> str:
+        """Each curve's value at the pointer."""
+        said = []
+        for curve in self.curves:
+            if curve.name and curve.x:
+                near = min(range(len(curve.x)), key=lambda i: abs(curve.x[i] - x))
+                said.append(number_text(float(f"{curve.y[near]:.3g}")))
+        return f"x = {number_text(float(f'{x:.3g}'))}:  " + ",  ".join(said)
+
+
+def _limits(curves: Sequence[Curve]) -> tuple[float, float, float, float] | None:
+    xs = [x for curve in curves for x in curve.x if math.isfinite(x)]
+    ys = [y for curve in curves for y in curve.y if math.isfinite(y)]
+    if not xs or not ys or max(xs) <= min(xs):
+        return None
+    lo, hi = min(*ys, 0.0), max(*ys, 0.0)
+    room = (hi - lo) * 0.08 or 1.0
+    return min(xs), max(xs), lo - room, hi + room
+
+
+class HistogramPlot(Plot):
+    """Counts of a draw as a density, with the theoretical density over it."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self.edges: tuple[float, ...] = ()
+        self.heights: tuple[float, ...] = ()
+        self.density: tuple[float, ...] = ()
+        self.accent = "accent"
+
+    def set_histogram(
+        self,
+        edges: Sequence[float],
+        counts: Sequence[int],
+        density: Sequence[float] = (),
+        accent: str = "accent",
+    ) -> None:
+        """Show `counts` over ``len(edges) − 1`` bins; `density` (1/unit) is given at their centres."""
+        total = sum(counts)
+        self.edges, self.accent = tuple(edges), accent
+        self.heights = tuple(
+            count / total / (right - left) if total and right > left else 0.0
+            for count, left, right in zip(counts, edges, edges[1:], strict=False)
+        )
+        self.density = tuple(density) if len(density) == len(self.heights) else ()
+        self.set_message("" if self.ranges() else "There is nothing to draw.")
+
+    def ranges(self) -> tuple[float, float, float, float] | None:
+        """All bins, from zero to a little above the highest."""
+        if len(self.edges) < 2 or self.edges[-1] <= self.edges[0] or not any(self.heights):
+            return None
+        finite = [value for value in self.density if math.isfinite(value)]
+        room = (self.edges[-1] - self.edges[0]) * 0.04
+        top = max(*self.heights, *finite, 0.0)
+        return self.edges[0] - room, self.edges[-1] + room, 0.0, top * 1.12
+
+    def legend(self) -> list[tuple[str, str, bool]]:
+        """The draw, and the theory where there is one."""
+        return [("drawn", self.accent, False), *([("theory", "text", False)] if self.density else [])]
+
+    def draw(self, painter: QPainter, area: QRectF) -> None:
+        """Draw bars, then the density."""
+        fill = self.color(self.accent)
+        fill.setAlpha(120)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        bars = []
+        for height, left, right in zip(self.heights, self.edges, self.edges[1:], strict=False):
+            if height:
+                top, base = self.place(left, height), self.place(right, 0)
+                bars.append(QRectF(top, QPointF(max(base.x() - 0.5, top.x() + 1), base.y())))
+        painter.drawRects(bars)
+        if self.density:
+            painter.setPen(QPen(theme.color("text"), 1.6))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            centres = [(a + b) / 2 for a, b in zip(self.edges, self.edges[1:], strict=False)]
+            painter.drawPolyline(
+                QPolygonF([self.place(x, y) for x, y in zip(centres, self.density, strict=True) if math.isfinite(y)])
+            )
+
+    def read(self, x: float) -> str:
+        """The bin under the pointer."""
+        for height, left, right in zip(self.heights, self.edges, self.edges[1:], strict=False):
+            if left <= x <= right:
+                share = height * (right - left)
+                return f"{number_text(left)} … {number_text(right)}: {share:.1%}"
+        return ""

@@ -1,0 +1,115 @@
+"""What the inspector speaks of: the selected nodes, with all that is known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from engine import ports
+from engine.catalog import LAYERS, Layer
+from engine.findings import Analysis, NodeReport, Problem, Tensor
+from engine.network import Network, Node
+from gui.document import Document
+from gui.selection import Selection
+
+
+class Subject:
+    """Reads the selection, the document and the newest analysis; edits all selected nodes alike."""
+
+    def __init__(self, document: Document, selection: Selection) -> None:
+        self.document = document
+        self.selection = selection
+        self.analysis = Analysis()
+        #: Unfinished texts by graph, nodes and part, kept while something else is looked at.
+        self._drafts: dict[tuple[str | None, tuple[str, ...], str], dict[str, str]] = {}
+
+    @property
+    def block(self) -> str | None:
+        """The graph that is shown, or None for the top level."""
+        block = self.selection.block
+        return block if block in self.document.network.blocks else None
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The nodes of the graph that is shown."""
+        return self.document.network.graph(self.block).nodes
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The selected nodes that exist."""
+        return tuple(id for id in self.selection.nodes if id in self.nodes)
+
+    @property
+    def id(self) -> str:
+        """The current node."""
+        return self.ids[-1]
+
+    @property
+    def node(self) -> Node:
+        """The current node."""
+        return self.nodes[self.id]
+
+    @property
+    def layer(self) -> Layer | None:
+        """The current node's catalogue entry; None for a block or an unknown type."""
+        return self.layer_of(self.id)
+
+    def layer_of(self, id: str) -> Layer | None:
+        """A node's catalogue entry; None for a block or an unknown type."""
+        return LAYERS.get(self.nodes[id].type)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal as long as the same editors serve."""
+        return (self.block, self.ids, tuple(self.nodes[id].type for id in self.ids))
+
+    @property
+    def path(self) -> str:
+        """The current node as the analysis names it; inside a block, its first use."""
+        if self.block is None:
+            return self.id
+        for path in self.analysis.nodes:
+            use, _, rest = path.partition(".")
+            node = self.document.network.nodes.get(use)
+            if node is not None and node.block == self.block and rest.rpartition(".")[2] == self.id:
+                return path
+        return self.id
+
+    @property
+    def report(self) -> NodeReport:
+        """What the analysis knows about the current node."""
+        return self.analysis.nodes.get(self.path, NodeReport())
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What flows into the current node, as far as it is known."""
+        graph = self.document.network.graph(self.block)
+        prefix = self.path[: len(self.path) - len(self.id)]
+        found = []
+        for edge in graph.edges:
+            if edge.target.node != self.id or edge.source.node not in graph.nodes:
+                continue
+            outs = ports.output_ports(self.document.network, graph.nodes[edge.source.node])
+            report = self.analysis.nodes.get(prefix + edge.source.node, NodeReport())
+            tensor = report.outputs.get(ports.named(edge.source, outs) or "")
+            if tensor is not None:
+                found.append(tensor)
+        return tuple(found)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of the selected nodes."""
+        names = {self.path, *self.ids} if self.block is None else {self.path}
+        return tuple(problem for problem in self.analysis.problems if problem.node in names)
+
+    def drafts(self, part: str) -> dict[str, str]:
+        """Where unfinished texts of one part of the panel are kept."""
+        return self._drafts.setdefault((self.block, self.ids, part), {})
+
+    def edit(self, label: str, change: Callable[[Network, str], Network], merge: str = "") -> None:
+        """Apply `change` to every selected node, as one undo step."""
+        network = self.document.network
+        ids = self.ids
+        for id in ids:
+            network = change(network, id)
+        names = ids[0] if len(ids) == 1 else f"{len(ids)} layers"
+        self.document.edit(network, f"{label} of {names}", f"{merge} {','.join(ids)}" if merge else None)

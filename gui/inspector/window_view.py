@@ -1,0 +1,288 @@
+"""The window of a convolution or pooling, seen moving over its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation
+from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from gui.inspector.sliding import Axis
+from gui.theme import SPACE, theme
+
+#: Milliseconds that the window stands, and that it moves.
+_STAND, _MOVE = 520, 140
+#: Cells of the input that are shown along an axis, padding included, unless the window is larger.
+_SHOWN = 14
+
+
+class WindowView(QWidget):
+    """Input with padding on the left, output on the right, the window moving in step.
+
+    It stops when hidden; with the pointer over an output the window goes there and waits.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMouseTracking(True)
+        self.setAccessibleName("The window moving over the input")
+        self._rows = self._columns = Axis(0, 0, 0, (), "")
+        self._accent = "accent"
+        self._index = 0
+        self._held = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(_STAND)
+        self._timer.timeout.connect(self._advance)
+        self._glide = QVariantAnimation(self)
+        self._glide.setDuration(_MOVE)
+        self._glide.setEasingCurve(QEasingCurve.Type.InOutQuad)
+        self._glide.setStartValue(0.0)
+        self._glide.setEndValue(1.0)
+        self._glide.valueChanged.connect(self.update)
+        self._from = QRectF()
+        theme.changed.connect(self.update)
+
+    def set_axes(self, axes: Sequence[Axis], accent: str) -> None:
+        """Show the last two `axes`; one axis is a single row."""
+        single = Axis(1, 0, 0, ((0,),), "")
+        rows, columns = (axes[-2], axes[-1]) if len(axes) > 1 else (single, axes[-1])
+        if (rows, columns, accent) == (self._rows, self._columns, self._accent):
+            return
+        self._rows, self._columns, self._accent = rows, columns, accent
+        self._index = 0
+        self._from = QRectF()
+        self._glide.stop()
+        self.updateGeometry()
+        self.update()
+        self._run()
+
+    @property
+    def running(self) -> bool:
+        """Whether it moves."""
+        return self._timer.isActive()
+
+    @property
+    def cropped(self) -> bool:
+        """Whether only a corner of the input is shown."""
+        return self._span(self._rows) < _padded(self._rows) or self._span(self._columns) < _padded(self._columns)
+
+    def sizeHint(self) -> QSize:
+        """As high as a square input needs, within reason."""
+        rows, columns = self._span(self._rows), self._span(self._columns)
+        cell = min(18.0, 240 / max(1, columns + self._outputs(self._columns)))
+        return QSize(240, int(min(180.0, max(rows, self._outputs(self._rows), 1) * cell)) + 7 * SPACE)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrow docks are fine."""
+        return QSize(120, self.sizeHint().height())
+
+    # ------------------------------------------------------------------ movement
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Go on."""
+        super().showEvent(event)
+        self._run()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop: what nobody sees costs nothing."""
+        super().hideEvent(event)
+        self._timer.stop()
+        self._glide.stop()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """A larger font asks for another height."""
+        super().changeEvent(event)
+        self.updateGeometry()
+
+    def _run(self) -> None:
+        several = self._outputs(self._rows) * self._outputs(self._columns) > 1
+        if self.isVisible() and several and not self._held:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def _advance(self) -> None:
+        total = self._outputs(self._rows) * self._outputs(self._columns)
+        self._go((self._index + 1) % total if total else 0)
+
+    def _go(self, index: int) -> None:
+        if index != self._index:
+            self._from = self._window(self._index)
+            self._index = index
+            self._glide.start()
+            self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Over an output: show which input it reads."""
+        _, out, cell = self._frames()
+        columns = self._outputs(self._columns)
+        if cell and out.contains(event.position()) and columns:
+            row = int((event.position().y() - out.top()) / cell)
+            column = int((event.position().x() - out.left()) / cell)
+            self._held = True
+            self._timer.stop()
+            self._go(min(row, self._outputs(self._rows) - 1) * columns + min(column, columns - 1))
+        elif self._held:
+            self.leaveEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Move on."""
+        self._held = False
+        self._run()
+
+    # ------------------------------------------------------------------ geometry
+
+    def _span(self, axis: Axis) -> int:
+        """Cells of the padded input that are shown."""
+        reach = max((max(window) - min(window) + 1 for window in axis.windows), default=1)
+        step = axis.windows[1][0] - axis.windows[0][0] if axis.output > 1 else 0
+        return min(_padded(axis), max(_SHOWN, reach + step))
+
+    def _outputs(self, axis: Axis) -> int:
+        """Windows that lie wholly in what is shown."""
+        end = self._span(axis) - axis.before
+        return sum(1 for window in axis.windows if window[-1] < max(end, 1)) or min(1, axis.output)
+
+    def _frames(self) -> tuple[QRectF, QRectF, float]:
+        """Rectangles of input and output, and the side of a cell."""
+        rows, columns = self._span(self._rows), self._span(self._columns)
+        out_rows, out_columns = self._outputs(self._rows), self._outputs(self._columns)
+        gap = 8.0 * SPACE
+        top = 6.0 * SPACE
+        width, height = self.width() - gap - 2, self.height() - top - 2
+        cell = min(width / max(1, columns + out_columns), height / max(1, rows, out_rows), 18.0)
+        left = 1 + (width - cell * (columns + out_columns)) / 2
+        return (
+            QRectF(left, top, columns * cell, rows * cell),
+            QRectF(left + columns * cell + gap, top, out_columns * cell, out_rows * cell),
+            cell,
+        )
+
+    def _window(self, index: int) -> QRectF:
+        """The window's outline at output `index`, in input cells."""
+        columns = self._outputs(self._columns)
+        if not columns or not self._rows.output:
+            return QRectF()
+        row, column = self._rows.windows[index // columns], self._columns.windows[index % columns]
+        return QRectF(column[0], row[0], column[-1] - column[0] + 1, row[-1] - row[0] + 1)
+
+    # ------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint both grids and the window between them."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        source, out, cell = self._frames()
+        accent = QColor(self._accent) if self._accent.startswith("#") else theme.color(self._accent)
+        self._caption(painter, source, _sizes(self._rows, self._columns, "size"), "input")
+        self._caption(painter, out, _sizes(self._rows, self._columns, "output"), "output")
+        self._input(painter, source, cell)
+        self._output(painter, out, cell, accent)
+        if self._rows.output and self._columns.output:
+            self._draw_window(painter, source, out, cell, accent)
+
+    def _caption(self, painter: QPainter, frame: QRectF, sizes: str, name: str) -> None:
+        painter.setPen(theme.color("muted"))
+        metrics = painter.fontMetrics()
+        text = f"{name} {sizes}"
+        if metrics.horizontalAdvance(text) > max(frame.width(), self.width() / 2 - 2 * SPACE):
+            text = sizes
+        width = metrics.horizontalAdvance(text)
+        left = min(max(frame.center().x() - width / 2, 0), self.width() - width)
+        painter.drawText(QPointF(left, frame.top() - SPACE - metrics.descent()), text)
+
+    def _input(self, painter: QPainter, frame: QRectF, cell: float) -> None:
+        real = QRectF(
+            frame.left() + self._columns.before * cell,
+            frame.top() + self._rows.before * cell,
+            min(self._columns.size, self._span(self._columns) - self._columns.before) * cell,
+            min(self._rows.size, self._span(self._rows) - self._rows.before) * cell,
+        )
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("raised"))
+        painter.drawRect(frame)
+        painter.setBrush(theme.color("surface"))
+        painter.drawRect(real)
+        self._lines(painter, frame, cell)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(theme.color("muted"), 1))
+        painter.drawRect(real)
+
+    def _output(self, painter: QPainter, frame: QRectF, cell: float, accent: QColor) -> None:
+        columns = self._outputs(self._columns)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("surface"))
+        painter.drawRect(frame)
+        painter.setBrush(_faint(accent, 60))
+        for index in range(self._index):
+            row, column = divmod(index, columns)
+            painter.drawRect(QRectF(frame.left() + column * cell, frame.top() + row * cell, cell, cell))
+        self._lines(painter, frame, cell)
+
+    def _lines(self, painter: QPainter, frame: QRectF, cell: float) -> None:
+        if cell < 4:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(theme.color("line"), 1))
+            painter.drawRect(frame)
+            return
+        painter.setPen(QPen(theme.color("line"), 1))
+        for column in range(round(frame.width() / cell) + 1):
+            x = frame.left() + column * cell
+            painter.drawLine(QPointF(x, frame.top()), QPointF(x, frame.bottom()))
+        for row in range(round(frame.height() / cell) + 1):
+            y = frame.top() + row * cell
+            painter.drawLine(QPointF(frame.left(), y), QPointF(frame.right(), y))
+
+    def _draw_window(self, painter: QPainter, source: QRectF, out: QRectF, cell: float, accent: QColor) -> None:
+        columns = self._outputs(self._columns)
+        index = min(self._index, max(0, self._outputs(self._rows) * columns - 1))
+        goal = self._window(index)
+        moving = self._glide.state() == QVariantAnimation.State.Running and not self._from.isNull()
+        share = float(self._glide.currentValue()) if moving else 1.0
+        start = self._from if moving else goal
+        place = QRectF(
+            start.x() + (goal.x() - start.x()) * share,
+            start.y() + (goal.y() - start.y()) * share,
+            start.width() + (goal.width() - start.width()) * share,
+            start.height() + (goal.height() - start.height()) * share,
+        )
+        origin = QPointF(
+            source.left() + (self._columns.before + place.x()) * cell,
+            source.top() + (self._rows.before + place.y()) * cell,
+        )
+        outline = QRectF(origin.x(), origin.y(), place.width() * cell, place.height() * cell)
+        row, column = divmod(index, columns)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_faint(accent, 130))
+        for tap_row in self._rows.windows[row]:
+            for tap_column in self._columns.windows[column]:
+                x = origin.x() + (tap_column - goal.x()) * cell
+                y = origin.y() + (tap_row - goal.y()) * cell
+                painter.drawRect(QRectF(x, y, cell, cell).adjusted(0.5, 0.5, -0.5, -0.5))
+        target = QRectF(out.left() + column * cell, out.top() + row * cell, cell, cell)
+        painter.setPen(QPen(_faint(accent, 120), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(outline.topRight(), target.topLeft())
+        painter.drawLine(outline.bottomRight(), target.bottomLeft())
+        painter.setPen(QPen(accent, 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(outline)
+        painter.setBrush(accent)
+        painter.drawRect(target.adjusted(1, 1, -1, -1))
+
+
+def _padded(axis: Axis) -> int:
+    last = max((window[-1] for window in axis.windows), default=0) + 1
+    return axis.before + max(axis.size + axis.after, last)
+
+
+def _sizes(rows: Axis, columns: Axis, name: str) -> str:
+    sizes = [getattr(axis, name) for axis in (rows, columns) if axis.working]
+    return " × ".join(map(str, sizes))
+
+
+def _faint(color: QColor, alpha: int) -> QColor:
+    faint = QColor(color)
+    faint.setAlpha(alpha)
+    return faint
