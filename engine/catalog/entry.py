@@ -232,6 +232,8 @@ class Layer(Entry):
     activatable: bool = True
     #: Whether it is itself an activation, and so may stand in a node's `activation`.
     is_activation: bool = False
+    #: For an activation, the range of what comes out, for people: "−1 … 1"; a field by its name.
+    values: str = ""
     #: Other words that search finds it by.
     keywords: tuple[str, ...] = ()
 

@@ -23,7 +23,9 @@ def with_field(entry: Entry | None, values: Mapping[str, Any], name: str, value:
         for field in entry.fields:
             if field.name == name and not field.required and field.check(value) is None:
                 default = field.default
-                same = field.canonical(value) == field.canonical(default) and (value is None) == (default is None)
+                same = field.canonical(value) == field.canonical(default) and (value is None) == (
+                    default is None
+                )
                 if same:
                     return without_field(entry, values, name)
     return {**values, name: value}

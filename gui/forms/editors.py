@@ -336,7 +336,9 @@ class Chooser(QComboBox):
 
     def showPopup(self) -> None:
         """Open a list that is wide enough for its longest entry."""
-        widest = max((self.fontMetrics().horizontalAdvance(self.itemText(i)) for i in range(self.count())), default=0)
+        widest = max(
+            (self.fontMetrics().horizontalAdvance(self.itemText(i)) for i in range(self.count())), default=0
+        )
         self.view().setMinimumWidth(widest + 12 * SPACE)
         super().showPopup()
 
@@ -367,7 +369,13 @@ class OptionEditor(Editor):
         if [self.box.itemData(i) for i in range(self.box.count())] != choices:
             self.box.clear()
             for choice in choices:
-                text = "none" if choice is None else choice if isinstance(choice, str) else to_text(self.field, choice)
+                text = (
+                    "none"
+                    if choice is None
+                    else choice
+                    if isinstance(choice, str)
+                    else to_text(self.field, choice)
+                )
                 self.box.addItem(text, choice)
         self.box.setPlaceholderText("several values" if mixed else "")
         self.box.setCurrentIndex(-1 if mixed else choices.index(value))

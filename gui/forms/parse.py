@@ -37,9 +37,9 @@ def to_text(field: Field, value: Any) -> str:
     if isinstance(value, str) and (isinstance(field, Text) or value in getattr(field, "words", ())):
         return value
     if isinstance(value, list | tuple) and all(item is None or is_number(item) for item in value):
-        if isinstance(field, Floats):
+        if isinstance(field, Floats) and value:
             return ", ".join(map(_scalar_text, value))
-        if isinstance(field, Size | Shape) and value:
+        if (isinstance(field, Size) and len(value) > 1) or (isinstance(field, Shape) and value):
             return " × ".join(map(_scalar_text, value))
     return _scalar_text(value)
 

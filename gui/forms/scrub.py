@@ -12,6 +12,7 @@ from typing import Any
 from engine.catalog.fields import Field, Float, Floats, Int, Shape, Size
 from gui.forms.parse import from_text, is_number, to_text
 
+_ANY = Float("number", doc="Any number.")
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:[eE][-+]?\d+)?|-?\.\d+")
 
 
@@ -72,9 +73,9 @@ def step_text(field: Field, text: str, cursor: int, steps: int) -> tuple[Any, in
     if at is None:
         return None
     try:
-        number = from_text(Float("number"), at.group())
+        number = from_text(_ANY, at.group())
         moved = stepped(field, number, steps)
-        value = from_text(field, text[: at.start()] + to_text(Float("number"), moved) + text[at.end() :])
+        value = from_text(field, text[: at.start()] + to_text(_ANY, moved) + text[at.end() :])
     except ValueError:
         return None
     return value, at.start()

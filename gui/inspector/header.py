@@ -82,7 +82,9 @@ class Header(QWidget):
         elif subject.node.block is not None:
             self.kind.setText(f"Block {subject.node.block}")
         else:
-            self.kind.setText(f"{subject.node.type}: not a layer that this version knows. It is kept as it is.")
+            self.kind.setText(
+                f"{subject.node.type}: not a layer that this version knows. It is kept as it is."
+            )
         self.figures.show_figures(self._several_figures() if several else self._figures())
         self.update()
 
@@ -101,10 +103,20 @@ class Header(QWidget):
             tip = f"Shape of one example, the batch left out{dims}."
             figures.append(("Output", ",  ".join(shapes) or "not known yet", tip))
         if report.parameter_count:
-            figures.append(("Parameters", count_text(report.parameter_count), f"{report.parameter_count:,} numbers to learn."))
+            figures.append(
+                (
+                    "Parameters",
+                    count_text(report.parameter_count),
+                    f"{report.parameter_count:,} numbers to learn.",
+                )
+            )
         if report.macs:
             figures.append(
-                ("MACs", count_text(report.macs), f"{report.macs:,} multiply–accumulate operations per example, forward.")
+                (
+                    "MACs",
+                    count_text(report.macs),
+                    f"{report.macs:,} multiply–accumulate operations per example, forward.",
+                )
             )
         if report.receptive_field and max(report.receptive_field) > 1:
             tip = "Side of the region of the network's input that one output sees."
@@ -197,12 +209,20 @@ class Problems(QWidget):
         layout.setContentsMargins(3 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         layout.setSpacing(SPACE)
         several = len(self._subject.ids) > 1
-        message = str(problem) if several else f"{problem.field}: {problem.message}" if problem.field else problem.message
+        message = (
+            str(problem)
+            if several
+            else f"{problem.field}: {problem.message}"
+            if problem.field
+            else problem.message
+        )
         layout.addWidget(text_label(message[:1].upper() + message[1:] if not problem.field else message))
         if problem.lesson:
             layout.addWidget(text_label(problem.lesson, "muted"))
         for repair in problem.repairs:
-            button = QPushButton(theme.icon("mdi6.lightbulb-on-outline", "accent"), repair.text.replace("&", "&&"))
+            button = QPushButton(
+                theme.icon("mdi6.lightbulb-on-outline", "accent"), repair.text.replace("&", "&&")
+            )
             button.setToolTip(f"{repair.text}. One undo step.")
             set_state(button, "role", "repair")
             button.clicked.connect(lambda _=False, repair=repair: self._mend(repair.text, repair.changes))

@@ -61,7 +61,9 @@ class Inspector(QScrollArea):
         key = self.subject.key
         if self.panel is None or key != self._key:
             self._key = key
-            self.panel = NodePanel(self.subject, self._workers) if self.subject.ids else SummaryPanel(self.subject)
+            self.panel = (
+                NodePanel(self.subject, self._workers) if self.subject.ids else SummaryPanel(self.subject)
+            )
             self.panel.refresh()
             self.setWidget(self.panel)
         else:

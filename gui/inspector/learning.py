@@ -178,9 +178,11 @@ class InitPart(Section):
             self._clear(f"No draw: {wrong[0][0]} {wrong[0][1]}")
         elif self.open:
             path = subject.path
-            self._preview.want(self._key(name, effective), lambda: self._workers.preview_init(path, name))
+            self._preview.want(
+                self._draw_key(name, effective), lambda: self._workers.preview_init(path, name)
+            )
 
-    def _key(self, name: str, effective: Choice) -> object:
+    def _draw_key(self, name: str, effective: Choice) -> object:
         """All that the draw depends on."""
         subject = self._subject
         node = subject.node
@@ -211,7 +213,9 @@ class InitPart(Section):
             return None
         if not entry.min_dims <= len(shape) <= entry.max_dims:
             asked = (
-                f"{entry.min_dims}" if entry.min_dims == entry.max_dims else f"at least {entry.min_dims}"
+                f"{entry.min_dims}"
+                if entry.min_dims == entry.max_dims
+                else f"at least {entry.min_dims}"
                 if len(shape) < entry.min_dims
                 else f"at most {entry.max_dims}"
             )
@@ -246,7 +250,11 @@ class InitPart(Section):
         figures = [
             ("Shape", f"{shape_text(event.shape)}", f"{event.drawn:,} values drawn."),
             ("Mean ± std", f"{number_text(event.mean)} ± {number_text(event.std)}", "Of the values drawn."),
-            ("Smallest … largest", f"{number_text(event.lo)} … {number_text(event.hi)}", "Of the values drawn."),
+            (
+                "Smallest … largest",
+                f"{number_text(event.lo)} … {number_text(event.hi)}",
+                "Of the values drawn.",
+            ),
         ]
         if event.fan_in is not None and event.fan_out is not None:
             tip = "Inputs of one output, and outputs of one input: schemes scale by them."
@@ -337,7 +345,9 @@ class _Estimator(QWidget):
             self._say(f"No curve: {wrong[0][0]} {wrong[0][1]}")
         elif open:
             fields = dict(choice.fields)
-            self._preview.want((choice.id, fields), lambda: self._workers.preview_binarizer(choice.id, fields))
+            self._preview.want(
+                (choice.id, fields), lambda: self._workers.preview_binarizer(choice.id, fields)
+            )
 
     def _say(self, message: str) -> None:
         for plot in (self.forward, self.backward):
@@ -351,7 +361,10 @@ class _Estimator(QWidget):
             sign = [1.0 if x >= 0 else -1.0 for x in event.x]
             nothing = [0.0] * len(event.x)
             self.forward.set_curves(
-                (Curve("forward", event.x, event.y, "accent"), Curve("sign", event.x, sign, "muted", dashed=True))
+                (
+                    Curve("forward", event.x, event.y, "accent"),
+                    Curve("sign", event.x, sign, "muted", dashed=True),
+                )
             )
             self.backward.set_curves(
                 (
@@ -367,5 +380,3 @@ class _Estimator(QWidget):
             lambda network, id: edit.set_binarize(network, id, self._place, choice, block=block),
             merge,
         )
-
-

@@ -40,7 +40,9 @@ class FieldsPart(Section):
         if first is None:
             return ()
         return tuple(
-            field for field in first.fields if all(layer is not None and field in layer.fields for layer in layers)
+            field
+            for field in first.fields
+            if all(layer is not None and field in layer.fields for layer in layers)
         )
 
     def _block_fields(self, name: str) -> tuple[Field, ...]:
@@ -113,11 +115,13 @@ class WindowPart(Section):
         subject = self._subject
         layer, inputs = subject.layer, subject.inputs
         single = len(subject.ids) == 1 and layer is not None and inputs
-        axes = axes_of(layer, subject.node.fields, inputs[0].shape[1:]) if single and layer is not None else ()
-        self.setVisible(bool(axes) and all(axis.output for axis in axes))
-        if not axes or not self.isVisibleTo(self.parentWidget()):
+        axes = (
+            axes_of(layer, subject.node.fields, inputs[0].shape[1:]) if single and layer is not None else ()
+        )
+        there = bool(axes) and all(axis.output for axis in axes)
+        self.setVisible(there)
+        if not there or layer is None:
             return
-        assert layer is not None
         self.view.set_axes(axes, family_color(theme.tokens, layer.group))
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}.get(len(axes), ())
         if len({axis.working for axis in axes}) == 1:
@@ -133,7 +137,9 @@ class WindowPart(Section):
 
 _TRAINING: tuple[Field, ...] = (
     Bool("frozen", False, doc="Keep this layer's weights as they are while the rest learns."),
-    Float("lr_multiplier", 1.0, lo=0, hi=1e6, log=True, doc="Factor on the learning rate for this layer alone."),
+    Float(
+        "lr_multiplier", 1.0, lo=0, hi=1e6, log=True, doc="Factor on the learning rate for this layer alone."
+    ),
 )
 
 
@@ -197,5 +203,3 @@ class AboutPart(Section):
         self.flow.setText(f"Shapes: {flow}")
         self.flow.setVisible(bool(flow))
         self.source.setText(f"Source: {layer.source}")
-
-

@@ -147,7 +147,9 @@ class Plot(QWidget):
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(theme.color("muted"))
             box = QRectF(0, y - height / 2, area.left() - SPACE, height)
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, _tick_text(value))
+            painter.drawText(
+                box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, _tick_text(value)
+            )
         for value in ticks(x_lo, x_hi, max(2, int(area.width() // 48))):
             x = round(self.place(value, y_lo).x()) + 0.5
             painter.setPen(QPen(theme.color("line" if value == 0 else "grid"), 1))
@@ -175,7 +177,7 @@ class Plot(QWidget):
         ranges = self.ranges()
         if self._pointer is None or ranges is None:
             return
-        x_lo, x_hi, y_lo, _ = ranges
+        x_lo, x_hi, _, _ = ranges
         value = x_lo + (self._pointer - area.left()) / area.width() * (x_hi - x_lo)
         text = self.read(value)
         if not text or not x_lo <= value <= x_hi:
@@ -333,7 +335,9 @@ class HistogramPlot(Plot):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             centres = [(a + b) / 2 for a, b in zip(self.edges, self.edges[1:], strict=False)]
             painter.drawPolyline(
-                QPolygonF([self.place(x, y) for x, y in zip(centres, self.density, strict=True) if math.isfinite(y)])
+                QPolygonF(
+                    [self.place(x, y) for x, y in zip(centres, self.density, strict=True) if math.isfinite(y)]
+                )
             )
 
     def read(self, x: float) -> str:

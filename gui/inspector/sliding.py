@@ -53,10 +53,9 @@ def slide(size: int, kernel: int, stride: int, padding: int | str, dilation: int
         count -= 1
     count = max(0, count)
     if not working:
-        brackets = "⌈⌉" if ceil else "⌊⌋"
-        working = (
-            f"{brackets[0]}({size} + 2·{before} − {dilation}·({kernel} − 1) − 1) / {stride}{brackets[1]} + 1 = {count}"
-        )
+        left, right = "⌈⌉" if ceil else "⌊⌋"
+        inner = f"({size} + 2·{before} − {dilation}·({kernel} − 1) − 1) / {stride}"
+        working = f"{left}{inner}{right} + 1 = {count}"
     starts = (index * stride - before for index in range(count))
     windows = tuple(tuple(start + tap * dilation for tap in range(kernel)) for start in starts)
     return Axis(size, before, after, windows, working)

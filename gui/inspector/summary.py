@@ -47,7 +47,11 @@ class Summary(QWidget):
     def refresh(self) -> None:
         """Show what document and analysis say now."""
         subject = self._subject
-        wires = [edge for edge in subject.selection.edges if edge in subject.document.network.graph(subject.block).edges]
+        wires = [
+            edge
+            for edge in subject.selection.edges
+            if edge in subject.document.network.graph(subject.block).edges
+        ]
         self.name.setReadOnly(bool(wires))
         if wires:
             self._show_wires(wires)
@@ -59,7 +63,9 @@ class Summary(QWidget):
         self.name.show_name(network.name)
         layers, wires = len(network.nodes), len(network.edges)
         self.kind.setText(
-            f"{layers} layer{'s' * (layers != 1)}, {wires} wire{'s' * (wires != 1)}" if layers else "An empty network"
+            f"{layers} layer{'s' * (layers != 1)}, {wires} wire{'s' * (wires != 1)}"
+            if layers
+            else "An empty network"
         )
         figures = []
         totals = analysis.totals
@@ -81,12 +87,18 @@ class Summary(QWidget):
             others = len(analysis.problems) - errors
             said = f"{errors} error{'s' * (errors != 1)}" if errors else "none" if not others else ""
             said += (", " if errors and others else "") + (f"{others} to look at" if others else "")
-            figures.append(("Problems", said, "Each is listed in the problems panel and marked on its layer."))
+            figures.append(
+                ("Problems", said, "Each is listed in the problems panel and marked on its layer.")
+            )
         self.figures.show_figures(figures if layers else [])
         if layers:
-            self.hint.setText("Select a layer to set its fields, activation, initialisation and binarization.")
+            self.hint.setText(
+                "Select a layer to set its fields, activation, initialisation and binarization."
+            )
         else:
-            self.hint.setText("\n".join(f"{number}.  {step}\n" for number, step in enumerate(_FIRST, 1)).strip())
+            self.hint.setText(
+                "\n".join(f"{number}.  {step}\n" for number, step in enumerate(_FIRST, 1)).strip()
+            )
 
     def _show_wires(self, wires: list[Edge]) -> None:
         wire = wires[-1]

@@ -66,7 +66,9 @@ class WindowView(QWidget):
     @property
     def cropped(self) -> bool:
         """Whether only a corner of the input is shown."""
-        return self._span(self._rows) < _padded(self._rows) or self._span(self._columns) < _padded(self._columns)
+        return self._span(self._rows) < _padded(self._rows) or self._span(self._columns) < _padded(
+            self._columns
+        )
 
     def sizeHint(self) -> QSize:
         """As high as a square input needs, within reason."""
@@ -235,7 +237,9 @@ class WindowView(QWidget):
             y = frame.top() + row * cell
             painter.drawLine(QPointF(frame.left(), y), QPointF(frame.right(), y))
 
-    def _draw_window(self, painter: QPainter, source: QRectF, out: QRectF, cell: float, accent: QColor) -> None:
+    def _draw_window(
+        self, painter: QPainter, source: QRectF, out: QRectF, cell: float, accent: QColor
+    ) -> None:
         columns = self._outputs(self._columns)
         index = min(self._index, max(0, self._outputs(self._rows) * columns - 1))
         goal = self._window(index)

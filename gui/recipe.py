@@ -1,0 +1,157 @@
+"""The recipe as forms: data, loss, optimizer, schedule, and how long to train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from engine import edit
+from engine.catalog import LOSSES, OPTIMIZERS, SCHEDULES, SOURCES
+from engine.catalog.fields import Field, Float, Int, Option
+from engine.findings import Analysis
+from engine.network import Choice, Data, Recipe
+from gui.document import Document
+from gui.forms import ChoiceEditor, Form
+from gui.inspector.section import Section
+from gui.theme import SPACE
+
+_STANDARD = Recipe()
+_LENGTH: tuple[Field, ...] = (
+    Int("epochs", _STANDARD.epochs, lo=1, hi=1_000_000, doc="Times that all training examples are seen."),
+    Int(
+        "batch_size",
+        _STANDARD.batch_size,
+        lo=1,
+        hi=1 << 24,
+        unit="examples",
+        doc="Examples whose mean gradient makes one step.",
+    ),
+    Int(
+        "seed",
+        _STANDARD.seed,
+        lo=0,
+        hi=2**63 - 1,
+        doc="Fixes split, shuffling and every random draw: the same seed gives the same curve.",
+    ),
+)
+_SPLIT: tuple[Field, ...] = (
+    Option(
+        "kind",
+        None,
+        options=("given", "random", "stratified", "time"),
+        optional=True,
+        doc="How examples are parted: as the data set gives it, by chance, by chance with equal shares of "
+        "classes, or by time; none: the data set's own.",
+    ),
+    Float(
+        "validation",
+        None,
+        lo=0,
+        hi=0.95,
+        optional=True,
+        doc="Share kept to validate on; none: the data set's own.",
+    ),
+    Float("test", None, lo=0, hi=0.95, optional=True, doc="Share kept to test on; none: the data set's own."),
+)
+
+
+class RecipePanel(QScrollArea):
+    """Shows and edits the document's recipe."""
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Recipe")
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(260)
+        self._document = document
+        body = QWidget()
+        self._layout = QVBoxLayout(body)
+        self._layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
+        self._layout.setSpacing(2 * SPACE)
+        self.data = self._choice("recipe-data", "Data", SOURCES)
+        self.split = self._form("recipe-split", "Split", _SPLIT, self._split_edited, open=False)
+        self.length = self._form("recipe-length", "Length and seed", _LENGTH, self._length_edited)
+        self.loss = self._choice("recipe-loss", "Loss", LOSSES)
+        self.optimizer = self._choice("recipe-optimizer", "Optimizer", OPTIMIZERS)
+        self.schedule = self._choice("recipe-schedule", "Schedule", SCHEDULES, none="Constant learning rate")
+        self.data.chosen.connect(self._data_chosen)
+        for name in ("loss", "optimizer", "schedule"):
+            getattr(self, name).chosen.connect(
+                lambda choice, merge, name=name: self._set(f"Set the {name}", merge, **{name: choice})
+            )
+        self._layout.addStretch(1)
+        self.setWidget(body)
+        document.changed.connect(self.refresh)
+        self.refresh()
+
+    def _section(self, key: str, title: str, content: QWidget, open: bool = True) -> Section:
+        section = Section(key, title, open=open)
+        section.rows.addWidget(content)
+        self._layout.addWidget(section)
+        return section
+
+    def _choice(
+        self, key: str, title: str, entries: Mapping[str, Any], none: str | None = None
+    ) -> ChoiceEditor:
+        editor = ChoiceEditor(entries, title, none=none)
+        editor.ended.connect(self._document.end_merge)
+        section = self._section(key, title, editor)
+        section.setVisible(bool(entries))
+        return editor
+
+    def _form(self, key: str, title: str, fields: Sequence[Field], edited: Any, open: bool = True) -> Form:
+        form = Form(fields, strict=True)
+        form.edited.connect(edited)
+        form.reset.connect(lambda name: edited(name, form.fields[name].default, ""))
+        form.ended.connect(self._document.end_merge)
+        self._section(key, title, form, open)
+        return form
+
+    def set_analysis(self, analysis: Analysis) -> None:
+        """Mark the fields in which the analysis found problems of the recipe."""
+        marks: dict[str, tuple[str, str]] = {}
+        for problem in reversed(analysis.problems):
+            if problem.node is None and problem.field and problem.severity != "hint":
+                marks[problem.field.rpartition(".")[2]] = (problem.severity, problem.message)
+        for form in (self.split, self.length, self.data, self.loss, self.optimizer, self.schedule):
+            form.set_marks(marks)
+
+    def refresh(self, *_: object) -> None:
+        """Show the document's recipe."""
+        recipe = self._document.network.recipe
+        self.data.show_choice(Choice(recipe.data.source, recipe.data.fields))
+        self.split.set_values(recipe.data.split)
+        self.length.set_values(
+            {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "seed": recipe.seed}
+        )
+        self.loss.show_choice(recipe.loss)
+        self.optimizer.show_choice(recipe.optimizer)
+        self.schedule.show_choice(recipe.schedule)
+
+    def _set(self, label: str, merge: str, **replaced: Any) -> None:
+        network = self._document.network
+        recipe = msgspec.structs.replace(network.recipe, **replaced)
+        self._document.edit(edit.set_recipe(network, recipe), label, merge or None)
+
+    def _data_chosen(self, choice: Choice, merge: str) -> None:
+        before = self._document.network.recipe.data
+        # Another source has its own parts; a split made for the old one would not fit it.
+        split = before.split if choice.id == before.source else {}
+        data = Data(choice.id, choice.fields, split, before.extra)
+        self._set("Set the data", merge, data=data)
+
+    def _split_edited(self, name: str, value: Any, merge: str) -> None:
+        before = self._document.network.recipe.data
+        split = {**before.split, name: value}
+        if value is None:
+            del split[name]
+        self._set("Set the split", merge, data=msgspec.structs.replace(before, split=split))
+
+    def _length_edited(self, name: str, value: Any, merge: str) -> None:
+        self._set(f"Set {name}", merge, **{name: value})
