@@ -92,7 +92,7 @@ class Feed:
                 sizes[-1] = self._last
             begin = start * self._batch_size
             gathered = [
-                self._gather(number, order[begin : begin + sum(sizes)]).split(sizes)
+                self._gather(number, order[begin : begin + sum(sizes)]).split_with_sizes(sizes)
                 for number in range(len(self._columns))
             ]
             batches: Iterator[Batch] = zip(*[gathered[which] for which in self._which], strict=True)

@@ -128,16 +128,19 @@ class Task:
         """Loss and accuracy on one split, in evaluation mode; the model is left in it."""
         self.model.eval()
         columns = self.columns(self.dataset.splits[name])
+        count = len(columns[0])
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         hits = torch.zeros((), dtype=torch.int64, device=self.device)
         with torch.inference_mode():
-            for batch in zip(*[column.split(_EVALUATION_BATCH) for column in columns], strict=True):
-                *inputs, target, label = [tensor.to(self.device, non_blocking=True) for tensor in batch]
+            for start in range(0, count, _EVALUATION_BATCH):
+                *inputs, target, label = [
+                    column[start : start + _EVALUATION_BATCH].to(self.device, non_blocking=True)
+                    for column in columns
+                ]
                 output = self.model(*inputs)
                 value = self.loss(output, target)
                 loss += value if self.sums else value.double() * len(label)
                 hits += (output.argmax(1) == label).sum()
-        count = len(columns[0])
         return {"loss": float(loss) / count, "accuracy": int(hits) / count}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ class Trainer:
         self._parameters = [part.tensor for part in trained]
         self._latent: list[Tensor] = [part.tensor for part in trained if part.clipped]
         self._frozen = parameters.frozen_modules(task.network, task.model)
-        self._progressing = [m for m in task.model.modules() if hasattr(m, "set_progress")]
+        self._progressing: list[Any] = [m for m in task.model.modules() if hasattr(m, "set_progress")]
         self.optimizer, name = parameters.optimizer(recipe.optimizer, self.parts)
         columns = task.columns(task.dataset.splits["train"])
         normalises = any(isinstance(module, _BatchNorm) for module in task.model.modules())

@@ -38,7 +38,8 @@ def dumps(state: Mapping[str, Tensor]) -> bytes:
     """`state` as the bytes of a safetensors file."""
     # Tensors that share memory are written out one by one.
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    return safetensors.torch.save(whole, {"format": "pt", "sha256": digest(whole)})
+    data: bytes = safetensors.torch.save(whole, {"format": "pt", "sha256": digest(whole)})
+    return data
 
 
 def save(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> None:

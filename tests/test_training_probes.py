@@ -1,0 +1,94 @@
+"""What probes tell is what torch says of the same tensors, and looking changes nothing."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from engine.training import probes
+from engine.training.parameters import Part
+from engine.training.probes import Probes, distributions, sample
+
+
+def part(name, tensor):
+    return Part(name, tensor, False, 1.0, False)
+
+
+@pytest.mark.parametrize("shape", [(7,), (64, 40), (3, 2, 5, 5), ()])
+def test_a_small_tensor_is_told_whole(shape):
+    tensor = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    told = distributions({"w": tensor})["w"]
+    if tensor.numel() > 1:
+        assert (told.lo, told.hi) == (tensor.min().item(), tensor.max().item())
+        assert (
+            list(told.counts) == torch.histogram(tensor.flatten(), 64, range=(told.lo, told.hi))[0].tolist()
+        )
+    assert sum(told.counts) == tensor.numel()
+    assert told.mean == pytest.approx(tensor.mean().item(), abs=1e-6)
+    assert told.std == pytest.approx(tensor.std(correction=0).item(), abs=1e-6)
+    assert told.norm == pytest.approx(torch.linalg.vector_norm(tensor).item(), rel=1e-6)
+    assert told.bad == 0
+
+
+def test_a_large_tensor_is_sampled_evenly_but_its_norm_is_of_all():
+    tensor = torch.arange(4096 * 256.0).reshape(4096, 256)
+    told = distributions({"w": tensor})["w"]
+    assert 4000 < sum(told.counts) <= probes.SAMPLE
+    assert max(told.counts) - min(told.counts) <= 2
+    assert told.norm == pytest.approx(torch.linalg.vector_norm(tensor).item(), rel=1e-5)
+
+
+def test_a_sample_leaves_out_no_column():
+    columns = torch.arange(128).repeat(1024, 1).float()
+    assert len(sample(columns).unique()) == 128
+
+
+def test_values_that_are_no_numbers_are_counted_and_left_out():
+    tensor = torch.tensor([1.0, math.nan, -3.0, math.inf, 0.0, -math.inf])
+    told = distributions({"w": tensor})["w"]
+    assert (told.bad, told.lo, told.hi) == (3, -3.0, 1.0)
+    assert sum(told.counts) == 3
+    assert told.zeros == pytest.approx(1 / 3)
+    nothing = distributions({"w": torch.full((4,), math.nan)})["w"]
+    assert (nothing.bad, sum(nothing.counts)) == (4, 0)
+
+
+def test_equal_values_stand_in_the_middle_of_their_bins():
+    told = distributions({"b": torch.zeros(10), "c": torch.full((5,), 2.0)})
+    assert (told["b"].lo, told["b"].hi, told["b"].zeros) == (-0.5, 0.5, 1.0)
+    assert (told["c"].lo, told["c"].hi) == (1.5, 2.5)
+    assert [sum(d.counts) for d in told.values()] == [10, 5]
+
+
+def test_an_observed_step_is_told_with_its_gradient_and_update():
+    layer = nn.Linear(3, 2)
+    layer.bias.requires_grad_(False)
+    observer = Probes([part(name, tensor) for name, tensor in layer.named_parameters()])
+    optimizer = torch.optim.SGD([layer.weight], lr=0.5)
+    layer(torch.ones(4, 3)).square().sum().backward()
+    gradient = layer.weight.grad.clone()
+    observer.before()
+    optimizer.step()
+    told = observer.after(12, 0.5)
+    observer.done()
+    assert (told.step, told.epoch) == (12, 0.5)
+    assert told.weights.keys() == {"weight", "bias"}
+    assert told.gradients.keys() == told.updates.keys() == {"weight"}
+    assert told.gradients["weight"].norm == pytest.approx(gradient.norm().item(), rel=1e-6)
+    ratio = (0.5 * gradient).norm() / layer.weight.norm()
+    assert told.updates["weight"] == pytest.approx(ratio.item(), rel=1e-4)
+
+
+def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(probes.time, "perf_counter", lambda: now)
+    observer = Probes([])
+    for cost, apart in ((0.0003, 0.1), (0.15, 10.0)):
+        start = now = observer.due
+        observer.before()
+        now += cost
+        observer.after(1, 0.0)
+        observer.done()
+        assert observer.due == pytest.approx(start + cost + apart)
+    assert observer.cost == pytest.approx(0.1503 / now)
