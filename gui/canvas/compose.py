@@ -1,0 +1,139 @@
+"""The canvas's composite edits: pure functions over :mod:`engine.edit`, one undo step each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine import edit, ports
+from engine.catalog import LAYERS
+from engine.edit import EditProblem
+from engine.findings import Tensor
+from engine.network import Edge, End, Network
+
+from gui.canvas import card, layout
+
+Places = Mapping[str, tuple[float, float]]
+
+
+def add(
+    network: Network,
+    type: str,
+    places: Places,
+    *,
+    at: tuple[float, float] | None = None,
+    after: str | None = None,
+    source: End | None = None,
+    target: End | None = None,
+    on: Edge | None = None,
+    block: str | None = None,
+) -> tuple[Network, str]:
+    """Add a layer, wired: behind node `after`, to an open wire's `source` or `target`, or into wire `on`.
+
+    `places` is where the nodes stand now. Without `at` the new card goes to the right of the node
+    that feeds it, below what stands there already. Returns the network and the new id.
+    """
+    id = edit.fresh_id(network, type, block)
+    made = edit.add_node(network, id, edit.new_node(type), block=block)
+    if after is not None and source is None and target is None and on is None:
+        made, source = _between(made, id, after, block)
+    try:
+        if on is not None:
+            made = edit.insert_on_edge(made, on, id, block=block)
+        elif source is not None:
+            made = _into(made, source, id, block)
+        elif target is not None:
+            out = ports.output_end(made, made.graph(block).nodes[id], id)
+            if out is None:
+                raise EditProblem(f"{type} has no output to draw a wire from.")
+            made = edit.connect(made, out, target, block=block)
+    except EditProblem:
+        if after is None:
+            raise
+    if at is None:
+        at = free_place(made, id, places, after or (source.node if source else None), block)
+    return edit.move(made, {**_unwritten(network, places, block), id: at}, block=block), id
+
+
+def _between(network: Network, id: str, after: str, block: str | None) -> tuple[Network, End | None]:
+    """Where a layer that is added behind `after` gets its input."""
+    node = network.graph(block).nodes.get(after)
+    return network, None if node is None else ports.output_end(network, node, after)
+
+
+def _into(network: Network, source: End, id: str, block: str | None) -> Network:
+    graph = network.graph(block)
+    target = ports.free_input(network, graph.nodes, graph.edges, id)
+    if target is None:
+        raise EditProblem(f"{graph.nodes[id].type} has no input to draw a wire to.")
+    return edit.connect(network, source, target, block=block)
+
+
+def _unwritten(network: Network, places: Places, block: str | None) -> Places:
+    """The places that the canvas chose by itself: an edit of places writes them all."""
+    written = network.positions(block)
+    return {id: at for id, at in places.items() if id not in written and id in network.graph(block).nodes}
+
+
+def free_place(
+    network: Network, id: str, places: Places, after: str | None, block: str | None = None
+) -> tuple[float, float]:
+    """A place for `id` to the right of `after` that overlaps nothing."""
+    nodes = network.graph(block).nodes
+    height = {
+        other: card.card_of(network, other, nodes[other], 2).height for other in nodes if other in places
+    }
+    taken = [(x, y, card.WIDTH, height[other]) for other, (x, y) in places.items() if other in height]
+    own = card.card_of(network, id, nodes[id]).height
+    if after in places:
+        x, y = places[after]
+        x += card.WIDTH + layout.COLUMN_GAP
+    elif places:
+        x = min(x for x, _ in places.values())
+        y = max(y + height.get(other, 0) for other, (_, y) in places.items()) + layout.NODE_GAP
+    else:
+        x, y = 0.0, 0.0
+    return layout.beside(taken, x, y, own)
+
+
+def move(network: Network, moved: Places, places: Places, block: str | None = None) -> Network:
+    """Move nodes; places that only the canvas knew are written too."""
+    return edit.move(network, {**_unwritten(network, places, block), **moved}, block=block)
+
+
+def rewire(network: Network, edge: Edge, source: End, target: End, block: str | None = None) -> Network:
+    """Bring one end of a wire elsewhere."""
+    return edit.connect(edit.remove(network, edges=[edge], block=block), source, target, block=block)
+
+
+def duplicate(
+    network: Network, ids: list[str], places: Places, offset: tuple[float, float], block: str | None = None
+) -> tuple[Network, list[str]]:
+    """Copy nodes with the wires among them."""
+    written = edit.move(network, _unwritten(network, places, block), block=block)
+    return edit.paste(written, edit.copy(written, ids, block=block), offset, block=block)
+
+
+def refusal(network: Network, source: End, target: End, block: str | None = None) -> str | None:
+    """Why a wire cannot lead from `source` to `target`; None if it can."""
+    try:
+        edit.connect(network, source, target, block=block)
+    except EditProblem as problem:
+        return str(problem)
+    return None
+
+
+def takes(type: str, tensor: Tensor | None) -> bool:
+    """Whether a layer of this type can be fed `tensor`, as far as its declaration says."""
+    layer = LAYERS[type]
+    if not layer.inputs and not layer.variadic:
+        return False
+    if tensor is None:
+        return True
+    rank = len(tensor.shape) + 1
+    return (not layer.ranks or rank in layer.ranks) and (not layer.dtypes or tensor.dtype in layer.dtypes)
+
+
+def gives(type: str) -> bool:
+    """Whether a layer of this type has an output."""
+    layer = LAYERS[type]
+    return bool(layer.output_ports(layer.start()))

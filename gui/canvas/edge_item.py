@@ -1,0 +1,139 @@
+"""One wire on the canvas: a path drawn by Qt itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QLineF, QPointF
+from PySide6.QtGui import QPainterPath
+from PySide6.QtWidgets import QGraphicsPathItem
+
+from engine.network import Edge
+
+if TYPE_CHECKING:
+    from gui.canvas.node_item import NodeItem
+    from gui.canvas.scene import Scene
+
+#: A wire leaves and reaches its ports at least this far in their direction.
+LEAD = 24.0
+TURN = 14.0
+
+
+def wire_path(start: QPointF, end: QPointF, detour: float | None = None) -> QPainterPath:
+    """The way from an output to an input: a smooth S ahead, a line feed back, or round cards at height `detour`."""
+    if detour is not None:
+        return _rounded([start, _at(start.x() + LEAD, start.y()), _at(start.x() + LEAD, detour),
+                         _at(end.x() - LEAD, detour), _at(end.x() - LEAD, end.y()), end])
+    dx, dy = end.x() - start.x(), end.y() - start.y()
+    if dx < LEAD and abs(dy) > 2 * LEAD:
+        middle = start.y() + dy - (60.0 if dy > 0 else -60.0) if abs(dy) > 160 else start.y() + dy / 2
+        return _rounded([start, _at(start.x() + LEAD, start.y()), _at(start.x() + LEAD, middle),
+                         _at(end.x() - LEAD, middle), _at(end.x() - LEAD, end.y()), end])
+    path = QPainterPath(start)
+    reach = max(LEAD, abs(dx) * 0.5, min(abs(dy), 4 * LEAD) * 0.5)
+    path.cubicTo(start.x() + reach, start.y(), end.x() - reach, end.y(), end.x(), end.y())
+    return path
+
+
+def _at(x: float, y: float) -> QPointF:
+    return QPointF(x, y)
+
+
+def _rounded(points: list[QPointF]) -> QPainterPath:
+    """A way along `points` with rounded corners."""
+    path = QPainterPath(points[0])
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        arriving, leaving = QLineF(corner, before), QLineF(corner, after)
+        turn = min(TURN, arriving.length() / 2, leaving.length() / 2)
+        if turn <= 0.01:
+            continue
+        arriving.setLength(turn)
+        leaving.setLength(turn)
+        path.lineTo(arriving.p2())
+        path.quadTo(corner, leaving.p2())
+    path.lineTo(points[-1])
+    return path
+
+
+class EdgeItem(QGraphicsPathItem):
+    """The wire of one edge. Overrides nothing, so Qt paints it without calling Python."""
+
+    def __init__(self, owner: Scene, edge: Edge, source: NodeItem, target: NodeItem) -> None:
+        super().__init__()
+        self.owner = owner
+        self.edge = edge
+        self.source = source
+        self.target = target
+        self.source_index = 0
+        self.target_index = 0
+        self.dimensions: int | None = None
+        self.hovered = False
+        self.selected = False
+        self.detour: float | None = None
+        self.far_lines: list[QLineF] = []
+        self._pen_key: object = None
+        source.edges.add(self)
+        target.edges.add(self)
+
+    @property
+    def start(self) -> QPointF:
+        """Where it leaves, in scene coordinates."""
+        return self.source.output_point(self.source_index)
+
+    @property
+    def end(self) -> QPointF:
+        """Where it arrives, in scene coordinates."""
+        return self.target.input_point(self.target_index)
+
+    def detach(self) -> None:
+        """Let go of its nodes."""
+        self.source.edges.discard(self)
+        self.target.edges.discard(self)
+
+    def refresh(self) -> None:
+        """Take ports, tensor and look anew."""
+        self.source_index = _index(self.source.card.outputs, self.edge.source.port)
+        self.target_index = _index(self.target.card.inputs, self.edge.target.port)
+        outputs = self.source.card.outputs
+        name = outputs[self.source_index].name if self.source_index < len(outputs) else None
+        tensor = self.source.card.tensor(name)
+        self.dimensions = None if tensor is None else len(tensor.shape)
+        self.restyle()
+        self.follow()
+
+    def restyle(self) -> None:
+        """Take the pen anew."""
+        key = (self.owner.look, self.dimensions, self.hovered, self.selected)
+        if key != self._pen_key:
+            self._pen_key = key
+            self.setPen(self.owner.look.wire(self.dimensions, self.hovered, self.selected))
+            self.setZValue(0.5 if self.hovered or self.selected else 0.0)
+
+    def follow(self) -> None:
+        """Lead from port to port, wherever these are now."""
+        start, end = self.start, self.end
+        self.setPath(wire_path(start, end, self.detour))
+        if end.x() - start.x() < LEAD or self.detour is not None:
+            path = self.path()
+            points = [path.elementAt(i) for i in range(path.elementCount())]
+            self.far_lines = [
+                QLineF(a.x, a.y, b.x, b.y) for a, b in zip(points, points[1:], strict=False)
+            ]
+        else:
+            self.far_lines = [QLineF(start, end)]
+
+    def distance(self, point: QPointF) -> float:
+        """How far `point` is from the wire."""
+        path = self.path()
+        best = min(range(33), key=lambda i: QLineF(path.pointAtPercent(i / 32), point).length())
+        low, high = max(0, best - 1) / 32, min(32, best + 1) / 32
+        return min(
+            QLineF(path.pointAtPercent(low + (high - low) * i / 16), point).length() for i in range(17)
+        )
+
+
+def _index(ports: tuple[object, ...], name: str | None) -> int:
+    for index, port in enumerate(ports):
+        if getattr(port, "name", None) == name:
+            return index
+    return 0

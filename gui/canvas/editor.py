@@ -1,0 +1,313 @@
+"""What the canvas does to the document: each method is one undo step, or a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF
+
+from engine import edit, ports
+from engine.edit import EditProblem
+from engine.network import Edge, End, Network
+from gui.canvas import card, clipboard, compose, layout
+
+if TYPE_CHECKING:
+    from gui.canvas.view import Canvas
+
+#: How far a pasted or duplicated piece lies from its original.
+OFFSET = 32.0
+
+
+class Editor:
+    """Edits made with the selection of one canvas."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self.canvas = canvas
+        self.document = canvas.document
+        self.selection = canvas.selection
+
+    @property
+    def block(self) -> str | None:
+        """The graph that is edited."""
+        return self.selection.block
+
+    @property
+    def network(self) -> Network:
+        """The document's network."""
+        return self.document.network
+
+    def attempt(
+        self, label: str, change: Callable[[Network], Network], merge: str | None = None
+    ) -> bool:
+        """Make an edit; a problem becomes a message. Whether it was made."""
+        try:
+            after = change(self.network)
+        except EditProblem as problem:
+            self.canvas.refuse(str(problem))
+            return False
+        self.document.edit(after, label, merge)
+        return True
+
+    # ------------------------------------------------------------------ adding
+
+    def add_layer(
+        self,
+        type: str,
+        position: tuple[float, float] | None = None,
+        *,
+        source: End | None = None,
+        target: End | None = None,
+        on: Edge | None = None,
+    ) -> str | None:
+        """Add a layer; it wires itself to an open wire, a wire it falls on, or the one selected node."""
+        after = None
+        if source is None and target is None and on is None and len(self.selection.nodes) == 1:
+            after = self.selection.nodes[0]
+        try:
+            network, id = compose.add(
+                self.network,
+                type,
+                self.canvas.drawing.positions(),
+                at=position,
+                after=after,
+                source=source,
+                target=target,
+                on=on,
+                block=self.block,
+            )
+        except EditProblem as problem:
+            self.canvas.refuse(str(problem))
+            return None
+        self.document.edit(network, f"Add {id}")
+        self.selection.set((id,))
+        self.canvas.reveal((id,))
+        return id
+
+    def edit_wire(self, label: str, source: End, target: End) -> None:
+        """Connect two ends."""
+        self.attempt(label, lambda network: edit.connect(network, source, target, block=self.block))
+
+    def duplicate(
+        self, ids: Iterable[str] | None = None, offset: tuple[float, float] = (OFFSET, OFFSET)
+    ) -> None:
+        """Copy the selected nodes, with the wires among them."""
+        chosen = list(self.selection.nodes if ids is None else ids)
+        if not chosen:
+            self.canvas.refuse("Select the layers to duplicate.")
+            return
+        places = self.canvas.drawing.positions()
+        made: list[str] = []
+
+        def change(network: Network) -> Network:
+            after, new = compose.duplicate(network, chosen, places, offset, self.block)
+            made.extend(new)
+            return after
+
+        if self.attempt(f"Duplicate {_named(chosen)}", change):
+            self.selection.set(made)
+
+    # ------------------------------------------------------------------ removing
+
+    def remove_selection(self, heal: bool = True, label: str = "Delete") -> None:
+        """Remove the selected nodes and wires; a chain stays a chain."""
+        nodes, edges = self.selection.nodes, self.selection.edges
+        if not nodes and not edges:
+            return
+        what = _named(nodes) if nodes else f"{len(edges)} wires" if len(edges) > 1 else f"wire {edges[0]}"
+        self.attempt(
+            f"{label} {what}",
+            lambda network: edit.remove(network, nodes, edges, heal=heal, block=self.block),
+        )
+
+    def remove_wires(self, edges: tuple[Edge, ...]) -> None:
+        """Cut wires."""
+        self.attempt("Cut wire", lambda network: edit.remove(network, edges=edges, block=self.block))
+
+    # ------------------------------------------------------------------ clipboard
+
+    def copy(self) -> bool:
+        """Put the selected nodes on the clipboard, as JSON text."""
+        if not self.selection.nodes:
+            self.canvas.refuse("Select the layers to copy.")
+            return False
+        places = self.canvas.drawing.positions()
+        written = compose.move(self.network, {}, places, self.block)
+        clipboard.put(edit.copy(written, self.selection.nodes, block=self.block))
+        return True
+
+    def cut(self) -> None:
+        """Copy, then remove."""
+        if self.copy():
+            self.remove_selection(label="Cut")
+
+    def paste(self, at: QPointF | None = None) -> None:
+        """Add what the clipboard holds: around `at`, else beside its original or into view."""
+        fragment = clipboard.get()
+        if fragment is None:
+            self.canvas.refuse("The clipboard holds no layers.")
+            return
+        made: list[str] = []
+
+        def change(network: Network) -> Network:
+            written = compose.move(network, {}, self.canvas.drawing.positions(), self.block)
+            offset = self._paste_offset(clipboard.bounds(fragment), at)
+            after, new = edit.paste(written, fragment, offset, block=self.block)
+            made.extend(new)
+            return after
+
+        if self.attempt("Paste", change):
+            self.selection.set(made)
+            self.canvas.reveal(made)
+
+    def _paste_offset(
+        self, bounds: tuple[float, float, float, float] | None, at: QPointF | None
+    ) -> tuple[float, float]:
+        if bounds is None:
+            return OFFSET, OFFSET
+        left, top, right, bottom = bounds
+        centre = QPointF((left + right) / 2, (top + bottom) / 2)
+        if at is None and not self.canvas.visible_rect().contains(centre):
+            at = self.canvas.visible_rect().center()
+        shift = QPointF(0, 0) if at is None else at - centre
+        taken = {(round(x), round(y)) for x, y in self.canvas.drawing.positions().values()}
+        while (round(left + shift.x()), round(top + shift.y())) in taken:
+            shift += QPointF(OFFSET, OFFSET)
+        return shift.x(), shift.y()
+
+    # ------------------------------------------------------------------ placing
+
+    def nudge(self, dx: float, dy: float) -> None:
+        """Move the selected nodes by the keyboard; repeated nudges are one step."""
+        places = self.canvas.drawing.positions()
+        moved = {id: (places[id][0] + dx, places[id][1] + dy) for id in self.selection.nodes if id in places}
+        if moved:
+            self.attempt(
+                f"Move {_named(self.selection.nodes)}",
+                lambda network: compose.move(network, moved, places, self.block),
+                merge=f"nudge {self.selection.nodes}",
+            )
+
+    def arrange(self) -> None:
+        """Lay out the selected nodes, or all."""
+        chosen = self.selection.nodes if len(self.selection.nodes) > 1 else None
+        places = self.canvas.drawing.positions()
+        found = layout.arrange(self.network, chosen, block=self.block)
+        if not found:
+            return
+        if chosen is not None:
+            left = min(places[id][0] for id in chosen) - min(x for x, _ in found.values())
+            top = min(places[id][1] for id in chosen) - min(y for _, y in found.values())
+            found = {id: (x + left, y + top) for id, (x, y) in found.items()}
+        with self.canvas.animated():
+            self.attempt("Arrange", lambda network: compose.move(network, found, places, self.block))
+        if chosen is None:
+            self.canvas.fit()
+
+    def align(self, line: str) -> None:
+        """Bring the selected nodes to one line: "left", "centre", "right", "top", "middle" or "bottom"."""
+        drawing = self.canvas.drawing
+        rects = {id: drawing.nodes[id].rect for id in self.selection.nodes if id in drawing.nodes}
+        if len(rects) < 2:
+            self.canvas.refuse("Select two or more layers to align.")
+            return
+        box = drawing.content(rects)
+        moved = {}
+        for id, rect in rects.items():
+            x, y = rect.x(), rect.y()
+            match line:
+                case "left":
+                    x = box.left()
+                case "centre":
+                    x = box.center().x() - card.WIDTH / 2
+                case "right":
+                    x = box.right() - card.WIDTH
+                case "top":
+                    y = box.top()
+                case "middle":
+                    y = box.center().y() - rect.height() / 2
+                case "bottom":
+                    y = box.bottom() - rect.height()
+            moved[id] = (x, y)
+        self._place(f"Align {line}", moved)
+
+    def distribute(self, axis: int) -> None:
+        """Give the selected nodes equal gaps, along x (0) or y (1)."""
+        drawing = self.canvas.drawing
+        rects = {id: drawing.nodes[id].rect for id in self.selection.nodes if id in drawing.nodes}
+        if len(rects) < 3:
+            self.canvas.refuse("Select three or more layers to distribute.")
+            return
+        ordered = sorted(rects, key=lambda id: (rects[id].x(), rects[id].y())[axis])
+        sizes = [(rects[id].width(), rects[id].height())[axis] for id in ordered]
+        first, last = rects[ordered[0]], rects[ordered[-1]]
+        begin = (first.left(), first.top())[axis]
+        end = (last.right(), last.bottom())[axis]
+        gap = (end - begin - sum(sizes)) / (len(ordered) - 1)
+        moved, at = {}, begin
+        for id, size in zip(ordered, sizes, strict=True):
+            moved[id] = (at, rects[id].y()) if axis == 0 else (rects[id].x(), at)
+            at += size + gap
+        self._place("Distribute", moved)
+
+    def _place(self, label: str, moved: dict[str, tuple[float, float]]) -> None:
+        places = self.canvas.drawing.positions()
+        with self.canvas.animated():
+            self.attempt(label, lambda network: compose.move(network, moved, places, self.block))
+
+    # ------------------------------------------------------------------ selecting
+
+    def select_all(self) -> None:
+        """Select every node."""
+        self.selection.set(self.canvas.drawing.nodes)
+
+    def select_along(self, upstream: bool) -> None:
+        """Add everything that feeds the selected nodes, or that they feed."""
+        edges = self.network.graph(self.block).edges
+        beside = ports.incoming(edges) if upstream else ports.outgoing(edges)
+        found = dict.fromkeys(self.selection.nodes)
+        todo = list(found)
+        while todo:
+            for edge in beside.get(todo.pop(), ()):
+                other = edge.source.node if upstream else edge.target.node
+                if other not in found:
+                    found[other] = None
+                    todo.append(other)
+        self.selection.set(found)
+
+    def walk(self, key: str) -> None:
+        """Go along a wire ("left", "right") or to the next node above or below."""
+        drawing = self.canvas.drawing
+        current = self.selection.current
+        if current not in drawing.nodes:
+            first = min(drawing.positions().items(), key=lambda item: item[1][::-1], default=None)
+            if first is not None:
+                self._go(first[0])
+            return
+        here = drawing.nodes[current].rect
+        if key in ("left", "right"):
+            wires = drawing.nodes[current].edges
+            if key == "left":
+                found = {wire.source.id for wire in wires if wire.target.id == current}
+            else:
+                found = {wire.target.id for wire in wires if wire.source.id == current}
+            best = min(found, key=lambda id: abs(drawing.nodes[id].rect.y() - here.y()), default=None)
+        else:
+            sign = -1 if key == "up" else 1
+            away = {
+                id: (sign * (item.rect.y() - here.y()), abs(item.rect.x() - here.x()))
+                for id, item in drawing.nodes.items()
+                if sign * (item.rect.y() - here.y()) > 0
+            }
+            best = min(away, key=lambda id: away[id][0] + 2 * away[id][1], default=None)
+        if best is not None:
+            self._go(best)
+
+    def _go(self, id: str) -> None:
+        self.selection.set((id,))
+        self.canvas.reveal((id,))
+
+
+def _named(ids: Iterable[str]) -> str:
+    chosen = tuple(ids)
+    return chosen[0] if len(chosen) == 1 else f"{len(chosen)} layers"

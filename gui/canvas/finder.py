@@ -1,0 +1,45 @@
+"""Finding layers by what a person types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.catalog import GROUPS, LAYERS, Layer
+
+
+def find(query: str, wanted: Callable[[str], bool] | None = None) -> list[Layer]:
+    """Layers that match `query`, the best first; all of them by group where it is empty."""
+    words = query.lower().split()
+    ranked = []
+    for number, layer in enumerate(LAYERS.values()):
+        if wanted is not None and not wanted(layer.id):
+            continue
+        scores = [_score(word, layer) for word in words]
+        if all(score > 0 for score in scores):
+            group = GROUPS.index(layer.group) if layer.group in GROUPS else len(GROUPS)
+            ranked.append((-sum(scores), group if not words else len(layer.id), number, layer))
+    ranked.sort(key=lambda item: item[:3])
+    return [layer for *_, layer in ranked]
+
+
+def _score(word: str, layer: Layer) -> int:
+    id, title = layer.id.lower(), layer.title.lower()
+    if id.startswith(word):
+        return 100
+    if any(part.startswith(word) for part in title.split()):
+        return 80
+    if any(key.startswith(word) for key in layer.keywords):
+        return 60
+    if word in id or word in title:
+        return 50
+    if layer.group.lower().startswith(word):
+        return 30
+    if len(word) >= 2 and _scattered(word, id):
+        return 10
+    return 0
+
+
+def _scattered(word: str, text: str) -> bool:
+    """Whether the letters of `word` occur in `text` in order: ``mxp`` in ``maxpool2d``."""
+    rest = iter(text)
+    return all(letter in rest for letter in word)

@@ -1,0 +1,171 @@
+"""Moving nodes, or copies of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainterPath, QPen
+
+from engine import edit
+from engine.edit import EditProblem
+from gui.canvas import card, compose
+from gui.canvas.edge_item import EdgeItem
+from gui.canvas.gestures.base import Gesture
+
+if TYPE_CHECKING:
+    from gui.canvas.view import Canvas
+
+GRID = 8.0
+#: How near, in pixels, an edge or port line of a neighbour attracts.
+ATTRACTION = 6.0
+
+
+class Move(Gesture):
+    """Drag the selected nodes; with Alt, copies of them. A lone free node dropped on a wire goes into it."""
+
+    reason = "Move"
+
+    def __init__(self, canvas: Canvas, at: QPointF, held: str, copy: bool = False) -> None:
+        super().__init__(canvas, at)
+        self.held = held
+        self.copy = copy
+        self.ids = list(canvas.selection.nodes)
+        self.start = {id: place for id, place in self.scene.positions().items() if id in set(self.ids)}
+        self._wire: EdgeItem | None = None
+        self._beginning = True
+
+    def move(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        """Follow the cursor, attracted by grid and neighbours unless Ctrl is held."""
+        if self._beginning:
+            self._beginning = False
+            self.scene.moving = True
+            self.canvas.viewport().setCursor(
+                Qt.CursorShape.DragCopyCursor if self.copy else Qt.CursorShape.SizeAllCursor
+            )
+        shift = at - self.origin
+        free = bool(modifiers & Qt.KeyboardModifier.ControlModifier)
+        x, y = self.start[self.held]
+        place = QPointF(x, y) + shift
+        if not free:
+            place = self._attracted(place)
+        shift = place - QPointF(x, y)
+        if self.copy:
+            self._sketch_copies(shift)
+        else:
+            self.scene.drag({id: (x + shift.x(), y + shift.y()) for id, (x, y) in self.start.items()})
+            self._consider_wire()
+        self.shift = shift
+
+    shift = QPointF()
+
+    def finish(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        """Tell the document, as one step."""
+        wire = self._wire
+        self._clear()
+        if self.shift.isNull():
+            self.scene.settle(self.canvas.network, self.canvas.block)
+            return
+        places = {**self.scene.positions(), **self.start}
+        if self.copy:
+            self.canvas.editor.duplicate(self.ids, (self.shift.x(), self.shift.y()))
+            return
+        moved = {id: (x + self.shift.x(), y + self.shift.y()) for id, (x, y) in self.start.items()}
+        after = compose.move(self.canvas.network, moved, places, self.canvas.block)
+        label = f"Move {self.ids[0]}" if len(self.ids) == 1 else f"Move {len(self.ids)} layers"
+        if wire is not None:
+            try:
+                after = edit.insert_on_edge(after, wire.edge, self.ids[0], block=self.canvas.block)
+                label = f"Insert {self.ids[0]}"
+            except EditProblem as problem:
+                self.canvas.refuse(str(problem))
+        self.canvas.document.edit(after, label)
+
+    def cancel(self) -> None:
+        """Put everything back."""
+        self._clear()
+        self.scene.settle(self.canvas.network, self.canvas.block)
+
+    def _clear(self) -> None:
+        self.scene.moving = False
+        self._mark(None)
+        self.scene.guides.setPath(QPainterPath())
+        self.scene.sketch.setPath(QPainterPath())
+        self.canvas.viewport().unsetCursor()
+        for id in self.ids:
+            if id in self.scene.nodes:
+                self.scene.nodes[id].update()
+
+    def _sketch_copies(self, shift: QPointF) -> None:
+        path = QPainterPath()
+        for id in self.ids:
+            path.addRoundedRect(self.scene.nodes[id].rect.translated(shift), 8, 8)
+        pen = QPen(self.scene.look.accent, 1.5, Qt.PenStyle.DashLine)
+        self.scene.sketch.setPen(pen)
+        self.scene.sketch.setBrush(self.scene.look.halo)
+        self.scene.sketch.setPath(path)
+
+    # ------------------------------------------------------------------ attraction
+
+    def _attracted(self, place: QPointF) -> QPointF:
+        """`place`, drawn to the lines of neighbours, else to the grid."""
+        reach = ATTRACTION / self.canvas.zoom_factor
+        held = self.scene.nodes[self.held].rect
+        height = held.height()
+        window = QRectF(place.x() - 600, place.y() - 500, card.WIDTH + 1200, height + 1000)
+        moved = set() if self.copy else set(self.ids)
+        others = [self.scene.nodes[id].rect for id in self.scene.nodes_in(window) if id not in moved][:200]
+        x, guide_x = _nearest(
+            place.x(), [(rect.left(), rect.left()) for rect in others], reach, round(place.x() / GRID) * GRID
+        )
+        lines = [(rect.top(), rect.top() + card.PORT_Y) for rect in others]
+        lines += [(rect.bottom() - height, rect.bottom()) for rect in others]
+        y, guide_y = _nearest(place.y(), lines, reach, round(place.y() / GRID) * GRID)
+        path = QPainterPath()
+        box = QRectF(x, y, card.WIDTH, height)
+        if guide_x is not None:
+            on = [rect for rect in others if rect.left() == guide_x] + [box]
+            path.moveTo(guide_x, min(rect.top() for rect in on) - 16)
+            path.lineTo(guide_x, max(rect.bottom() for rect in on) + 16)
+        if guide_y is not None:
+            on = [r for r in others if guide_y in (r.top() + card.PORT_Y, r.bottom())] + [box]
+            path.moveTo(min(rect.left() for rect in on) - 16, guide_y)
+            path.lineTo(max(rect.right() for rect in on) + 16, guide_y)
+        pen = QPen(self.scene.look.accent, 1.0)
+        pen.setCosmetic(True)
+        self.scene.guides.setPen(pen)
+        self.scene.guides.setPath(path)
+        return QPointF(x, y)
+
+    # ------------------------------------------------------------------ dropping on a wire
+
+    def _consider_wire(self) -> None:
+        """Mark the wire that a lone, unwired node would go into."""
+        if len(self.ids) != 1:
+            return
+        item = self.scene.nodes[self.ids[0]]
+        if item.edges or not item.card.inputs or not item.card.outputs:
+            return
+        centre = QPointF(item.rect.center().x(), item.rect.y() + item.card.port_y(0))
+        wire = self.scene.wire_at(centre, item.rect.height() / 2, without=self.ids)
+        self._mark(wire)
+
+    def _mark(self, wire: EdgeItem | None) -> None:
+        if wire is not self._wire:
+            for changed, on in ((self._wire, False), (wire, True)):
+                if changed is not None:
+                    changed.hovered = on
+                    changed.restyle()
+            self._wire = wire
+
+
+def _nearest(
+    value: float, lines: list[tuple[float, float]], reach: float, otherwise: float
+) -> tuple[float, float | None]:
+    """The line nearest to `value` within `reach` as (value, where to draw it), else `otherwise`."""
+    best = min(lines, key=lambda line: abs(line[0] - value), default=None)
+    if best is not None and abs(best[0] - value) <= reach:
+        return best
+    return otherwise, None
+
+

@@ -1,0 +1,229 @@
+"""Layered automatic layout: a pure function from a network to positions.
+
+Layers by longest path (Sugiyama, Tagawa and Toda 1981), order inside a layer by barycentres,
+heights by alternating sweeps that keep cards apart. Long networks are broken into rows like
+lines of text, at places that few wires cross, so that the whole stays readable on a screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from engine import ports
+from engine.network import Network
+
+from gui.canvas import card
+
+Positions = dict[str, tuple[float, float]]
+
+COLUMN_GAP = 80
+NODE_GAP = 32
+ROW_GAP = 72
+#: Width : height that long networks are folded to.
+ASPECT = 1.7
+#: Networks with at most this many layers stay in one row.
+UNFOLDED = 6
+
+
+@dataclass
+class _Cell:
+    """A node in its layer, or the place that a long wire needs in a layer it passes."""
+
+    height: float
+    id: str | None = None
+    #: Height of its first port below its top: wires are straight where these agree.
+    port: float = 0.0
+    before: list[_Cell] = field(default_factory=list)
+    after: list[_Cell] = field(default_factory=list)
+    order: float = 0.0
+    y: float = 0.0
+
+
+def arrange(
+    network: Network, ids: Iterable[str] | None = None, *, block: str | None = None
+) -> Positions:
+    """Positions (top left corners, in scene units) for `ids`, or for all nodes of one graph."""
+    graph = network.graph(block)
+    chosen = list(graph.nodes) if ids is None else [id for id in graph.nodes if id in set(ids)]
+    if not chosen:
+        return {}
+    wanted = set(chosen)
+    links = [
+        (edge.source.node, edge.target.node)
+        for edge in graph.edges
+        if edge.source.node in wanted and edge.target.node in wanted
+    ]
+    arriving = ports.incoming(graph.edges)
+    cards = {id: card.card_of(network, id, graph.nodes[id], len(arriving.get(id, ()))) for id in chosen}
+    layer_of = _layers(chosen, links)
+    layers = _cells(chosen, links, layer_of, cards)
+    _order(layers)
+    return _coordinates(layers)
+
+
+def _layers(ids: list[str], links: list[tuple[str, str]]) -> dict[str, int]:
+    """Longest path from a source; nodes with no input come right before what they feed."""
+    following: dict[str, list[str]] = {id: [] for id in ids}
+    waiting = dict.fromkeys(ids, 0)
+    for source, target in links:
+        following[source].append(target)
+        waiting[target] += 1
+    layer = dict.fromkeys(ids, 0)
+    sources = [id for id in ids if waiting[id] == 0]
+    todo, done = list(sources), 0
+    while done < len(todo):
+        id = todo[done]
+        done += 1
+        for target in following[id]:
+            layer[target] = max(layer[target], layer[id] + 1)
+            waiting[target] -= 1
+            if waiting[target] == 0:
+                todo.append(target)
+    # What lies on a circle was never reached; it follows in document order.
+    last = max(layer.values())
+    for id in ids:
+        if waiting[id] > 0:
+            last += 1
+            layer[id] = last
+    for id in sources:
+        if following[id]:
+            layer[id] = max(0, min(layer[target] for target in following[id]) - 1)
+    return layer
+
+
+def _cells(
+    ids: list[str],
+    links: list[tuple[str, str]],
+    layer_of: Mapping[str, int],
+    cards: Mapping[str, card.Card],
+) -> list[list[_Cell]]:
+    layers: list[list[_Cell]] = [[] for _ in range(max(layer_of.values()) + 1)]
+    cell_of: dict[str, _Cell] = {}
+    for id in ids:
+        # A footer is there once shapes are known: cards of one kind keep one height.
+        cell = _Cell(cards[id].height, id, cards[id].port_y(0))
+        cell_of[id] = cell
+        layers[layer_of[id]].append(cell)
+    for source, target in links:
+        first, last = layer_of[source], layer_of[target]
+        previous = cell_of[source]
+        for number in range(first + 1, last):
+            passing = _Cell(card.PORT_ROW)
+            layers[number].append(passing)
+            previous.after.append(passing)
+            passing.before.append(previous)
+            previous = passing
+        if last > first:
+            previous.after.append(cell_of[target])
+            cell_of[target].before.append(previous)
+    return [layer for layer in layers if layer]
+
+
+def _order(layers: list[list[_Cell]]) -> None:
+    """Sort each layer by the mean place of its neighbours, down and up until it settles."""
+    for layer in layers:
+        for number, cell in enumerate(layer):
+            cell.order = number
+    for sweep in range(4):
+        forward = sweep % 2 == 0
+        for layer in layers if forward else reversed(layers):
+            if len(layer) == 1:
+                continue
+            keyed = []
+            for cell in layer:
+                beside = cell.before if forward else cell.after
+                mean = sum(other.order for other in beside) / len(beside) if beside else cell.order
+                # Real cards keep to the top: a wire that passes runs below them.
+                keyed.append((mean, cell.id is None, cell.order, cell))
+            keyed.sort(key=lambda item: item[:3])
+            layer[:] = [item[3] for item in keyed]
+            for number, cell in enumerate(layer):
+                cell.order = number
+
+
+def _coordinates(layers: list[list[_Cell]]) -> Positions:
+    for layer in layers:
+        y = 0.0
+        for cell in layer:
+            cell.y = y
+            y += cell.height + NODE_GAP
+    if any(len(layer) > 1 for layer in layers):
+        for sweep in range(6):
+            forward = sweep % 2 == 0
+            for layer in layers if forward else reversed(layers):
+                _settle(layer, forward)
+    else:
+        for layer in layers:
+            layer[0].y = -layer[0].port
+    positions: Positions = {}
+    top = 0.0
+    for row in _rows(layers):
+        high = min(cell.y for layer in row for cell in layer)
+        low = max(cell.y + cell.height for layer in row for cell in layer)
+        for column, layer in enumerate(row):
+            for cell in layer:
+                if cell.id is not None:
+                    x = column * (card.WIDTH + COLUMN_GAP)
+                    positions[cell.id] = (float(x), float(round(top + cell.y - high)))
+        top += low - high + ROW_GAP
+    return positions
+
+
+def _settle(layer: list[_Cell], forward: bool) -> None:
+    """Bring each cell to its neighbours' height as far as order and gaps allow.
+
+    Least squares under an order: pool adjacent violators.
+    """
+    pools: list[tuple[float, int]] = []
+    offset, offsets = 0.0, []
+    for cell in layer:
+        beside = (cell.before if forward else cell.after) or cell.before or cell.after
+        if beside:
+            wish = sum(other.y + other.port for other in beside) / len(beside) - cell.port
+        else:
+            wish = cell.y
+        mean, count = wish - offset, 1
+        while pools and pools[-1][0] > mean:
+            other_mean, other_count = pools.pop()
+            mean = (mean * count + other_mean * other_count) / (count + other_count)
+            count += other_count
+        pools.append((mean, count))
+        offsets.append(offset)
+        offset += cell.height + NODE_GAP
+    settled = [mean for mean, count in pools for _ in range(count)]
+    for cell, base, shift in zip(layer, settled, offsets, strict=True):
+        cell.y = base + shift
+
+
+def _rows(layers: list[list[_Cell]]) -> list[list[list[_Cell]]]:
+    """Cut the layers into rows of about the wanted width, where the fewest wires are cut."""
+    if len(layers) <= UNFOLDED:
+        return [layers]
+    height = sorted(sum(cell.height + NODE_GAP for cell in layer) for layer in layers)
+    tall = height[len(height) * 9 // 10] + ROW_GAP
+    wide = card.WIDTH + COLUMN_GAP
+    per_row = max(4, round((len(layers) * tall * ASPECT / wide) ** 0.5))
+    rows, start = [], 0
+    while len(layers) - start > per_row + 1:
+        slack = max(1, per_row // 4)
+        ends = range(start + per_row - slack, min(start + per_row + slack, len(layers) - 2) + 1)
+        end = min(ends, key=lambda n: (sum(len(cell.after) for cell in layers[n - 1]), abs(n - start - per_row)))
+        rows.append(layers[start:end])
+        start = end
+    rows.append(layers[start:])
+    return rows
+
+
+def beside(taken: Iterable[tuple[float, float, float, float]], x: float, y: float, height: float) -> tuple[float, float]:
+    """The free place nearest below ``(x, y)`` for a card among rectangles ``(x, y, width, height)``."""
+    gap = NODE_GAP / 2
+    blocking = sorted(
+        (top, bottom_height)
+        for left, top, width, bottom_height in taken
+        if left < x + card.WIDTH + gap and x < left + width + gap
+    )
+    for top, other in blocking:
+        if top < y + height + gap and y < top + other + gap:
+            y = top + other + NODE_GAP
+    return x, y

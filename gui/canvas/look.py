@@ -1,0 +1,131 @@
+"""Fonts, pens and brushes of the canvas, made once per theme."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainterPath, QPen
+
+from gui.canvas import card
+from gui.theme import Tokens, family_color, rank_color
+
+RADIUS = 8.0
+STRIPE = 5.0
+
+
+@cache
+def font(pixels: int, bold: bool = False) -> QFont:
+    """A font of the one type scale: 13 id, 12 fields, 11 captions, 10 marks."""
+    made = QFont()
+    made.setPixelSize(pixels)
+    made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    made.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
+    return made
+
+
+@cache
+def metrics(pixels: int, bold: bool = False) -> QFontMetricsF:
+    """Metrics of :func:`font`."""
+    return QFontMetricsF(font(pixels, bold))
+
+
+def elided(text: str, pixels: int, width: float, bold: bool = False) -> str:
+    """`text` shortened with … to fit `width`."""
+    return metrics(pixels, bold).elidedText(text, Qt.TextElideMode.ElideRight, width)
+
+
+@cache
+def card_path(height: float, grown: float = 0.0) -> QPainterPath:
+    """The outline of a card, `grown` beyond its edge."""
+    path = QPainterPath()
+    box = QRectF(0, 0, card.WIDTH, height).adjusted(-grown, -grown, grown, grown)
+    path.addRoundedRect(box, RADIUS + grown, RADIUS + grown)
+    return path
+
+
+@cache
+def stripe_path(height: float) -> QPainterPath:
+    """The family's stripe along a card's left edge."""
+    band = QPainterPath()
+    band.addRect(QRectF(0, 0, STRIPE, height))
+    return card_path(height).intersected(band)
+
+
+def mixed(color: QColor, ground: QColor, share: float) -> QColor:
+    """`share` of `color` on `ground`, opaque."""
+    return QColor(
+        round(color.red() * share + ground.red() * (1 - share)),
+        round(color.green() * share + ground.green() * (1 - share)),
+        round(color.blue() * share + ground.blue() * (1 - share)),
+    )
+
+
+class Look:
+    """One theme's drawing tools."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        def color(name: str) -> QColor:
+            return QColor(getattr(tokens, name))
+
+        self.tokens = tokens
+        self.canvas = color("canvas")
+        self.surface = color("surface")
+        self.raised = color("raised")
+        self.text = color("text")
+        self.muted = color("muted")
+        self.line = color("line")
+        self.accent = color("accent")
+        self.accent_text = color("accent_text")
+        self.error = color("error")
+        self.warning = color("warning")
+        self.dark = tokens.name == "dark"
+        self.surface_brush = QBrush(self.surface)
+        self.canvas_brush = QBrush(self.canvas)
+        self.shadows = tuple(
+            QColor(0, 0, 0, alpha) for alpha in ((60, 36, 18) if self.dark else (14, 10, 6))
+        )
+        self.border = QPen(self.line, 1.0)
+        self.border_hover = QPen(self.muted, 1.25)
+        self.border_selected = QPen(self.accent, 2.0)
+        self.halo = QColor(self.accent)
+        self.halo.setAlpha(48 if self.dark else 36)
+        self.grid = QPen(mixed(self.muted, self.canvas, 0.32), 2.0)
+        self.grid.setCosmetic(True)
+        self.grid.setCapStyle(Qt.PenCapStyle.RoundCap)
+        self.divider = QPen(mixed(self.line, self.surface, 0.7), 1.0)
+        self.families = {group: QColor(value) for group, value in tokens.families}
+        self.other = QColor(family_color(tokens, "Other"))
+        self.ranks = tuple(QColor(rank_color(tokens, rank)) for rank in range(5))
+        self.unknown_wire = color("wire")
+
+    def family(self, group: str) -> QColor:
+        """Colour of a catalogue group."""
+        return self.families.get(group, self.other)
+
+    def rank(self, dimensions: int | None) -> QColor:
+        """Colour of a wire by its tensor's dimensions; None: not known yet."""
+        return self.unknown_wire if dimensions is None else self.ranks[min(dimensions, 4)]
+
+    def severity(self, severity: str) -> QColor:
+        """Colour of a problem."""
+        return {"error": self.error, "warning": self.warning}.get(severity, self.accent)
+
+    def chip(self, kind: str) -> tuple[QColor, QColor]:
+        """Ground and ink of a mark."""
+        ink = {
+            "activation": self.family("Activation"),
+            "binarize": self.family("Attention"),
+            "init": self.family("Normalisation"),
+        }.get(kind, self.muted)
+        return mixed(ink, self.surface, 0.16 if self.dark else 0.10), ink
+
+    def wire(self, dimensions: int | None, hovered: bool = False, selected: bool = False) -> QPen:
+        """Pen of a wire: colour and thickness by dimensions."""
+        width = 1.6 if dimensions is None else 1.6 + 0.5 * min(dimensions, 4)
+        color = self.accent if selected else self.rank(dimensions)
+        pen = QPen(color, width + (1.2 if hovered or selected else 0.0))
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        if dimensions is None and not selected:
+            pen.setStyle(Qt.PenStyle.SolidLine)
+        return pen

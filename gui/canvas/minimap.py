@@ -1,0 +1,98 @@
+"""The whole drawing, small: where am I, and take me there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QTransform
+from PySide6.QtWidgets import QWidget
+
+from gui.theme import SPACE
+
+if TYPE_CHECKING:
+    from gui.canvas.view import Canvas
+
+SIZE = QSize(176, 116)
+
+
+class Minimap(QWidget):
+    """Drawn from the scene's batches into a pixmap, anew only when nodes have changed."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__(canvas)
+        self.canvas = canvas
+        self._picture: QPixmap | None = None
+        self._transform = QTransform()
+        self.setFixedSize(SIZE)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName("Overview of the network")
+        self.setToolTip("Overview: click or drag to go there")
+
+    def forget(self) -> None:
+        """Draw anew when next seen."""
+        self._picture = None
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The nodes, and the frame of what is in view."""
+        if self._picture is None:
+            self._draw()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._picture is not None:
+            painter.drawPixmap(0, 0, self._picture)
+        frame = self._transform.mapRect(self.canvas.visible_rect())
+        frame = frame.intersected(QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        tools = self.canvas.drawing.look
+        fill = QColor(tools.accent)
+        fill.setAlpha(24)
+        painter.setPen(QPen(tools.accent, 1.25))
+        painter.setBrush(fill)
+        painter.drawRoundedRect(frame, 3, 3)
+        painter.end()
+
+    def _draw(self) -> None:
+        ratio = self.devicePixelRatioF()
+        picture = QPixmap(SIZE * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        drawing = self.canvas.drawing
+        tools = drawing.look
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        ground = QColor(tools.surface)
+        ground.setAlpha(235)
+        painter.setPen(QPen(tools.line, 1))
+        painter.setBrush(ground)
+        painter.drawRoundedRect(QRectF(0.5, 0.5, SIZE.width() - 1, SIZE.height() - 1), 8, 8)
+        content = drawing.content()
+        if not content.isEmpty():
+            margin = 2.0 * SPACE
+            scale = min(
+                (SIZE.width() - 2 * margin) / content.width(), (SIZE.height() - 2 * margin) / content.height()
+            )
+            scale = min(scale, 0.25)
+            self._transform = QTransform()
+            self._transform.translate(SIZE.width() / 2, SIZE.height() / 2)
+            self._transform.scale(scale, scale)
+            self._transform.translate(-content.center().x(), -content.center().y())
+            painter.setTransform(self._transform, True)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(drawing.nodes) < 300)
+            drawing.paint_map(painter)
+        painter.end()
+        self._picture = picture
+
+    def _go(self, event: QMouseEvent) -> None:
+        inverse, possible = self._transform.inverted()
+        if possible:
+            self.canvas.centerOn(inverse.map(QPointF(event.position())))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go there."""
+        self._go(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the view along."""
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._go(event)

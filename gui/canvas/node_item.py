@@ -1,0 +1,259 @@
+"""One node on the canvas: a single painted item, ports and text inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from gui.canvas import card, look
+
+if TYPE_CHECKING:
+    from gui.canvas.edge_item import EdgeItem
+    from gui.canvas.scene import Scene
+
+PORT_RADIUS = 5.0
+MARGIN = 12.0
+#: Room right of the card for the shapes written above its wires.
+LABEL = 76.0
+LEFT = 16.0
+
+#: Levels of detail.
+NEAR, MIDDLE, FAR = 2, 1, 0
+
+
+class NodeItem(QGraphicsItem):
+    """Paints a :class:`~gui.canvas.card.Card`; knows where its ports are."""
+
+    def __init__(self, owner: Scene, shown: card.Card) -> None:
+        super().__init__()
+        self.owner = owner
+        self.id = shown.id
+        self.card = shown
+        self.edges: set[EdgeItem] = set()
+        self.selected = False
+        self.hovered = False
+        #: During a connect gesture: None, True (takes the wire) or False (does not).
+        self.accepts: bool | None = None
+        #: The port under the cursor: (kind, index).
+        self.hot_port: tuple[str, int] | None = None
+        self.far_rect = QRectF(0, 0, card.WIDTH, shown.height)
+        self.far_stripe = QRectF(0, 0, 20, shown.height)
+        self._lay_out()
+        self.setZValue(1)
+
+    # ------------------------------------------------------------------ geometry
+
+    def set_card(self, shown: card.Card) -> bool:
+        """Show another card; whether ports may have moved."""
+        if shown == self.card:
+            return False
+        before = self.card
+        moved = (before.height, before.inputs, before.outputs) != (shown.height, shown.inputs, shown.outputs)
+        if moved:
+            self.prepareGeometryChange()
+        self.card = shown
+        self.far_rect.setHeight(shown.height)
+        self.far_stripe.setHeight(shown.height)
+        self._lay_out()
+        self.update()
+        return moved or before.tensors != shown.tensors
+
+    def place(self, x: float, y: float) -> None:
+        """Move the card's top left corner to ``(x, y)``."""
+        self.setPos(x, y)
+        self.far_rect.moveTo(x, y)
+        self.far_stripe.moveTo(x, y)
+
+    @property
+    def rect(self) -> QRectF:
+        """The card in scene coordinates."""
+        return self.far_rect
+
+    def input_point(self, index: int) -> QPointF:
+        """Centre of an input port in scene coordinates."""
+        return QPointF(self.far_rect.x(), self.far_rect.y() + self.card.port_y(index))
+
+    def output_point(self, index: int) -> QPointF:
+        """Centre of an output port in scene coordinates."""
+        return QPointF(self.far_rect.x() + card.WIDTH, self.far_rect.y() + self.card.port_y(index))
+
+    def boundingRect(self) -> QRectF:
+        """The card with its ports, halo and the labels of its wires."""
+        return self._bounds
+
+    def shape(self) -> QPainterPath:
+        """The card's outline."""
+        return look.card_path(self.card.height)
+
+    # ------------------------------------------------------------------ text, laid out once
+
+    def _lay_out(self) -> None:
+        shown = self.card
+        height = shown.height
+        self._bounds = QRectF(
+            -MARGIN, -MARGIN, card.WIDTH + MARGIN + (LABEL if shown.outputs else MARGIN), height + 2 * MARGIN
+        )
+        inner = card.WIDTH - LEFT - 12
+        badge = 22 if shown.severity else 0
+        self._id = look.elided(shown.id, 13, inner - badge, bold=True)
+        self._type = look.elided(shown.type, 11, inner)
+        y = card.HEADER + shown.port_rows * card.PORT_ROW
+        self._fields_y = y + 12.0
+        self._fields = look.elided(shown.fields, 12, inner)
+        y += card.FIELD_ROW if shown.fields else 0
+        self._chips: list[tuple[QRectF, str, str]] = []
+        x = LEFT
+        for chip in shown.chips:
+            room = card.WIDTH - 8 - x
+            if room < 32:
+                break
+            text = look.elided(chip.text, 10, room - 12)
+            width = look.metrics(10).horizontalAdvance(text) + 12
+            self._chips.append((QRectF(x, y + 1, width, 18), text, chip.kind))
+            x += width + 4
+        self._shapes = {port: card.shape_text(tensor) for port, tensor in shown.tensors}
+        self._footer = next(iter(self._shapes.values()), "")
+        self._parameters = f"{card.count_text(shown.parameters)} par." if shown.parameters else ""
+        room = inner - look.metrics(11).horizontalAdvance(self._parameters) - 8
+        self._footer = look.elided(self._footer, 11, room)
+
+    # ------------------------------------------------------------------ painting
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """Paint at the scene's level of detail."""
+        tools = self.owner.look
+        dimmed = self.accepts is False
+        if dimmed:
+            painter.setOpacity(0.35)
+        self._paint_card(painter, tools)
+        if self.owner.detail == NEAR:
+            self._paint_text(painter, tools)
+            self._paint_ports(painter, tools)
+            self._paint_labels(painter, tools)
+        else:
+            painter.setPen(tools.text)
+            painter.setFont(look.font(22, bold=True))
+            text = look.elided(self.card.id, 22, card.WIDTH - 32, bold=True)
+            painter.drawText(QPointF(LEFT + 2, 34), text)
+            if self._fields and self.card.height > 64:
+                painter.setPen(tools.muted)
+                painter.setFont(look.font(16))
+                painter.drawText(QPointF(LEFT + 2, 60), look.elided(self.card.fields, 16, card.WIDTH - 32))
+        if self.card.severity:
+            self._paint_badge(painter, tools, self.card.severity)
+
+    def _paint_card(self, painter: QPainter, tools: look.Look) -> None:
+        height = self.card.height
+        outline = look.card_path(height)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if self.selected:
+            painter.fillPath(look.card_path(height, 4.0), tools.halo)
+        elif self.owner.detail == NEAR:
+            painter.translate(0, 2)
+            for grown, shadow in zip((0.0, 1.5, 3.5), tools.shadows, strict=True):
+                painter.fillPath(look.card_path(height, grown), shadow)
+            painter.translate(0, -2)
+        painter.fillPath(outline, tools.surface_brush)
+        painter.fillPath(look.stripe_path(height), tools.family(self.card.group))
+        if self.selected:
+            painter.setPen(tools.border_selected)
+        elif self.card.severity == "error":
+            painter.setPen(QPen(tools.error, 1.25))
+        elif self.hovered:
+            painter.setPen(tools.border_hover)
+        else:
+            painter.setPen(tools.border)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(outline)
+
+    def _paint_text(self, painter: QPainter, tools: look.Look) -> None:
+        shown = self.card
+        painter.setPen(tools.text)
+        painter.setFont(look.font(13, bold=True))
+        painter.drawText(QPointF(LEFT, 22), self._id)
+        painter.setPen(tools.family(shown.group))
+        painter.setFont(look.font(11))
+        painter.drawText(QPointF(LEFT, 38), self._type)
+        if self._fields:
+            painter.setPen(tools.text)
+            painter.setFont(look.font(12))
+            painter.drawText(QPointF(LEFT, self._fields_y), self._fields)
+        if self._chips:
+            painter.setFont(look.font(10))
+            for box, text, kind in self._chips:
+                ground, ink = tools.chip(kind)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(ground)
+                painter.drawRoundedRect(box, 9, 9)
+                painter.setPen(ink)
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        if shown.outputs:
+            y = shown.height - 24.0
+            painter.setPen(tools.divider)
+            painter.drawLine(QPointF(LEFT, y), QPointF(card.WIDTH - 12, y))
+            painter.setFont(look.font(11))
+            tensor = shown.tensor()
+            painter.setPen(tools.muted if tensor is None else tools.text)
+            painter.drawText(QPointF(LEFT, y + 16), self._footer or "–")
+            if self._parameters:
+                painter.setPen(tools.muted)
+                width = look.metrics(11).horizontalAdvance(self._parameters)
+                painter.drawText(QPointF(card.WIDTH - 12 - width, y + 16), self._parameters)
+
+    def _paint_ports(self, painter: QPainter, tools: look.Look) -> None:
+        shown = self.card
+        wired = {("in", item.target_index) for item in self.edges if item.target is self}
+        wired |= {("out", item.source_index) for item in self.edges if item.source is self}
+        painter.setFont(look.font(10))
+        for kind, ports, x in (("in", shown.inputs, 0.0), ("out", shown.outputs, float(card.WIDTH))):
+            for index, port in enumerate(ports):
+                centre = QPointF(x, shown.port_y(index))
+                if shown.named_ports and len(ports) > 1:
+                    painter.setPen(tools.muted)
+                    row = QRectF(LEFT, centre.y() - 9, card.WIDTH - LEFT - 12, 18)
+                    side = Qt.AlignmentFlag.AlignLeft if kind == "in" else Qt.AlignmentFlag.AlignRight
+                    painter.drawText(row, side | Qt.AlignmentFlag.AlignVCenter, port.name)
+                hot = self.hot_port == (kind, index)
+                color = tools.accent if hot else self._port_color(kind, index, tools)
+                painter.setPen(QPen(color, 2.0))
+                painter.setBrush(color if hot or (kind, index) in wired else tools.surface)
+                radius = PORT_RADIUS + (2.0 if hot else 0.0)
+                painter.drawEllipse(centre, radius, radius)
+
+    def _port_color(self, kind: str, index: int, tools: look.Look) -> QPen | object:
+        if kind == "out":
+            tensor = self.card.tensor(self.card.outputs[index].name)
+            return tools.rank(None if tensor is None else len(tensor.shape))
+        for item in self.edges:
+            if item.target is self and item.target_index == index:
+                return tools.rank(item.dimensions)
+        return tools.unknown_wire
+
+    def _paint_labels(self, painter: QPainter, tools: look.Look) -> None:
+        """The shape above the beginning of each wire."""
+        if not self._shapes or self.owner.moving:
+            return
+        leaving = {item.source_index for item in self.edges if item.source is self}
+        painter.setFont(look.font(10))
+        painter.setPen(tools.muted)
+        for index, port in enumerate(self.card.outputs):
+            if index in leaving and port.name in self._shapes:
+                painter.drawText(
+                    QPointF(card.WIDTH + 10, self.card.port_y(index) - 6), self._shapes[port.name]
+                )
+
+    def _paint_badge(self, painter: QPainter, tools: look.Look, severity: str) -> None:
+        centre = QPointF(card.WIDTH - 16, 17)
+        color = tools.severity(severity)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        painter.drawEllipse(centre, 8, 8)
+        painter.setPen(tools.surface)
+        painter.setFont(look.font(11, bold=True))
+        box = QRectF(centre.x() - 8, centre.y() - 8, 16, 16)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "i" if severity == "hint" else "!")

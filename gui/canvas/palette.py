@@ -1,0 +1,194 @@
+"""The palette: all layers by group, searchable, to be dragged onto the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.catalog import Layer
+from gui.canvas import look
+from gui.canvas.finder import find
+from gui.theme import SPACE, theme
+
+MIME = "application/x-layerlab-layer"
+_TYPE = int(Qt.ItemDataRole.UserRole)
+_GROUP = _TYPE + 1
+
+
+class _Row(QStyledItemDelegate):
+    """A layer: stripe of its family, title and torch name; or a group's heading."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(160, 30 if index.data(_TYPE) else 32)
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        box = QRect(option.rect)  # type: ignore[attr-defined]
+        state = option.state  # type: ignore[attr-defined]
+        type = index.data(_TYPE)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not type:
+            painter.setPen(theme.color("muted"))
+            painter.setFont(look.font(11, bold=True))
+            heading = box.adjusted(3 * SPACE, 2 * SPACE, -SPACE, 0)
+            painter.drawText(heading, Qt.AlignmentFlag.AlignVCenter, index.data())
+            painter.restore()
+            return
+        ground = None
+        if state & QStyle.StateFlag.State_Selected:
+            ground = theme.color("selection")
+        elif state & QStyle.StateFlag.State_MouseOver:
+            ground = theme.color("raised")
+        if ground is not None:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(ground)
+            painter.drawRoundedRect(box.adjusted(SPACE, 1, -SPACE, -1), 6, 6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.Look(theme.tokens).family(index.data(_GROUP)))
+        painter.drawRoundedRect(QRect(box.left() + 3 * SPACE, box.center().y() - 6, 4, 13), 2, 2)
+        text = box.adjusted(6 * SPACE, 0, -3 * SPACE, 0)
+        name_width = look.metrics(11).horizontalAdvance(type)
+        title_width = text.width() - name_width - 2 * SPACE
+        painter.setFont(look.font(13))
+        painter.setPen(theme.color("text"))
+        title = str(index.data())
+        fits = look.metrics(13).horizontalAdvance(title) <= title_width
+        painter.drawText(
+            text,
+            Qt.AlignmentFlag.AlignVCenter,
+            title if fits else look.elided(title, 13, text.width()),
+        )
+        if fits and title != type:
+            painter.setFont(look.font(11))
+            painter.setPen(theme.color("muted"))
+            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, type)
+        painter.restore()
+
+
+class LayerList(QListWidget):
+    """Layers that can be dragged."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setItemDelegate(_Row(self))
+        self.setMouseTracking(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Layers")
+
+    def show_layers(self, layers: Sequence[Layer], headings: bool) -> None:
+        """List `layers`, under their groups' names where `headings` are wanted."""
+        self.clear()
+        group = None
+        for layer in layers:
+            if headings and layer.group != group:
+                group = layer.group
+                heading = QListWidgetItem(group, self)
+                heading.setFlags(Qt.ItemFlag.NoItemFlags)
+            row = QListWidgetItem(layer.title, self)
+            row.setData(_TYPE, layer.id)
+            row.setData(_GROUP, layer.group)
+            row.setToolTip(f"{layer.id}: {layer.doc.replace('`', '')}")
+        self._select_from(0, 1)
+
+    def _select_from(self, row: int, step: int) -> None:
+        while 0 <= row < self.count():
+            if self.item(row).data(_TYPE):
+                self.setCurrentRow(row)
+                return
+            row += step
+
+    def step(self, by: int) -> None:
+        """Select the next or previous layer."""
+        self._select_from(self.currentRow() + by, by)
+
+    @property
+    def current_type(self) -> str | None:
+        """The selected layer."""
+        item = self.currentItem()
+        return None if item is None else item.data(_TYPE)
+
+    def mimeTypes(self) -> list[str]:
+        """What a drag carries."""
+        return [MIME]
+
+    def mimeData(self, items: Sequence[QListWidgetItem]) -> QMimeData:
+        """The dragged layer's type."""
+        data = QMimeData()
+        if items:
+            data.setData(MIME, str(items[0].data(_TYPE)).encode())
+        return data
+
+
+class SearchField(QLineEdit):
+    """A search line whose arrow keys walk the list below it."""
+
+    accepted = Signal()
+
+    def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self.setPlaceholderText("Search layers")
+        self.setAccessibleName("Search layers")
+        self.setClearButtonEnabled(True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk the list, or accept."""
+        if event.key() == Qt.Key.Key_Down:
+            self._layers.step(1)
+        elif event.key() == Qt.Key.Key_Up:
+            self._layers.step(-1)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.accepted.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class Palette(QWidget):
+    """Searchable list of layers; drag one onto the canvas, or double click it."""
+
+    #: A layer was chosen by double click or Enter: its type.
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("palette")
+        self.layers = LayerList(self)
+        self.layers.setDragEnabled(True)
+        self.layers.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.search = SearchField(self.layers, self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 0)
+        column.setSpacing(2 * SPACE)
+        column.addWidget(self.search)
+        column.addWidget(self.layers)
+        self.search.textChanged.connect(self._filter)
+        self.search.accepted.connect(self._choose)
+        self.layers.itemActivated.connect(self._choose)
+        theme.changed.connect(self.layers.viewport().update)
+        self._filter("")
+
+    def _filter(self, query: str, wanted: Callable[[str], bool] | None = None) -> None:
+        self.layers.show_layers(find(query, wanted), headings=not query.strip())
+
+    def _choose(self) -> None:
+        if self.layers.current_type:
+            self.chosen.emit(self.layers.current_type)

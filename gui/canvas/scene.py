@@ -1,0 +1,505 @@
+"""The drawing of one graph: items that follow the document by its diffs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from PySide6.QtCore import QLineF, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import QGraphicsPathItem, QGraphicsScene
+
+from engine import diff, ports
+from engine.findings import Analysis, NodeReport, Problem
+from engine.network import Edge, End, Network
+from gui.canvas import card, layout, look
+from gui.canvas.edge_item import EdgeItem, wire_path
+from gui.canvas.node_item import NEAR, NodeItem
+from gui.theme import theme
+
+#: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
+STEP = 16384.0
+
+
+class Port(NamedTuple):
+    """A port that was hit."""
+
+    item: NodeItem
+    kind: str
+    index: int
+
+    @property
+    def point(self) -> QPointF:
+        """Its centre in scene coordinates."""
+        return self.item.input_point(self.index) if self.kind == "in" else self.item.output_point(self.index)
+
+    @property
+    def end(self) -> End:
+        """The end that an edge names."""
+        shown = self.item.card
+        available = shown.inputs if self.kind == "in" else shown.outputs
+        return End(self.item.id, available[self.index].name if len(available) > 1 else None)
+
+
+class Scene(QGraphicsScene):
+    """Items for nodes and edges of the graph that is shown."""
+
+    #: Something that the minimap shows has changed.
+    altered = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.look = look.Look(theme.tokens)
+        self.nodes: dict[str, NodeItem] = {}
+        self.wires: dict[Edge, EdgeItem] = {}
+        self.detail = NEAR
+        #: While nodes are dragged, labels rest.
+        self.moving = False
+        #: Places of nodes for which the document has none.
+        self.placed: dict[str, tuple[float, float]] = {}
+        self.analysis = Analysis()
+        self._problems: dict[str, list[Problem]] = {}
+        self._far_nodes: list[tuple[str, list[QRectF]]] | None = None
+        self._far_wires: list[tuple[QPen, list[QLineF]]] | None = None
+        #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
+        self.sketch = QGraphicsPathItem()
+        self.sketch.setZValue(10)
+        self.guides = QGraphicsPathItem()
+        self.guides.setZValue(9)
+        self.addItem(self.sketch)
+        self.addItem(self.guides)
+        self.setSceneRect(QRectF(-STEP, -STEP, 2 * STEP, 2 * STEP))
+
+    # ------------------------------------------------------------------ following the document
+
+    def show_graph(self, network: Network, block: str | None) -> None:
+        """Show one graph from scratch."""
+        for wire in self.wires.values():
+            self.removeItem(wire)
+        for item in self.nodes.values():
+            self.removeItem(item)
+        self.nodes, self.wires, self.placed = {}, {}, {}
+        self._place_missing(network, block)
+        graph = network.graph(block)
+        arriving = ports.incoming(graph.edges)
+        positions = network.positions(block)
+        for id in graph.nodes:
+            self._add_node(network, block, id, len(arriving.get(id, ())), positions)
+        for edge in graph.edges:
+            self._add_wire(edge)
+        self._route(self.wires.values())
+        self._grow()
+        self._stale()
+
+    def sync(self, before: Network, after: Network, block: str | None) -> None:
+        """Update what differs between two networks, and nothing else."""
+        prefix: tuple[str, ...] = () if block is None else ("blocks", block)
+        touched: set[str] = set()
+        moved: set[str] | None = set()
+        edges_changed = False
+        for change in diff.changes(before, after):
+            path = change.path
+            if path[: len(prefix)] == prefix and path[len(prefix) : len(prefix) + 1] == ("nodes",):
+                touched.add(path[len(prefix) + 1])
+            elif path == (*prefix, "edges"):
+                edges_changed = True
+            elif path[:1] == ("view",):
+                inner = path[1:] if block is None else path[3:]
+                if inner[:1] == ("positions",) and len(inner) > 1:
+                    if moved is not None:
+                        moved.add(inner[1])
+                elif not inner or inner[0] == "positions":
+                    moved = None
+            elif path[:1] == ("blocks",):
+                touched |= {id for id, node in after.graph(block).nodes.items() if node.block == path[1]}
+        if touched or edges_changed or moved is None or moved:
+            self._update(before, after, block, touched, moved, edges_changed)
+
+    def _update(
+        self,
+        before: Network,
+        after: Network,
+        block: str | None,
+        touched: set[str],
+        moved: set[str] | None,
+        edges_changed: bool,
+    ) -> None:
+        graph = after.graph(block)
+        positions = after.positions(block)
+        self._place_missing(after, block)
+        wanted = dict.fromkeys(graph.edges) if edges_changed or touched else {}
+        changed_wires: set[EdgeItem] = set()
+        if edges_changed or touched:
+            for edge in [edge for edge in self.wires if edge not in wanted]:
+                touched |= {edge.source.node, edge.target.node}
+                self._remove_wire(edge)
+            touched |= {
+                id for edge in wanted if edge not in self.wires for id in (edge.source.node, edge.target.node)
+            }
+        arriving = ports.incoming(graph.edges) if touched else {}
+        for id in touched:
+            if id not in graph.nodes:
+                self._remove_node(id)
+            elif id not in self.nodes:
+                self._add_node(after, block, id, len(arriving.get(id, ())), positions)
+            elif self._refresh(after, block, id, len(arriving.get(id, ()))):
+                changed_wires |= self.nodes[id].edges
+        for edge in wanted:
+            if edge not in self.wires:
+                wire = self._add_wire(edge)
+                if wire is not None:
+                    changed_wires.add(wire)
+        for id in self.nodes if moved is None else moved:
+            item = self.nodes.get(id)
+            if item is not None:
+                item.place(*self._position(id, positions))
+                changed_wires |= item.edges
+        for wire in changed_wires:
+            wire.refresh()
+        self._route(self.wires.values() if moved is None else changed_wires)
+        self._grow()
+        self._stale()
+
+    def _place_missing(self, network: Network, block: str | None) -> None:
+        """Find places for nodes that have none: all of them by layout, single ones beside what feeds them."""
+        graph = network.graph(block)
+        positions = network.positions(block)
+        self.placed = {id: at for id, at in self.placed.items() if id in graph.nodes and id not in positions}
+        missing = [id for id in graph.nodes if not _is_place(positions.get(id)) and id not in self.placed]
+        if not missing:
+            return
+        if len(missing) == len(graph.nodes):
+            self.placed = layout.arrange(network, block=block)
+            return
+        arriving = ports.incoming(graph.edges)
+        known = {id: (float(p[0]), float(p[1])) for id, p in positions.items() if _is_place(p)} | self.placed
+        heights = {id: float(card.card_of(network, id, node, 2).height) for id, node in graph.nodes.items()}
+        for id in missing:
+            feeding = [edge.source.node for edge in arriving.get(id, ()) if edge.source.node in known]
+            if feeding:
+                x, y = known[feeding[0]]
+                x += card.WIDTH + layout.COLUMN_GAP
+            else:
+                x, y = 0.0, 0.0
+            taken = [(kx, ky, card.WIDTH, heights.get(other, 100.0)) for other, (kx, ky) in known.items()]
+            known[id] = self.placed[id] = layout.beside(taken, x, y, heights[id])
+
+    def _position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
+        place = positions.get(id)
+        if isinstance(place, list | tuple) and _is_place(place):
+            return float(place[0]), float(place[1])
+        return self.placed.get(id, (0.0, 0.0))
+
+    # ------------------------------------------------------------------ items
+
+    def _add_node(
+        self, network: Network, block: str | None, id: str, wired: int, positions: Mapping[str, object]
+    ) -> None:
+        node = network.graph(block).nodes[id]
+        item = NodeItem(self, card.card_of(network, id, node, wired, *self._found(id)))
+        item.place(*self._position(id, positions))
+        self.nodes[id] = item
+        self.addItem(item)
+
+    def _remove_node(self, id: str) -> None:
+        item = self.nodes.pop(id, None)
+        if item is not None:
+            for wire in list(item.edges):
+                self._remove_wire(wire.edge)
+            self.removeItem(item)
+
+    def _add_wire(self, edge: Edge) -> EdgeItem | None:
+        source, target = self.nodes.get(edge.source.node), self.nodes.get(edge.target.node)
+        if source is None or target is None or edge in self.wires:
+            return None
+        wire = EdgeItem(self, edge, source, target)
+        wire.refresh()
+        self.wires[edge] = wire
+        self.addItem(wire)
+        return wire
+
+    def _remove_wire(self, edge: Edge) -> None:
+        wire = self.wires.pop(edge, None)
+        if wire is not None:
+            wire.detach()
+            self.removeItem(wire)
+
+    def _refresh(self, network: Network, block: str | None, id: str, wired: int) -> bool:
+        node = network.graph(block).nodes[id]
+        return self.nodes[id].set_card(card.card_of(network, id, node, wired, *self._found(id)))
+
+    def _found(self, id: str) -> tuple[NodeReport | None, list[Problem]]:
+        return self.analysis.nodes.get(id), self._problems.get(id, [])
+
+    def set_analysis(self, analysis: Analysis, network: Network, block: str | None) -> None:
+        """Show shapes, costs and problems."""
+        if block is not None:
+            use = next((id for id, node in network.nodes.items() if node.block == block), block)
+            analysis = _inside(analysis, use)
+        before, old_problems = self.analysis, self._problems
+        self.analysis, self._problems = analysis, {}
+        for problem in analysis.problems:
+            if problem.node is not None:
+                self._problems.setdefault(problem.node, []).append(problem)
+        graph = network.graph(block)
+        arriving = ports.incoming(graph.edges)
+        wires: set[EdgeItem] = set()
+        for id, item in self.nodes.items():
+            same = before.nodes.get(id) == analysis.nodes.get(id)
+            if same and old_problems.get(id, []) == self._problems.get(id, []):
+                continue
+            if id in graph.nodes and self._refresh(network, block, id, len(arriving.get(id, ()))):
+                wires |= item.edges
+        for wire in wires:
+            wire.refresh()
+        self._stale()
+
+    def restyle(self) -> None:
+        """Take the theme's colours anew."""
+        self.look = look.Look(theme.tokens)
+        for wire in self.wires.values():
+            wire.restyle()
+        self._stale()
+        self.update()
+
+    def select(self, nodes: Iterable[str], edges: Iterable[Edge]) -> None:
+        """Mark these as selected, and no others."""
+        chosen, wires = set(nodes), set(edges)
+        for id, item in self.nodes.items():
+            if item.selected != (id in chosen):
+                item.selected = id in chosen
+                item.setZValue(2 if item.selected else 1)
+                item.update()
+        for edge, wire in self.wires.items():
+            if wire.selected != (edge in wires):
+                wire.selected = edge in wires
+                wire.restyle()
+        self._far_nodes = self._far_wires = None
+
+    # ------------------------------------------------------------------ geometry
+
+    def drag(self, places: Mapping[str, tuple[float, float]]) -> None:
+        """Move items while a gesture lasts; the document is told at its end."""
+        wires: set[EdgeItem] = set()
+        for id, (x, y) in places.items():
+            item = self.nodes.get(id)
+            if item is not None:
+                item.place(x, y)
+                wires |= item.edges
+        for wire in wires:
+            wire.detour = None
+            wire.follow()
+        self._far_wires = None
+
+    def settle(self, network: Network, block: str | None) -> None:
+        """Bring all items back to where the document has them."""
+        positions = network.positions(block)
+        wires: set[EdgeItem] = set()
+        for id, item in self.nodes.items():
+            place = self._position(id, positions)
+            if (item.rect.x(), item.rect.y()) != place:
+                item.place(*place)
+                wires |= item.edges
+        for wire in wires:
+            wire.follow()
+        self._route(wires)
+        self._stale()
+
+    def positions(self) -> dict[str, tuple[float, float]]:
+        """Where all nodes stand."""
+        return {id: (item.rect.x(), item.rect.y()) for id, item in self.nodes.items()}
+
+    def content(self, ids: Iterable[str] | None = None) -> QRectF:
+        """The rectangle around all nodes, or some."""
+        found = QRectF()
+        for id in self.nodes if ids is None else ids:
+            if id in self.nodes:
+                found = found.united(self.nodes[id].rect)
+        return found
+
+    def _route(self, wires: Iterable[EdgeItem]) -> None:
+        """Lead long wires around the cards that stand in their way."""
+        for wire in wires:
+            start, end = wire.start, wire.end
+            detour = None
+            if end.x() - start.x() > card.WIDTH:
+                low, high = min(start.y(), end.y()), max(start.y(), end.y())
+                corridor = QRectF(start.x() + 8, low - 6, end.x() - start.x() - 16, high - low + 12)
+                blocking = [
+                    item.rect
+                    for item in self.items(corridor, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+                    if isinstance(item, NodeItem)
+                    and item not in (wire.source, wire.target)
+                    and item.rect.intersects(corridor)
+                ]
+                if blocking and _crosses(start, end, blocking):
+                    top = min(rect.top() for rect in blocking) - 24
+                    bottom = max(rect.bottom() for rect in blocking) + 24
+                    middle = (start.y() + end.y()) / 2
+                    below = wire.target_index > 0 or bottom - middle < middle - top
+                    detour = bottom if below else top
+            if detour != wire.detour:
+                wire.detour = detour
+                wire.follow()
+
+    def _grow(self) -> None:
+        content = self.content()
+        rect = self.sceneRect()
+        room = content.adjusted(-STEP / 2, -STEP / 2, STEP / 2, STEP / 2)
+        if not content.isNull() and not rect.contains(room):
+            room = content.united(rect).adjusted(-STEP, -STEP, STEP, STEP)
+            self.setSceneRect(room)
+
+    def _stale(self) -> None:
+        self._far_nodes = self._far_wires = None
+        self.altered.emit()
+
+    # ------------------------------------------------------------------ what lies under the cursor
+
+    def port_at(self, point: QPointF, reach: float, kind: str | None = None) -> Port | None:
+        """The port nearest to `point` within `reach`."""
+        best: tuple[float, Port] | None = None
+        for item in self._near(point, reach + 2):
+            for port in ports_of(item):
+                if kind is None or port.kind == kind:
+                    away = QLineF(port.point, point).length()
+                    if away <= reach and (best is None or away < best[0]):
+                        best = (away, port)
+        return best[1] if best else None
+
+    def node_at(self, point: QPointF) -> NodeItem | None:
+        """The topmost node under `point`."""
+        return next((item for item in self._near(point, 0.5) if item.rect.contains(point)), None)
+
+    def wire_at(self, point: QPointF, reach: float, without: Iterable[str] = ()) -> EdgeItem | None:
+        """The wire nearest to `point` within `reach`, save those of some nodes."""
+        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        excluded = set(without)
+        best: tuple[float, EdgeItem] | None = None
+        for item in self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect):
+            if isinstance(item, EdgeItem) and not excluded & {item.edge.source.node, item.edge.target.node}:
+                away = item.distance(point)
+                if away <= reach and (best is None or away < best[0]):
+                    best = (away, item)
+        return best[1] if best else None
+
+    def nodes_in(self, area: QRectF) -> list[str]:
+        """Ids of the nodes that touch `area`."""
+        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        hit = {item.id for item in found if isinstance(item, NodeItem) and item.rect.intersects(area)}
+        return [id for id in self.nodes if id in hit]
+
+    def _near(self, point: QPointF, reach: float) -> list[NodeItem]:
+        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        return [item for item in found if isinstance(item, NodeItem)]
+
+    # ------------------------------------------------------------------ far away
+
+    def paint_far(self, painter: QPainter) -> None:
+        """Draw everything at once: rectangles and lines, batched by colour."""
+        tools = self.look
+        if self._far_wires is None:
+            lines: dict[tuple[int | None, bool], list[QLineF]] = {}
+            for wire in self.wires.values():
+                lines.setdefault((wire.dimensions, wire.selected), []).extend(wire.far_lines)
+            self._far_wires = []
+            for (dimensions, selected), found in lines.items():
+                pen = QPen(tools.accent if selected else tools.rank(dimensions), 1.5 if selected else 1.0)
+                pen.setCosmetic(True)
+                self._far_wires.append((pen, found))
+        for pen, found in self._far_wires:
+            painter.setPen(pen)
+            painter.drawLines(found)
+        if self._far_nodes is None:
+            cards: dict[str, list[QRectF]] = {}
+            for item in self.nodes.values():
+                cards.setdefault(item.card.group, []).append(item.far_stripe)
+                cards.setdefault(_ground(item), []).append(item.far_rect)
+            self._far_nodes = list(cards.items())
+        self._paint_far_cards(painter, tools)
+        for sketch in (self.guides, self.sketch):
+            if not sketch.path().isEmpty():
+                painter.setPen(sketch.pen())
+                painter.setBrush(sketch.brush())
+                painter.drawPath(sketch.path())
+
+    def paint_map(self, painter: QPainter) -> None:
+        """Draw the nodes for the minimap: filled with their family's colour."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        cards: dict[str, list[QRectF]] = {}
+        for item in self.nodes.values():
+            cards.setdefault(item.card.group, []).append(item.far_rect)
+        for group, rects in cards.items():
+            painter.setBrush(self.look.family(group))
+            painter.drawRects(rects)
+
+    def _paint_far_cards(self, painter: QPainter, tools: look.Look) -> None:
+        grounds = {
+            " plain": (tools.surface, tools.muted),
+            " error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
+            " selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
+        }
+        batches = dict(self._far_nodes or ())
+        for key, (ground, border) in grounds.items():
+            if key in batches:
+                pen = QPen(border, 1.0)
+                pen.setCosmetic(True)
+                painter.setPen(pen)
+                painter.setBrush(ground)
+                painter.drawRects(batches[key])
+        painter.setPen(Qt.PenStyle.NoPen)
+        for key, rects in batches.items():
+            if key not in grounds:
+                painter.setBrush(tools.family(key))
+                painter.drawRects(rects)
+
+    # ------------------------------------------------------------------ sketches
+
+    def sketch_wire(self, start: QPointF, end: QPointF, good: bool) -> None:
+        """Draw the wire that is being made."""
+        pen = QPen(self.look.accent if good else self.look.unknown_wire, 2.2)
+        if not good:
+            pen.setStyle(Qt.PenStyle.DashLine)
+        self.sketch.setBrush(Qt.BrushStyle.NoBrush)
+        self.sketch.setPen(pen)
+        self.sketch.setPath(wire_path(start, end))
+
+
+def ports_of(item: NodeItem) -> list[Port]:
+    """All ports of a node."""
+    return [Port(item, "in", i) for i in range(len(item.card.inputs))] + [
+        Port(item, "out", i) for i in range(len(item.card.outputs))
+    ]
+
+
+def _ground(item: NodeItem) -> str:
+    if item.selected:
+        return " selected"
+    return " error" if item.card.severity == "error" else " plain"
+
+
+def _is_place(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(v, int | float) and abs(v) < 1e7 for v in value)
+    )
+
+
+def _crosses(start: QPointF, end: QPointF, blocking: list[QRectF]) -> bool:
+    path = wire_path(start, end)
+    points = [path.pointAtPercent(i / 24) for i in range(1, 24)]
+    return any(rect.adjusted(-2, -2, 2, 2).contains(point) for rect in blocking for point in points)
+
+
+def _inside(analysis: Analysis, use: str) -> Analysis:
+    """What the analysis says about the inside of one use of a block."""
+    head = f"{use}."
+    nodes = {path.removeprefix(head): r for path, r in analysis.nodes.items() if path.startswith(head)}
+    problems = tuple(
+        Problem(p.severity, p.code, p.message, p.node.removeprefix(head), p.field, p.repairs, p.lesson)
+        for p in analysis.problems
+        if p.node is not None and p.node.startswith(head)
+    )
+    return Analysis(nodes, problems, {})

@@ -1,0 +1,97 @@
+"""Search-to-add: a small popup at the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from gui.canvas.finder import find
+from gui.canvas.palette import LayerList, SearchField
+from gui.theme import SPACE, theme
+
+
+class SearchPopup(QFrame):
+    """Type a few letters, press Enter. A child of the canvas, so that it never steals its window's focus."""
+
+    chosen = Signal(str)
+    closed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("search")
+        self.layers = LayerList(self)
+        self.search = SearchField(self.layers, self)
+        self.hint = QLabel(self)
+        self.hint.setProperty("role", "muted")
+        self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
+        column.setSpacing(SPACE)
+        column.addWidget(self.hint)
+        column.addWidget(self.search)
+        column.addWidget(self.layers)
+        self._wanted: Callable[[str], bool] | None = None
+        self.search.textChanged.connect(self._filter)
+        self.search.accepted.connect(self._choose)
+        self.search.installEventFilter(self)
+        self.layers.itemClicked.connect(self._choose)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+        self.hide()
+
+    def open_at(
+        self, point: QPoint, wanted: Callable[[str], bool] | None = None, hint: str = ""
+    ) -> None:
+        """Show at `point` in the canvas's coordinates; only layers that are `wanted`."""
+        self._wanted = wanted
+        self.hint.setText(hint)
+        self.hint.setVisible(bool(hint))
+        self.search.clear()
+        self._filter("")
+        self.resize(300, 320)
+        room = self.parentWidget().size()
+        self.move(
+            max(4, min(point.x(), room.width() - self.width() - 4)),
+            max(4, min(point.y(), room.height() - self.height() - 4)),
+        )
+        self.show()
+        self.raise_()
+        self.search.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Close on Escape and when the focus goes elsewhere."""
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Tab):
+                self.dismiss()
+                return True
+        elif event.type() == QEvent.Type.FocusOut and self.isVisible() and not self.underMouse():
+            self.dismiss()
+        elif event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().eventFilter(watched, event)
+
+    def dismiss(self) -> None:
+        """Close without choosing."""
+        if self.isVisible():
+            self.hide()
+            self.closed.emit()
+
+    def _filter(self, query: str) -> None:
+        self.layers.show_layers(find(query, self._wanted), headings=not query.strip())
+
+    def _choose(self) -> None:
+        type = self.layers.current_type
+        if type:
+            self.hide()
+            self.chosen.emit(type)
+
+    def _restyle(self) -> None:
+        tokens = theme.tokens
+        self.setStyleSheet(
+            f"QFrame#search {{ background: {tokens.surface}; border: 1px solid {tokens.line};"
+            " border-radius: 8px; }"
+        )
