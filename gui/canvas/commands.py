@@ -133,7 +133,9 @@ def _action(
         keys.append(QKeySequence("Ctrl+="))
     action.setShortcuts(keys)
     action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-    action.setToolTip(f"{text.removesuffix('…')} ({keys[0].toString(QKeySequence.SequenceFormat.NativeText)})")
+    action.setToolTip(
+        f"{text.removesuffix('…')} ({keys[0].toString(QKeySequence.SequenceFormat.NativeText)})"
+    )
     action.setData(icon)
     action.triggered.connect(lambda *_: call())
     canvas.addAction(action)

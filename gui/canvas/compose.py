@@ -9,7 +9,6 @@ from engine.catalog import LAYERS
 from engine.edit import EditProblem
 from engine.findings import Tensor
 from engine.network import Edge, End, Network
-
 from gui.canvas import card, layout
 
 Places = Mapping[str, tuple[float, float]]

@@ -22,13 +22,29 @@ TURN = 14.0
 def wire_path(start: QPointF, end: QPointF, detour: float | None = None) -> QPainterPath:
     """The way from an output to an input: a smooth S ahead, a line feed back, or round cards at height `detour`."""
     if detour is not None:
-        return _rounded([start, _at(start.x() + LEAD, start.y()), _at(start.x() + LEAD, detour),
-                         _at(end.x() - LEAD, detour), _at(end.x() - LEAD, end.y()), end])
+        return _rounded(
+            [
+                start,
+                _at(start.x() + LEAD, start.y()),
+                _at(start.x() + LEAD, detour),
+                _at(end.x() - LEAD, detour),
+                _at(end.x() - LEAD, end.y()),
+                end,
+            ]
+        )
     dx, dy = end.x() - start.x(), end.y() - start.y()
     if dx < LEAD and abs(dy) > 2 * LEAD:
         middle = start.y() + dy - (60.0 if dy > 0 else -60.0) if abs(dy) > 160 else start.y() + dy / 2
-        return _rounded([start, _at(start.x() + LEAD, start.y()), _at(start.x() + LEAD, middle),
-                         _at(end.x() - LEAD, middle), _at(end.x() - LEAD, end.y()), end])
+        return _rounded(
+            [
+                start,
+                _at(start.x() + LEAD, start.y()),
+                _at(start.x() + LEAD, middle),
+                _at(end.x() - LEAD, middle),
+                _at(end.x() - LEAD, end.y()),
+                end,
+            ]
+        )
     path = QPainterPath(start)
     reach = max(LEAD, abs(dx) * 0.5, min(abs(dy), 4 * LEAD) * 0.5)
     path.cubicTo(start.x() + reach, start.y(), end.x() - reach, end.y(), end.x(), end.y())
@@ -116,9 +132,7 @@ class EdgeItem(QGraphicsPathItem):
         if end.x() - start.x() < LEAD or self.detour is not None:
             path = self.path()
             points = [path.elementAt(i) for i in range(path.elementCount())]
-            self.far_lines = [
-                QLineF(a.x, a.y, b.x, b.y) for a, b in zip(points, points[1:], strict=False)
-            ]
+            self.far_lines = [QLineF(a.x, a.y, b.x, b.y) for a, b in zip(points, points[1:], strict=False)]
         else:
             self.far_lines = [QLineF(start, end)]
 

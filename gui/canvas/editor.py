@@ -37,9 +37,7 @@ class Editor:
         """The document's network."""
         return self.document.network
 
-    def attempt(
-        self, label: str, change: Callable[[Network], Network], merge: str | None = None
-    ) -> bool:
+    def attempt(self, label: str, change: Callable[[Network], Network], merge: str | None = None) -> bool:
         """Make an edit; a problem becomes a message. Whether it was made."""
         try:
             after = change(self.network)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from engine import ports
 from engine.network import Network
-
 from gui.canvas import card
 
 Positions = dict[str, tuple[float, float]]
@@ -40,9 +39,7 @@ class _Cell:
     y: float = 0.0
 
 
-def arrange(
-    network: Network, ids: Iterable[str] | None = None, *, block: str | None = None
-) -> Positions:
+def arrange(network: Network, ids: Iterable[str] | None = None, *, block: str | None = None) -> Positions:
     """Positions (top left corners, in scene units) for `ids`, or for all nodes of one graph."""
     graph = network.graph(block)
     chosen = list(graph.nodes) if ids is None else [id for id in graph.nodes if id in set(ids)]
@@ -208,14 +205,18 @@ def _rows(layers: list[list[_Cell]]) -> list[list[list[_Cell]]]:
     while len(layers) - start > per_row + 1:
         slack = max(1, per_row // 4)
         ends = range(start + per_row - slack, min(start + per_row + slack, len(layers) - 2) + 1)
-        end = min(ends, key=lambda n: (sum(len(cell.after) for cell in layers[n - 1]), abs(n - start - per_row)))
+        end = min(
+            ends, key=lambda n: (sum(len(cell.after) for cell in layers[n - 1]), abs(n - start - per_row))
+        )
         rows.append(layers[start:end])
         start = end
     rows.append(layers[start:])
     return rows
 
 
-def beside(taken: Iterable[tuple[float, float, float, float]], x: float, y: float, height: float) -> tuple[float, float]:
+def beside(
+    taken: Iterable[tuple[float, float, float, float]], x: float, y: float, height: float
+) -> tuple[float, float]:
     """The free place nearest below ``(x, y)`` for a card among rectangles ``(x, y, width, height)``."""
     gap = NODE_GAP / 2
     blocking = sorted(

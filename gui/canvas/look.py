@@ -82,9 +82,7 @@ class Look:
         self.dark = tokens.name == "dark"
         self.surface_brush = QBrush(self.surface)
         self.canvas_brush = QBrush(self.canvas)
-        self.shadows = tuple(
-            QColor(0, 0, 0, alpha) for alpha in ((60, 36, 18) if self.dark else (14, 10, 6))
-        )
+        self.shadows = tuple(QColor(0, 0, 0, alpha) for alpha in ((60, 36, 18) if self.dark else (14, 10, 6)))
         self.border = QPen(self.line, 1.0)
         self.border_hover = QPen(self.muted, 1.25)
         self.border_selected = QPen(self.accent, 2.0)

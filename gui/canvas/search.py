@@ -42,9 +42,7 @@ class SearchPopup(QFrame):
         self._restyle()
         self.hide()
 
-    def open_at(
-        self, point: QPoint, wanted: Callable[[str], bool] | None = None, hint: str = ""
-    ) -> None:
+    def open_at(self, point: QPoint, wanted: Callable[[str], bool] | None = None, hint: str = "") -> None:
         """Show at `point` in the canvas's coordinates; only layers that are `wanted`."""
         self._wanted = wanted
         self.hint.setText(hint)

@@ -6,7 +6,17 @@ import html
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from PySide6.QtCore import QEasingCurve, QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, QVariantAnimation, Signal
+from PySide6.QtCore import (
+    QEasingCurve,
+    QEvent,
+    QPoint,
+    QPointF,
+    QRectF,
+    QSizeF,
+    Qt,
+    QVariantAnimation,
+    Signal,
+)
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -396,7 +406,9 @@ class Canvas(QGraphicsView):
             edges = (*self.selection.edges, wire.edge) if add else (wire.edge,)
             edge = wire.edge
             near_target = (wire.end - at).manhattanLength() < (wire.start - at).manhattanLength()
-            rewire = (lambda: Rewire(self, at, edge, "target" if near_target else "source")) if shift else None
+            rewire = (
+                (lambda: Rewire(self, at, edge, "target" if near_target else "source")) if shift else None
+            )
             self._pressed = (place, rewire, lambda: self.selection.set((), edges))
         else:
             self._pressed = (
@@ -692,7 +704,9 @@ class Canvas(QGraphicsView):
         """Keep overlays in their corners."""
         super().resizeEvent(event)
         self.empty.setGeometry(self.rect())
-        self.minimap.move(self.width() - self.minimap.width() - 12, self.height() - self.minimap.height() - 12)
+        self.minimap.move(
+            self.width() - self.minimap.width() - 12, self.height() - self.minimap.height() - 12
+        )
         self.toast.place()
         if self._fit_wanted and self.isVisible():
             self.fit()

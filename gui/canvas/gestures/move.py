@@ -167,5 +167,3 @@ def _nearest(
     if best is not None and abs(best[0] - value) <= reach:
         return best
     return otherwise, None
-
-
