@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -115,7 +116,7 @@ def make(canvas: Canvas) -> list[QAction]:
                     f"Move {key.lower()}" + (" far" if modifier == "Shift" else ""),
                     f"{modifier}+{key}",
                     f"mdi6.arrow-{key.lower()}-thin",
-                    lambda dx=dx * distance, dy=dy * distance: editor.nudge(dx, dy),
+                    partial(editor.nudge, dx * distance, dy * distance),
                 )
             )
     return [_action(canvas, *row) for row in table]

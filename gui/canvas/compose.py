@@ -83,7 +83,7 @@ def free_place(
     }
     taken = [(x, y, card.WIDTH, height[other]) for other, (x, y) in places.items() if other in height]
     own = card.card_of(network, id, nodes[id]).height
-    if after in places:
+    if after is not None and after in places:
         x, y = places[after]
         x += card.WIDTH + layout.COLUMN_GAP
     elif places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QPointF
@@ -20,7 +21,10 @@ TURN = 14.0
 
 
 def wire_path(start: QPointF, end: QPointF, detour: float | None = None) -> QPainterPath:
-    """The way from an output to an input: a smooth S ahead, a line feed back, or round cards at height `detour`."""
+    """The way from an output to an input: a smooth S ahead, a line feed back.
+
+    With `detour` it runs at that height, around what stands in between.
+    """
     if detour is not None:
         return _rounded(
             [
@@ -132,7 +136,7 @@ class EdgeItem(QGraphicsPathItem):
         if end.x() - start.x() < LEAD or self.detour is not None:
             path = self.path()
             points = [path.elementAt(i) for i in range(path.elementCount())]
-            self.far_lines = [QLineF(a.x, a.y, b.x, b.y) for a, b in zip(points, points[1:], strict=False)]
+            self.far_lines = [QLineF(a.x, a.y, b.x, b.y) for a, b in pairwise(points)]
         else:
             self.far_lines = [QLineF(start, end)]
 

@@ -38,6 +38,11 @@ class _Cell:
     order: float = 0.0
     y: float = 0.0
 
+    @property
+    def weight(self) -> float:
+        """Cards keep straight lines; wires that pass give way."""
+        return 1e-6 if self.id is None else 1.0
+
 
 def arrange(network: Network, ids: Iterable[str] | None = None, *, block: str | None = None) -> Positions:
     """Positions (top left corners, in scene units) for `ids`, or for all nodes of one graph."""
@@ -172,23 +177,25 @@ def _settle(layer: list[_Cell], forward: bool) -> None:
 
     Least squares under an order: pool adjacent violators.
     """
-    pools: list[tuple[float, int]] = []
+    pools: list[tuple[float, float, int]] = []
     offset, offsets = 0.0, []
     for cell in layer:
         beside = (cell.before if forward else cell.after) or cell.before or cell.after
         if beside:
-            wish = sum(other.y + other.port for other in beside) / len(beside) - cell.port
+            weights = [other.weight for other in beside]
+            heights = [(other.y + other.port) * other.weight for other in beside]
+            wish = sum(heights) / sum(weights) - cell.port
         else:
             wish = cell.y
-        mean, count = wish - offset, 1
+        mean, weight, count = wish - offset, cell.weight, 1
         while pools and pools[-1][0] > mean:
-            other_mean, other_count = pools.pop()
-            mean = (mean * count + other_mean * other_count) / (count + other_count)
-            count += other_count
-        pools.append((mean, count))
+            other_mean, other_weight, other_count = pools.pop()
+            mean = (mean * weight + other_mean * other_weight) / (weight + other_weight)
+            weight, count = weight + other_weight, count + other_count
+        pools.append((mean, weight, count))
         offsets.append(offset)
         offset += cell.height + NODE_GAP
-    settled = [mean for mean, count in pools for _ in range(count)]
+    settled = [mean for mean, _, count in pools for _ in range(count)]
     for cell, base, shift in zip(layer, settled, offsets, strict=True):
         cell.y = base + shift
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from gui.canvas import card, look
@@ -225,7 +225,7 @@ class NodeItem(QGraphicsItem):
                 radius = PORT_RADIUS + (2.0 if hot else 0.0)
                 painter.drawEllipse(centre, radius, radius)
 
-    def _port_color(self, kind: str, index: int, tools: look.Look) -> QPen | object:
+    def _port_color(self, kind: str, index: int, tools: look.Look) -> QColor:
         if kind == "out":
             tensor = self.card.tensor(self.card.outputs[index].name)
             return tools.rank(None if tensor is None else len(tensor.shape))

@@ -16,6 +16,7 @@ class Toast(QLabel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._canvas = parent
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setObjectName("toast")
@@ -46,7 +47,7 @@ class Toast(QLabel):
 
     def place(self) -> None:
         """Stand centred above the lower edge."""
-        room = self.parentWidget().size()
+        room = self._canvas.size()
         width = min(560, max(160, room.width() - 16 * SPACE))
         natural = look.metrics(13).horizontalAdvance(self.text()) + 10 * SPACE
         width = int(min(width, natural))

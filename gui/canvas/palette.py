@@ -124,7 +124,7 @@ class LayerList(QListWidget):
     def current_type(self) -> str | None:
         """The selected layer."""
         item = self.currentItem()
-        return None if item is None else item.data(_TYPE)
+        return None if item is None else str(item.data(_TYPE))
 
     def mimeTypes(self) -> list[str]:
         """What a drag carries."""

@@ -13,7 +13,7 @@ from engine import diff, ports
 from engine.findings import Analysis, NodeReport, Problem
 from engine.network import Edge, End, Network
 from gui.canvas import card, layout, look
-from gui.canvas.edge_item import EdgeItem, wire_path
+from gui.canvas.edge_item import LEAD, EdgeItem, wire_path
 from gui.canvas.node_item import NEAR, NodeItem
 from gui.theme import theme
 
@@ -26,19 +26,21 @@ class Port(NamedTuple):
 
     item: NodeItem
     kind: str
-    index: int
+    number: int
 
     @property
     def point(self) -> QPointF:
         """Its centre in scene coordinates."""
-        return self.item.input_point(self.index) if self.kind == "in" else self.item.output_point(self.index)
+        return (
+            self.item.input_point(self.number) if self.kind == "in" else self.item.output_point(self.number)
+        )
 
     @property
     def end(self) -> End:
         """The end that an edge names."""
         shown = self.item.card
         available = shown.inputs if self.kind == "in" else shown.outputs
-        return End(self.item.id, available[self.index].name if len(available) > 1 else None)
+        return End(self.item.id, available[self.number].name if len(available) > 1 else None)
 
 
 class Scene(QGraphicsScene):
@@ -321,7 +323,7 @@ class Scene(QGraphicsScene):
         """Lead long wires around the cards that stand in their way."""
         for wire in wires:
             start, end = wire.start, wire.end
-            detour = None
+            detour = self._way_back(wire) if end.x() - start.x() < LEAD else None
             if end.x() - start.x() > card.WIDTH:
                 low, high = min(start.y(), end.y()), max(start.y(), end.y())
                 corridor = QRectF(start.x() + 8, low - 6, end.x() - start.x() - 16, high - low + 12)
@@ -341,6 +343,24 @@ class Scene(QGraphicsScene):
             if detour != wire.detour:
                 wire.detour = detour
                 wire.follow()
+
+    def _way_back(self, wire: EdgeItem) -> float | None:
+        """The widest gap between cards through which a wire can go back to the left."""
+        start, end = wire.start, wire.end
+        low, high = min(start.y(), end.y()), max(start.y(), end.y())
+        if high - low < 4 * LEAD:
+            return None
+        band = QRectF(end.x() - LEAD, low, start.x() - end.x() + 2 * LEAD, high - low)
+        cards = sorted(
+            (item.rect.top(), item.rect.bottom())
+            for item in self.items(band, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+            if isinstance(item, NodeItem) and item.rect.intersects(band)
+        )
+        best, reached = (0.0, (low + high) / 2), low
+        for top, bottom in cards:
+            best = max(best, (top - reached, (top + reached) / 2))
+            reached = max(reached, bottom)
+        return max(best, (high - reached, (high + reached) / 2))[1]
 
     def _grow(self) -> None:
         content = self.content()

@@ -21,6 +21,7 @@ class SearchPopup(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._canvas = parent
         self.setObjectName("search")
         self.layers = LayerList(self)
         self.search = SearchField(self.layers, self)
@@ -50,7 +51,7 @@ class SearchPopup(QFrame):
         self.search.clear()
         self._filter("")
         self.resize(300, 320)
-        room = self.parentWidget().size()
+        room = self._canvas.size()
         self.move(
             max(4, min(point.x(), room.width() - self.width() - 4)),
             max(4, min(point.y(), room.height() - self.height() - 4)),

@@ -421,8 +421,8 @@ class Canvas(QGraphicsView):
         wires = [
             wire
             for wire in port.item.edges
-            if (wire.target is port.item and port.kind == "in" and wire.target_index == port.index)
-            or (wire.source is port.item and port.kind == "out" and wire.source_index == port.index)
+            if (wire.target is port.item and port.kind == "in" and wire.target_index == port.number)
+            or (wire.source is port.item and port.kind == "out" and wire.source_index == port.number)
         ]
         if shift and wires:
             edge = wires[-1].edge
@@ -538,7 +538,7 @@ class Canvas(QGraphicsView):
         if port != self._hot:
             for hot, spot in ((self._hot, None), (port, port)):
                 if hot is not None:
-                    hot.item.hot_port = None if spot is None else (spot.kind, spot.index)
+                    hot.item.hot_port = None if spot is None else (spot.kind, spot.number)
                     hot.item.update()
             self._hot = port
             self.viewport().setCursor(Qt.CursorShape.CrossCursor) if port else self.viewport().unsetCursor()
@@ -724,7 +724,7 @@ def describe_port(port: Port) -> str:
     """What a port's or wire's tooltip says."""
     shown = port.item.card
     available = shown.inputs if port.kind == "in" else shown.outputs
-    entry = available[port.index]
+    entry = available[port.number]
     words = f"{entry.name}: {entry.doc}" if entry.doc else entry.name
     if port.kind == "out":
         tensor = shown.tensor(entry.name)

@@ -67,7 +67,7 @@ class Connect(Gesture):
         if self.port.kind == "in":
             return None
         shown = self.port.item.card
-        return shown.tensor(shown.outputs[self.port.index].name)
+        return shown.tensor(shown.outputs[self.port.number].name)
 
     def ends(self, other: Port) -> tuple[End, End]:
         """Source and target of the wire to `other`."""
@@ -113,7 +113,7 @@ class Connect(Gesture):
     def _heat(self, port: Port | None) -> None:
         for changed, value in ((self.hot, None), (port, port)):
             if changed is not None:
-                changed.item.hot_port = None if value is None else (value.kind, value.index)
+                changed.item.hot_port = None if value is None else (value.kind, value.number)
                 changed.item.update()
         self.hot = port
 
