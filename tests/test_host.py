@@ -140,6 +140,7 @@ def test_a_host_welcomes_warms_up_and_answers(client: Client) -> None:
 
 
 def test_a_ping_is_answered_while_the_host_works(client: Client, tmp_path: Path) -> None:
+    client.first(Warm)
     gate = tmp_path / "gate"
     client.host.send(Analyze(1, f"wait {gate}".encode()))
     client.host.send(Ping(2))

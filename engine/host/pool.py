@@ -8,6 +8,7 @@ hosts; no method waits, :meth:`Pool.close` excepted.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import traceback
@@ -56,7 +57,8 @@ class _Member:
         #: Request number -> request, and how many hosts have died over it.
         self.pending: dict[int, tuple[_Numbered, int]] = {}
         self.run: Run | None = None
-        self.warm = False
+        #: A spare: that it has tried a step. Else never.
+        self.ready = False
         self._on_event = on_event
         self._on_exit = on_exit
         self.host: Host
@@ -158,7 +160,7 @@ class Pool:
         self._analyst: _Member | None = None
         self._spare: _Member | None = None
         self._running: list[_Member] = []
-        self._prepare: bytes | None = None
+        self._prepare = b""  # asked for while there was no spare
         self._deaths = 0  # in a row, before a host had said anything
         self._closed = False
         with self._lock:
@@ -196,7 +198,8 @@ class Pool:
         """Let the spare load this document's data and try a step, so that training starts at once."""
         with self._lock:
             self._prepare = document
-            self._deliver_prepare()
+            if self._spare is not None:
+                self._send_prepare(self._spare)
 
     def train(
         self,
@@ -235,7 +238,7 @@ class Pool:
     def ready(self) -> bool:
         """Whether a warm spare waits, so that training would start at once."""
         spare = self._spare
-        return spare is not None and spare.warm
+        return spare is not None and spare.ready
 
     @property
     def pids(self) -> list[int]:
@@ -286,6 +289,8 @@ class Pool:
     def _need_spare(self) -> _Member | None:
         if self._spare is None:
             self._spare = self._start()
+            if self._spare is not None:
+                self._send_prepare(self._spare)
         return self._spare
 
     def _ask_analyst(self, make: Callable[[int], _Numbered]) -> int:
@@ -309,15 +314,11 @@ class Pool:
         self._tell(self._on_event, Failed(number, problem))
         return number
 
-    def _deliver_prepare(self) -> None:
-        if self._prepare is None or self._spare is None:
-            return
-        document, self._prepare = self._prepare, None
-        try:
-            self._spare.warm = False
-            self._spare.host.send(Prepare(document))
-        except ChannelProblem:
-            pass  # Train will say so
+    def _send_prepare(self, spare: _Member) -> None:
+        document, self._prepare = self._prepare, b""
+        spare.ready = False
+        with contextlib.suppress(ChannelProblem):  # too large: Train will say so
+            spare.host.send(Prepare(document))
 
     def _tell(self, listener: Callable[[Any], None], what: Any) -> None:
         try:
@@ -334,20 +335,20 @@ class Pool:
             if number == run.request:
                 self._receive_of_run(run, event)
                 return
-        forward = isinstance(event, _ANSWERS)
+        forward = isinstance(event, _ANSWERS) and event.request > 0
         with self._lock:
             if isinstance(event, _ANSWERS):
                 self._deaths = 0
                 member.pending.pop(event.request, None)
             elif isinstance(event, Warm):
-                self._deaths = 0
-                member.warm = True
-                if member is self._analyst:
-                    # Only now: two hosts that import torch at once would hold each other up.
-                    if self._need_spare() is not None:
-                        self._deliver_prepare()
-                else:
+                if event.prepared:
+                    member.ready = True
+                    self._deaths = 0
                     forward = member is self._spare
+                elif member is self._analyst:
+                    self._deaths = 0
+                    # Only now: two hosts that import torch at once would hold each other up.
+                    self._need_spare()
             elif isinstance(event, Welcome):
                 forward = member is self._analyst
         if forward:
@@ -358,8 +359,8 @@ class Pool:
         if isinstance(event, Metrics | Progress) or run.ended:
             # The next spare comes once this run is under way, so as not to hold up its start.
             with self._lock:
-                if self._spare is None and self._deaths < TRIES and self._need_spare() is not None:
-                    self._deliver_prepare()
+                if self._deaths < TRIES:
+                    self._need_spare()
 
     def _gone(self, member: _Member, exit: Exit) -> None:
         """A host has ended: replace it, ask again what it owed, end its run."""
@@ -377,7 +378,7 @@ class Pool:
                 owed: list[tuple[_Numbered, int]] = []
             else:
                 owed = list(member.pending.values())
-                if not exit.expected and not member.warm and (was_analyst or was_spare):
+                if not exit.expected and not member.ready and (was_analyst or was_spare):
                     self._deaths += 1
                 if self._deaths >= TRIES:
                     trouble = exit.message

@@ -68,9 +68,12 @@ class PreviewBinarizer(_Message, frozen=True):
 
 
 class Prepare(_Message, frozen=True):
-    """Get ready to train this: load its data, build and run one step, throw that away."""
+    """Get ready to train this: load its data, build and run one step, throw that away.
 
-    document: bytes
+    An empty document stands for something tiny. Newest wins, as with Analyze.
+    """
+
+    document: bytes = b""
 
 
 class Train(_Message, frozen=True):
@@ -158,7 +161,10 @@ class Welcome(_Message, frozen=True):
 
 
 class Warm(_Message, frozen=True):
-    """The host has trained something tiny: the next Train starts at once. Also answers Prepare."""
+    """The host has paid what its first analysis costs. Also answers Prepare."""
+
+    #: It answers Prepare: the next Train starts at once.
+    prepared: bool = False
 
 
 class Pong(_Message, frozen=True):

@@ -159,6 +159,8 @@ class Server:
             if isinstance(request, Train):
                 with self._lock:
                     self._runs += 1
+                if request.paused:  # now, so that a Step that follows it is not lost
+                    self._work.control("pause")
             self._inbox.put(request)
 
     def _watch_parent(self) -> None:
@@ -179,14 +181,16 @@ class Server:
                 return
             self._work.answer(request, self._outbox.put)
         except Exception as error:
-            self._outbox.put(Failed(number, explain(error)))
+            message = explain(error)
+            if not isinstance(request, Prepare):  # what keeps it from training, Train will say
+                self._outbox.put(Failed(number, message))
         finally:
             if isinstance(request, Train):
                 with self._lock:
                     self._runs -= 1
                 self._outbox.flush(1.0 if self._ending is None else 0.2)
         if isinstance(request, Prepare):
-            self._outbox.put(Warm())
+            self._outbox.put(Warm(prepared=True))
 
     def _refuse(self, message: str) -> NoReturn:
         print(f"layerlab host: {message}", file=sys.stderr, flush=True)

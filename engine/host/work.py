@@ -6,27 +6,43 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.analysis import analyze
-from engine.compile import build
 from engine.host.previews import preview_activation, preview_binarizer, preview_init
 from engine.host.protocol import (
     PROTOCOL_VERSION,
     Analyze,
     Analyzed,
+    ChannelProblem,
     Device,
+    Evaluate,
+    Evaluated,
     Event,
+    Predict,
+    Predicted,
+    Prepare,
     PreviewActivation,
     PreviewBinarizer,
     PreviewInit,
+    Train,
     Welcome,
 )
-from engine.network import Choice, Edge, End, Network, Node
+from engine.network import Edge, End, Network, Node
 from engine.storage.file import loads
+from engine.training.control import Control
+
+TINY = Network(
+    nodes={
+        "image": Node("Input", {"shape": [1, 8, 8]}),
+        "conv": Node("Conv2d", {"out_channels": 2, "kernel_size": 3}),
+        "out": Node("Output"),
+    },
+    edges=(Edge(End("image"), End("conv")), Edge(End("conv"), End("out"))),
+)
 
 
 def devices() -> tuple[Device, ...]:
@@ -50,6 +66,7 @@ class Work:
 
     def __init__(self, *, threads: int) -> None:
         torch.set_num_threads(threads)
+        self._control = Control()
 
     def welcome(self) -> Welcome:
         """Who this is, and what it can train on."""
@@ -58,29 +75,20 @@ class Work:
         )
 
     def warm_up(self) -> None:
-        """Analyse, build and train something tiny: the first of each costs up to a second."""
-        network = Network(
-            nodes={
-                "image": Node("Input", {"shape": [1, 8, 8]}),
-                "conv": Node("Conv2d", {"out_channels": 2, "kernel_size": 3}, activation=Choice("ReLU")),
-                "flat": Node("Flatten"),
-                "fc": Node("Linear", {"out_features": 2}),
-                "out": Node("Output"),
-            },
-            edges=tuple(
-                Edge(End(source), End(target))
-                for source, target in pairwise(("image", "conv", "flat", "fc", "out"))
-            ),
-        )
-        analyze(network)
-        model = build(network)
-        optimizer = torch.optim.Adam(model.parameters(), fused=True)
-        output = model(torch.zeros(2, 1, 8, 8))
-        torch.autograd.backward(torch.nn.functional.cross_entropy(output, torch.tensor([0, 1])))
-        optimizer.step()
+        """Analyse something tiny: the first pass on ``meta`` costs a second."""
+        analyze(TINY)
 
     def control(self, action: str) -> None:
         """Steer the run, from another thread; also before it has quite begun."""
+        act = {
+            "pause": self._control.pause,
+            "resume": self._control.resume,
+            "step": self._control.step,
+            "stop": self._control.stop,
+        }.get(action)
+        if act is None:
+            raise ChannelProblem(f"{action!r} is no way to steer a run: pause, resume, step, stop.")
+        act()
 
     def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
         """Do what is asked; raises what went wrong."""
@@ -96,3 +104,41 @@ class Work:
                 emit(preview_activation(request.request, request.id, request.fields))
             case PreviewBinarizer():
                 emit(preview_binarizer(request.request, request.id, request.fields))
+            case Prepare():
+                # Training is imported when it is first asked for: a host that analyses does without.
+                from engine.training import warm
+
+                warm(loads(request.document) if request.document else None)
+            case Train():
+                self._train(request, emit)
+            case Evaluate():
+                from engine.training import evaluate
+
+                emit(Evaluated(request.request, evaluate(request.run, request.device)))
+            case Predict():
+                from engine.training import predict
+
+                classes, predictions = predict(
+                    request.run,
+                    split=request.split,
+                    first=request.first,
+                    count=request.count,
+                    file=request.file,
+                )
+                emit(Predicted(request.request, classes, predictions))
+
+    def _train(self, request: Train, emit: Callable[[Event], None]) -> None:
+        from engine.training import run
+
+        try:
+            run(
+                loads(request.document),
+                Path(request.run),
+                device=request.device,
+                resume=request.resume,
+                weights=request.weights,
+                control=self._control,
+                emit=emit,
+            )
+        finally:
+            self._control = Control()
