@@ -134,6 +134,7 @@ class Trainer:
         state = "finished"
         while state == "finished" and self.position.epoch < self.epochs:
             state = self._epoch()
+        self._halted = time.perf_counter()
         self._tell_progress()
         if state == "diverged":
             self._write_best()
@@ -159,8 +160,9 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        """Training time so far, pauses left out."""
-        return self._before + time.perf_counter() - self._began
+        """Training time so far, pauses left out; it stands still once the loop has ended."""
+        now = time.perf_counter() if self._halted is None else self._halted
+        return self._before + now - self._began
 
     @property
     def steps_per_second(self) -> float:
@@ -306,9 +308,9 @@ class Trainer:
         )
 
     def _pausing(self) -> None:
+        self._halted = time.perf_counter()
         self._tell_progress()
         self.emit(RunState("paused", self.position.step))
-        self._halted = time.perf_counter()
 
     def _going_on(self, told: str) -> None:
         """Leave the time of a pause, if there was one, out of training time."""
