@@ -12,7 +12,7 @@ import typer
 
 from engine.assign import AssignProblem
 from engine.commands import catalog, inspect, start, training
-from engine.commands.output import Failure, complain
+from engine.commands.output import Failure, ReaderGone, complain
 from engine.problems import DataProblem, FileProblem, NetworkProblem
 
 app = typer.Typer(
@@ -56,8 +56,8 @@ def run(arguments: Sequence[str]) -> int:
         result = app(list(arguments), prog_name="layerlab", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough. Python would complain once more at its end.
+    except (ReaderGone, BrokenPipeError):
+        # Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (FileProblem, AssignProblem) as problem:

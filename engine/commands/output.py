@@ -11,11 +11,13 @@ from typing import Any
 from rich.console import Console
 
 
-class _Console(Console):
-    """A console whose closed pipe (`| head`) is Python's own error and not the end of the process."""
+class ReaderGone(Exception):
+    """Whoever read our output has seen enough (`| head`). Both rich and typer would exit 1 at once."""
 
+
+class _Console(Console):
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        raise ReaderGone
 
 
 #: What a person reads. Text is not searched for [markup], since names of nodes come from files.
@@ -34,7 +36,11 @@ class Failure(Exception):
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print the one object; what JSON has no number for (a diverged loss) is null."""
-    print(json.dumps(_plain(value), ensure_ascii=True, indent=2, allow_nan=False))
+    text = json.dumps(_plain(value), ensure_ascii=True, indent=2, allow_nan=False)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise ReaderGone from None
 
 
 def _plain(value: Any) -> Any:
