@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,7 @@ def train(
             raise TypeError(f"the recipe has no {name!r}.{did_you_mean(name, Recipe.__struct_fields__)}")
     if changes:
         network = msgspec.structs.replace(network, recipe=msgspec.structs.replace(network.recipe, **changes))
-    path = Path(resume) if resume is not None else create(Path(run_dir or "runs"), network.name).path
-    with _stopped_by_keyboard(control) as control:
+    with _run_folder(network, run_dir, resume) as path, _stopped_by_keyboard(control) as control:
         return session.run(
             network,
             path,
@@ -91,6 +90,25 @@ def train(
             emit=emit,
             observe=observe,
         )
+
+
+@contextmanager
+def _run_folder(network: Network, run_dir: str | Path | None, resume: str | Path | None) -> Iterator[Path]:
+    """The run's folder; a new one is removed again if the run cannot begin."""
+    if resume is not None:
+        yield Path(resume)
+        return
+    parent = Path(run_dir or "runs")
+    made = not parent.exists()
+    path = create(parent, network.name).path
+    try:
+        yield path
+    except BaseException:
+        with suppress(OSError):  # not empty: the run had begun, and all it wrote is kept
+            path.rmdir()
+            if made:
+                parent.rmdir()
+        raise
 
 
 @contextmanager
