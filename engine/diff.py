@@ -24,7 +24,7 @@ from engine.storage import form
 _GRAPH = ("nodes", "edges")
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True):
+class Change(msgspec.Struct, frozen=True):
     """One difference, in document form.
 
     `path` leads to the value that differs (``("nodes", "conv1", "fields", "stride")``). An edge

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from engine.diff import Change
+from engine.findings import Analysis, Problem, Repair
 from engine.host.client import Exit, Host, HostProblem
 from engine.host.pool import Pool, Run
 from engine.host.protocol import (
@@ -225,6 +227,21 @@ def test_a_host_of_another_version_is_refused() -> None:
     assert "version 99" in ended.message
     assert "same version" in ended.message
     assert not client.all(Welcome)
+
+
+def test_a_problem_with_repairs_of_every_kind_survives_the_wire() -> None:
+    path = ("nodes", "conv1", "fields", "stride")
+    repairs = tuple(
+        Repair("text", (change,))
+        for change in (
+            Change(path, after=2),
+            Change(path, before=[1, 1]),
+            Change(path, before=None, after={"a": [1.5, None]}),
+            Change(("edges",), before=["a", "b"], index=3),
+        )
+    )
+    event = Analyzed(1, Analysis(problems=(Problem("error", "code", "message", repairs=repairs),)), 0.0)
+    assert events_of(frame(event)) == [event]
 
 
 # ---------------------------------------------------------------------------- nonsense on the wire
