@@ -1,0 +1,9 @@
+"""The panels around the canvas. They take models and listen; no panel knows another."""
+
+from gui.panels.curves import CurvesPanel
+from gui.panels.gradients import GradientsPanel
+from gui.panels.predictions import PredictionsPanel
+from gui.panels.problems import ProblemsPanel
+from gui.panels.weights import WeightsPanel
+
+__all__ = ["CurvesPanel", "GradientsPanel", "PredictionsPanel", "ProblemsPanel", "WeightsPanel"]

@@ -1,0 +1,143 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from engine.host.protocol import Predicted
+from gui.theme import theme
+
+
+def confusion(predicted: Predicted) -> NDArray[np.int64]:
+    """Counts by target (row) and prediction (column), shape [classes, classes].
+
+    Examples without a target or a predicted class are left out.
+    """
+    pairs = [
+        (int(example.target), example.predicted)
+        for example in predicted.predictions
+        if example.target is not None and example.predicted is not None
+    ]
+    size = max([len(predicted.classes), *(max(pair) + 1 for pair in pairs)])
+    counts = np.zeros((size, size), dtype=np.int64)
+    for target, answer in pairs:
+        counts[target, answer] += 1
+    return counts
+
+
+class Confusion(QWidget):
+    """The confusion matrix: rows are what is right, columns what was predicted, shades the row's shares."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.counts = np.zeros((0, 0), dtype=np.int64)
+        self.classes: tuple[str, ...] = ()
+        self.setAccessibleName("Confusion matrix")
+        self.setMouseTracking(True)
+
+    def minimumSizeHint(self) -> QSize:
+        """Small: numbers are left out where they have no room."""
+        return QSize(120, 100)
+
+    def show_predicted(self, predicted: Predicted) -> None:
+        """Count these."""
+        self.counts = confusion(predicted)
+        self.classes = tuple(
+            predicted.classes[i] if i < len(predicted.classes) else str(i) for i in range(len(self.counts))
+        )
+        total, right = int(self.counts.sum()), int(np.trace(self.counts))
+        self.setAccessibleDescription(f"{right:,} of {total:,} right" if total else "")
+        self.update()
+
+    def _field(self) -> QRectF:
+        """Where the cells lie."""
+        left = 16 + min(self.width() // 4, max((self._advance(name) for name in self.classes), default=0) + 8)
+        right = 64
+        top, bottom = 24, 8
+        return QRectF(left, top, max(self.width() - left - right, 1), max(self.height() - top - bottom, 1))
+
+    def _advance(self, text: str) -> int:
+        return self.fontMetrics().horizontalAdvance(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the cells, the names and each class' share of right answers."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.color("surface"))
+        size = len(self.counts)
+        painter.setPen(theme.color("muted"))
+        if not self.counts.sum():
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No classes to compare")
+            return
+        field = self._field()
+        wide, high = field.width() / size, field.height() / size
+        totals = self.counts.sum(axis=1)
+        centre = Qt.AlignmentFlag.AlignCenter
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        metrics = painter.fontMetrics()
+        painter.drawText(QRectF(field.right(), 0, 60, 24), right, "Right")
+        for row in range(size):
+            top = field.top() + row * high
+            for column in range(size):
+                cell = QRectF(field.left() + column * wide, top, wide, high).adjusted(0.5, 0.5, -0.5, -0.5)
+                count = int(self.counts[row, column])
+                share = count / totals[row] if totals[row] else 0.0
+                painter.fillRect(cell, shade(share, row == column))
+                if count and wide >= metrics.horizontalAdvance("0000") and high >= 15:
+                    painter.setPen(theme.color("accent_text" if share > 0.55 else "text"))
+                    painter.drawText(cell, centre, f"{count:,}")
+            if high >= 12:
+                painter.setPen(theme.color("muted"))
+                name = metrics.elidedText(
+                    self.classes[row], Qt.TextElideMode.ElideRight, int(field.left()) - 16
+                )
+                painter.drawText(QRectF(0, top, field.left() - 8, high), right, name)
+                if totals[row]:
+                    told = f"{100 * self.counts[row, row] / totals[row]:.1f} %"
+                    painter.drawText(QRectF(field.right(), top, 60, high), right, told)
+        painter.setPen(theme.color("muted"))
+        for column in range(size):
+            if wide >= 12:
+                name = metrics.elidedText(self.classes[column], Qt.TextElideMode.ElideRight, int(wide))
+                painter.drawText(QRectF(field.left() + column * wide, 0, wide, 24), centre, name)
+
+    def at(self, place: QPoint) -> tuple[int, int] | None:
+        """Row and column under the pointer."""
+        field = self._field()
+        size = len(self.counts)
+        if not size or not field.contains(place):
+            return None
+        row = int((place.y() - field.top()) / field.height() * size)
+        column = int((place.x() - field.left()) / field.width() * size)
+        return min(row, size - 1), min(column, size - 1)
+
+    def event(self, event: QEvent) -> bool:
+        """Say a cell in words."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            cell = self.at(event.pos())
+            if cell is not None:
+                row, column = cell
+                QToolTip.showText(
+                    event.globalPos(),
+                    f"{self.counts[row, column]:,} of {self.counts[row].sum():,} examples of "
+                    f"{self.classes[row]} were taken for {self.classes[column]}",
+                    self,
+                )
+                return True
+        return super().event(event)
+
+
+def shade(share: float, right: bool) -> QColor:
+    """A cell's colour: from the ground towards accent where right, towards the error colour where wrong."""
+    ground, full = theme.color("raised"), theme.color("accent" if right else "error")
+    weight = float(np.sqrt(share))
+
+    def mix(a: int, b: int) -> int:
+        return round(a + weight * (b - a))
+
+    return QColor(
+        mix(ground.red(), full.red()), mix(ground.green(), full.green()), mix(ground.blue(), full.blue())
+    )

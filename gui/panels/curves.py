@@ -1,0 +1,429 @@
+"""Loss, accuracy and every other figure of the run, training beside validation."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QPalette, QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.host import protocol
+from gui.panels.panel import Panel, bar
+from gui.panels.plot import Plot, drawable
+from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
+from gui.session import Session
+from gui.theme import SPACE, theme
+
+#: The x axis: what the box says, the column it reads.
+AXES = (("Step", "step"), ("Epoch", "epoch"), ("Time", "seconds"))
+
+#: Metrics in the order in which they are shown; others follow by name.
+ORDER = ("loss", "accuracy")
+
+#: Metrics that are shares, shown in percent and never beyond 0 … 100 %.
+SHARES = ("accuracy",)
+
+#: The least size of one plot; with less room, plots stand below one another and scroll.
+LEAST_WIDTH, LEAST_HEIGHT = 230, 120
+
+#: A curve of no more points than this shows each of them, as measured, never smoothed.
+DOTS = 60
+
+
+def split_color(split: str) -> str:
+    """The token of a split's colour."""
+    return {"train": "train", "validation": "validation"}.get(split, "good")
+
+
+def split_title(split: str) -> str:
+    """A split as people say it."""
+    return {"train": "Training", "validation": "Validation", "test": "Test"}.get(split, split)
+
+
+def percent(value: float) -> str:
+    """A share as text."""
+    return f"{100 * value:.4g} %" if np.isfinite(value) else figure(value)
+
+
+class History:
+    """All curves of one run, by (metric, split), read from the session's list as it grows."""
+
+    def __init__(self, metrics: list[protocol.Metrics]) -> None:
+        self.source = metrics
+        self._read = 0
+        self.tracks: dict[tuple[str, str], Track] = {}
+
+    def read(self) -> None:
+        """Take in what is new."""
+        for event in self.source[self._read :]:
+            for name, value in event.values.items():
+                track = self.tracks.get((name, event.split))
+                if track is None:
+                    track = self.tracks[name, event.split] = Track()
+                track.append(event.step, event.epoch, event.seconds, value)
+        self._read = len(self.source)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics' names in the order of display."""
+        names = {name for name, _ in self.tracks}
+        return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+    def splits(self, metric: str) -> dict[str, Track]:
+        """The curves of one metric by split: training first."""
+        found = {split: track for (name, split), track in self.tracks.items() if name == metric}
+        return {split: found[split] for split in sorted(found, key=_split_order)}
+
+
+def _split_order(split: str) -> tuple[int, str]:
+    order = ("train", "validation", "test")
+    return (order.index(split) if split in order else len(order), split)
+
+
+class Line:
+    """One split's curve: the smooth line, the measured values faint behind it, a dot for each of few."""
+
+    def __init__(self, plot: Plot, color: str, faint: bool = False) -> None:
+        self._plot = plot
+        self._color = color
+        self._faint = faint
+        self.raw = plot.curve(color)
+        self.smooth = plot.curve(color)
+        self.dots = pg.ScatterPlotItem(size=5, pen=None)
+        plot.addItem(self.dots, ignoreBounds=True)
+        self.follow_theme()
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        self._plot.paint_curve(self.raw, self._color, 1.0, 0.28)
+        self._plot.paint_curve(
+            self.smooth, self._color, 1.0 if self._faint else 2.0, 0.45 if self._faint else 1
+        )
+        self.dots.setBrush(theme.color(self._color))
+
+    def show_thinned(
+        self,
+        smooth: tuple[Array, Array],
+        raw: tuple[Array, Array],
+        lo: float,
+        hi: float,
+        log: bool,
+        few: bool,
+    ) -> None:
+        """Draw these points in a range that is known; `raw` is empty without smoothing."""
+        y = drawable(smooth[1], lo, hi, log)
+        self._plot.draw(self.smooth, smooth[0], y)
+        self._plot.draw(self.raw, raw[0], drawable(raw[1], lo, hi, log))
+        if few and not self._faint:
+            self.dots.setData(smooth[0], y)
+        elif len(self.dots.data):
+            self.dots.clear()
+
+    def clear(self) -> None:
+        """Draw nothing."""
+        self.raw.clear()
+        self.smooth.clear()
+        self.dots.clear()
+
+
+class Chart(QWidget):
+    """One metric: a title with the values, and the plot below it."""
+
+    def __init__(self, metric: str) -> None:
+        super().__init__()
+        self.name = metric
+        self.share = metric in SHARES
+        self.format = percent if self.share else figure
+        title = metric.replace("_", " ")
+        self.plot = Plot(f"{title}: curves")
+        self.plot.setToolTip("Drag to move, Ctrl + wheel to zoom, double click to see all.")
+        self.title = QLabel(title[:1].upper() + title[1:])
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title.setProperty("role", "heading")
+        self.readout = QLabel(textFormat=Qt.TextFormat.RichText)
+        self.readout.setAccessibleName(f"{title}: values")
+        self.readout.setMinimumWidth(1)
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.lines: dict[tuple[bool, str], Line] = {}
+        self.broken = pg.InfiniteLine(angle=90, movable=False)
+        self.broken.hide()
+        self.plot.addItem(self.broken, ignoreBounds=True)
+
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)
+        head = QHBoxLayout()
+        head.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        head.addWidget(self.title)
+        head.addWidget(self.readout, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.plot, 1)
+        self.follow_theme()
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        self.plot.follow_theme()
+        self.broken.setPen(pg.mkPen(theme.color("error"), width=1, style=Qt.PenStyle.DashLine))
+        for line in self.lines.values():
+            line.follow_theme()
+
+    def show_tracks(
+        self,
+        tracks: dict[str, Track],
+        earlier: dict[str, Track],
+        column: str,
+        log: bool,
+        decay: float,
+    ) -> None:
+        """Draw the run's curves, and those of the run before it faintly behind them."""
+        every = [(False, split, track) for split, track in tracks.items()]
+        every += [(True, split, track) for split, track in earlier.items()]
+        least = min((float(track.column(column)[0]) for _, _, track in every), default=0.0)
+        most = max((float(track.column(column)[-1]) for _, _, track in every), default=1.0)
+        span = (least, most) if most > least else (least - 0.5, least + 0.5)
+        left, right = self.plot.view.viewRange()[0] if self.plot.held else span
+        width = self.plot.columns
+
+        drawn = []
+        for old, split, track in every:
+            x = track.column(column)
+            values = track.column("value")
+            calm = decay if track.size > DOTS else 0.0
+            smooth = thin(x, track.smoothed(calm), left, right, width)
+            raw = thin(x, values, left, right, width) if calm > 0 and not old else (x[:0], x[:0])
+            drawn.append((old, split, track, smooth, raw))
+        parts = [curve[1] for _, _, _, smooth, raw in drawn for curve in (smooth, raw)]
+        lo, hi = bounds(parts, log) or ((0.1, 1.0) if log else (0.0, 1.0))
+        if log:
+            lo, hi = np.log10(lo), np.log10(hi)
+        lo, hi = padded(lo, hi)
+        if self.share and not log:
+            hi = min(hi, 1.02)
+
+        self._axes(column, log)
+        for old, split, track, smooth, raw in drawn:
+            line = self.lines.get((old, split))
+            if line is None:
+                line = self.lines[old, split] = Line(self.plot, "muted" if old else split_color(split), old)
+            line.show_thinned(smooth, raw, lo, hi, log, track.size <= DOTS)
+        for key in self.lines.keys() - {(old, split) for old, split, *_ in drawn}:
+            self.lines[key].clear()
+        self._mark_broken(tracks, column)
+        self.plot.show_range(padded(*span, 0.02), (float(lo), float(hi)))
+
+    def _axes(self, column: str, log: bool) -> None:
+        left, bottom = self.plot.axes["left"], self.plot.axes["bottom"]
+        bottom.format = duration if column == "seconds" else figure
+        left.format, left.log = self.format, log
+
+    def _mark_broken(self, tracks: dict[str, Track], column: str) -> None:
+        places = [
+            float(track.column(column)[bad[0]])
+            for track in tracks.values()
+            if len(bad := np.flatnonzero(~np.isfinite(track.column("value"))))
+        ]
+        self.broken.setVisible(bool(places))
+        if places:
+            self.broken.setPos(min(places))
+
+    def show_values(self, tracks: dict[str, Track], column: str, at: float | None) -> None:
+        """Say the values at the cross-hair, else the newest."""
+        self.plot.show_cross(at)
+        words = []
+        names = self.width() >= 130 + 130 * len(tracks)
+        for split, track in tracks.items():
+            index = track.size - 1 if at is None else nearest(track.column(column), at)
+            value = float(track.column("value")[index])
+            name = f"{split_title(split)} " if names else ""
+            color = theme.color(split_color(split)).name()
+            words.append(
+                f'<span style="color:{color}">●</span> {html.escape(name)}<b>{self.format(value)}</b>'
+            )
+        if at is not None and tracks:
+            track = next(iter(tracks.values()))
+            where = float(track.column(column)[nearest(track.column(column), at)])
+            text = duration(where) if column == "seconds" else f"{column} {figure(where)}"
+            words.insert(0, f'<span style="color:{theme.color("muted").name()}">{text}</span>')
+        self.readout.setText("&nbsp;&nbsp; ".join(words))
+
+
+def nearest(x: Array, at: float) -> int:
+    """Index of the point nearest to `at`; `x` does not fall."""
+    index = int(np.searchsorted(x, at))
+    if index == 0:
+        return 0
+    return index if index < len(x) and x[index] - at < at - x[index - 1] else index - 1
+
+
+class CurvesPanel(Panel):
+    """Every metric of the run as curves over steps, epochs or time.
+
+    Parameters
+    ----------
+    session
+        The run that is shown; the run before it stays, faintly, for comparison.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Curves", "mdi6.chart-line", parent)
+        self._session = session
+        self._history = History(session.metrics)
+        self._earlier = History([])
+        self._at: float | None = None
+        self.charts: dict[str, Chart] = {}
+
+        self.axis = QComboBox()
+        self.axis.setAccessibleName("Horizontal axis")
+        self.axis.setToolTip("What the horizontal axis counts")
+        for title, key in AXES:
+            self.axis.addItem(title, key)
+        self.log = QCheckBox("Log")
+        self.log.setToolTip("Logarithmic vertical axis")
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setAccessibleName("Smoothing")
+        self.smoothing.setRange(0, 99)
+        self.smoothing.setMinimumWidth(48)
+        self.smoothing.setMaximumWidth(160)
+        self._smooth_title = QLabel("Smooth")
+        self.compare = QAction("Show the run before", self, checkable=True, checked=True)
+        self.reset = QAction("Show all (double click)", self)
+
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(1)
+        body = QWidget()
+        body.setLayout(self._grid)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(body)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(
+            bar(
+                self.axis,
+                self.log,
+                self._smooth_title,
+                self.smoothing,
+                None,
+                self.menu_button(self.reset, self.compare),
+            )
+        )
+        column.addWidget(self._scroll, 1)
+
+        self.axis.currentIndexChanged.connect(self._release)
+        self.log.toggled.connect(self._release)
+        self.smoothing.valueChanged.connect(self._smoothed)
+        self.compare.toggled.connect(self.request)
+        self.reset.triggered.connect(self._release)
+        session.metrics_added.connect(self.request)
+        session.state_changed.connect(self.request)
+        self.flush()
+
+    @property
+    def decay(self) -> float:
+        """Share of the past in the smoothed curve: 0 … 0.99."""
+        return float(self.smoothing.value() / 100)
+
+    def refresh(self) -> None:
+        """Draw what has come in."""
+        if self._session.metrics is not self._history.source:
+            if self._history.tracks:
+                self._earlier = self._history
+            self._history = History(self._session.metrics)
+        self._history.read()
+        if not self._history.tracks:
+            self._say_empty()
+            return
+        self.show_content()
+        self._arrange(self._history.metrics)
+        column = self.axis.currentData()
+        for metric, chart in self.charts.items():
+            tracks = self._history.splits(metric)
+            earlier = self._earlier.splits(metric) if self.compare.isChecked() else {}
+            chart.show_tracks(tracks, earlier, column, self.log.isChecked(), self.decay)
+            chart.show_values(tracks, column, self._at)
+
+    def _say_empty(self) -> None:
+        if self._session.active:
+            self.show_empty("Waiting for the first step", "Curves begin as soon as training has.")
+        elif self._session.state == "failed":
+            self.show_empty("The run failed", self._session.message or "It ended before its first step.")
+        else:
+            self.show_empty("No curves yet", "Press Train (F5): loss and accuracy are drawn here, live.")
+
+    def _arrange(self, metrics: list[str]) -> None:
+        """One chart per metric, side by side as far as there is room."""
+        for metric in metrics:
+            if metric not in self.charts:
+                chart = self.charts[metric] = Chart(metric)
+                chart.plot.hovered.connect(self._hover)
+                chart.plot.released.connect(self._release)
+                chart.plot.view.sigXRangeChanged.connect(self._moved)
+        for metric in [name for name in self.charts if name not in metrics]:
+            self.charts.pop(metric).deleteLater()
+        across = min(len(metrics), max(1, self._scroll.width() // LEAST_WIDTH))
+        rows = -(-len(metrics) // across)
+        height = LEAST_HEIGHT if rows > 1 else 80
+        for index, metric in enumerate(metrics):
+            self.charts[metric].setMinimumHeight(height)
+            self._grid.addWidget(self.charts[metric], index // across, index % across)
+        for index in range(max(self._grid.columnCount(), across)):
+            self._grid.setColumnStretch(index, int(index < across))
+
+    # ------------------------------------------------------------------ the user's hand
+
+    def _hover(self, at: float | None) -> None:
+        self._at = at
+        column = self.axis.currentData()
+        for metric, chart in self.charts.items():
+            chart.show_values(self._history.splits(metric), column, at)
+
+    def _moved(self, *_: object) -> None:
+        if any(chart.plot.held for chart in self.charts.values()):
+            self.request()
+
+    def _release(self, *_: object) -> None:
+        for chart in self.charts.values():
+            chart.plot.held = False
+        self.request()
+
+    def _smoothed(self, value: int) -> None:
+        self.smoothing.setToolTip(f"Smoothing {value / 100:.2f}: share of the past in each point")
+        self.request()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the charts to the room."""
+        super().resizeEvent(event)
+        self._smooth_title.setVisible(self.width() >= 360)
+        self.request()
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        for chart in self.charts.values():
+            chart.follow_theme()
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Every value of the run."""
+        self._history.read()
+        return ("step", "epoch", "seconds", "split", "metric", "value"), (
+            (event.step, event.epoch, event.seconds, event.split, name, value)
+            for event in self._history.source
+            for name, value in event.values.items()
+        )

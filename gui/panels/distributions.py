@@ -1,0 +1,384 @@
+"""How the values of parameters, or of their gradients, are spread, and how that moves.
+
+One panel for both: :class:`WeightsPanel` and :class:`GradientsPanel` say what differs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPalette, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
+
+from engine.host.protocol import Distribution, Observation
+from gui.panels.histograms import Heat, spread_out
+from gui.panels.panel import Panel
+from gui.panels.parameters import Measure, ParameterTable
+from gui.panels.plot import Plot, drawable
+from gui.panels.series import Array, bounds, figure, padded
+from gui.selection import Selection
+from gui.session import Session
+from gui.theme import SPACE, theme
+
+#: From this width on, list and pictures stand side by side.
+WIDE = 560
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A figure of the chosen parameter over time."""
+
+    title: str
+    of: Callable[[Observation, str], float]
+    #: Token of the curve's colour.
+    color: str
+    log: bool = False
+    #: A range to mark.
+    band: tuple[float, float] | None = None
+
+
+class TrendPlot(QWidget):
+    """A trend's title and curve."""
+
+    def __init__(self, trend: Trend) -> None:
+        super().__init__()
+        self.trend = trend
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)
+        self.title = QLabel(trend.title)
+        self.title.setProperty("role", "muted")
+        self.title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        self.plot = Plot(f"{trend.title} over time")
+        self.plot.axes["left"].log = trend.log
+        self.plot.setMinimumHeight(80)
+        self.curve = self.plot.curve(trend.color, 2.0)
+        self.band = pg.LinearRegionItem(orientation="horizontal", movable=False)
+        self.band.setZValue(-50)
+        self.band.setVisible(trend.band is not None)
+        if trend.band:
+            self.band.setRegion([math.log10(edge) if trend.log else edge for edge in trend.band])
+        self.plot.addItem(self.band, ignoreBounds=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.title)
+        column.addWidget(self.plot, 1)
+        self.follow_theme()
+
+    def show_values(self, steps: Array, values: Array, span: tuple[float, float]) -> None:
+        """Draw the trend over `span` of steps."""
+        parts = [values] if self.trend.band is None else [values, np.array(self.trend.band)]
+        lo, hi = bounds(parts, self.trend.log) or ((0.1, 1.0) if self.trend.log else (0.0, 1.0))
+        if self.trend.log:
+            lo, hi = math.log10(lo), math.log10(hi)
+        lo, hi = padded(lo, hi)
+        self.plot.draw(self.curve, steps, drawable(values, lo, hi, self.trend.log))
+        self.plot.show_range(span, (lo, hi))
+        self.title.setText(
+            f"{self.trend.title}  {figure(float(values[-1]))}" if len(values) else self.trend.title
+        )
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        self.plot.follow_theme()
+        self.plot.paint_curve(self.curve, self.trend.color, 2.0)
+        shade = theme.color("good")
+        shade.setAlphaF(0.14)
+        self.band.setBrush(pg.mkBrush(shade))
+        for line in self.band.lines:
+            line.setPen(pg.mkPen(None))
+
+
+class DistributionsPanel(Panel):
+    """Parameters in the model's order; for the chosen one, histograms over time and figures."""
+
+    #: What is shown: the observation's mapping.
+    of: Callable[[Observation], Mapping[str, Distribution]]
+    #: Token of the heat map's and the bars' colour.
+    color = "train"
+    measures: tuple[Measure, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    hint = ""
+
+    def __init__(
+        self, title: str, icon: str, session: Session, selection: Selection, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(title, icon, parent)
+        self._session = session
+        self._selection = selection
+        self._newest: Observation | None = None
+        self._heat = Heat()
+        self._shown: tuple[object, str] | None = None
+
+        self.parameters = ParameterTable(title, self.measures)
+        self.parameters.setMinimumHeight(100)
+        self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.note.setProperty("role", "muted")
+        self.note.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
+        self.note.hide()
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.note)
+        column.addWidget(self.parameters, 1)
+
+        self.heading = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.heading.setProperty("role", "heading")
+        self.heading.setMinimumWidth(1)
+        self.figures = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.figures.setAccessibleName(f"{title}: figures")
+        self.heat_plot = Plot(f"{title}: histograms over time")
+        self.heat_plot.setToolTip("Each column is one histogram: the darker, the more values there.")
+        self.image = pg.ImageItem()
+        self.image.setZValue(-90)
+        self.heat_plot.addItem(self.image, ignoreBounds=True)
+        self.mean = self.heat_plot.curve("text", 1.0, 0.6)
+        self.now_plot = Plot(f"{title}: distribution now")
+        self.now_plot.setToolTip("The distribution now (filled) and at the first step (line).")
+        self.now_plot.hideAxis("left")
+        self.now_plot.axes["bottom"].format = lambda share: f"{share:.3g} %"
+        self.now_plot.setYLink(self.heat_plot)
+        self.bars = pg.BarGraphItem(x0=[], y0=[], width=[], height=[])
+        self.now_plot.addItem(self.bars, ignoreBounds=True)
+        self.first = self.now_plot.curve("text", 1.0, 0.8)
+        self.trend_plots = [TrendPlot(trend) for trend in self.trends]
+
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(left)
+        self.split.addWidget(self._details())
+        self.split.setStretchFactor(1, 1)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self.split)
+        whole = QVBoxLayout(self.content)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._scroll)
+
+        self.parameters.chosen.connect(self.request)
+        self.parameters.found.connect(self._find)
+        session.observed.connect(self._observed)
+        session.state_changed.connect(self.request)
+        selection.changed.connect(self.request)
+        selection.block_changed.connect(self.request)
+        self.follow_theme()
+        self.flush()
+
+    def _details(self) -> QWidget:
+        head = QHBoxLayout()
+        head.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        head.addWidget(self.heading, 1)
+        head.addWidget(self.menu_button())
+        self.figures.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
+        heat = QHBoxLayout()
+        heat.setSpacing(0)
+        heat.addWidget(self.heat_plot, 3)
+        heat.addWidget(self.now_plot, 1)
+        self.heat_plot.setMinimumHeight(110)
+        trends = QHBoxLayout()
+        trends.setSpacing(1)
+        for plot in self.trend_plots:
+            trends.addWidget(plot)
+        details = QWidget()
+        details.setAutoFillBackground(True)
+        details.setBackgroundRole(QPalette.ColorRole.Base)
+        column = QVBoxLayout(details)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.figures)
+        column.addLayout(heat, 3)
+        column.addLayout(trends, 2)
+        return details
+
+    # ------------------------------------------------------------------ what is shown
+
+    def refresh(self) -> None:
+        """Draw what has come in."""
+        observations = self._observations()
+        if not observations:
+            self._say_empty()
+            return
+        self.show_content()
+        newest = observations[-1]
+        self._list(newest)
+        self.parameters.list.show_values(self.measured(newest))
+        name = self.parameters.name
+        if name is not None:
+            self._draw(name, [o for o in observations if name in self.of(o)])
+
+    def measured(self, observation: Observation) -> Sequence[Mapping[str, float]]:
+        """The figures of each measure, by parameter."""
+        raise NotImplementedError
+
+    def _observations(self) -> list[Observation]:
+        """Those kept over the run, and the newest."""
+        kept = self._session.observations
+        newest = self._newest
+        if kept and newest is not None and newest.step > kept[-1].step:
+            return [*kept, newest]
+        return list(kept)
+
+    def _observed(self, observation: Observation) -> None:
+        self._newest = observation
+        self.request()
+
+    def _say_empty(self) -> None:
+        self._newest = None
+        if self._session.active:
+            self.show_empty("Waiting for the first look", self.hint)
+        else:
+            self.show_empty(f"No {self.title.lower()} yet", f"Press Train (F5). {self.hint}")
+
+    def _list(self, observation: Observation) -> None:
+        """List the parameters of the selected nodes, or all."""
+        begun = self._session.begun
+        known = self.of(observation)
+        names = [name for name in (begun.parameters if begun else known) if name in known]
+        picked = [n for n in names if owned(n, self._selection.nodes, self._selection.block)]
+        nodes = ", ".join(self._selection.nodes)
+        self.note.setVisible(bool(nodes) and not picked)
+        self.note.setText(
+            f"{nodes}: nothing to learn there. All are listed." if self.note.isVisibleTo(self) else ""
+        )
+        self.parameters.show_names(picked or names)
+
+    def _draw(self, name: str, observations: list[Observation]) -> None:
+        # Another run, or another parameter: its columns are not these.
+        shown = (self._session.begun, name)
+        if self._shown is None or self._shown[0] is not shown[0] or self._shown[1] != name:
+            self._shown = shown
+            self._heat.clear()
+            for plot in (self.heat_plot, self.now_plot, *(t.plot for t in self.trend_plots)):
+                plot.held = False
+        found = [self.of(observation)[name] for observation in observations]
+        steps = [observation.step for observation in observations]
+        counts = self._heat.update(steps, found)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        edges = self._heat.edges
+        picture, first, last = spread_out(steps, shares)
+        span = (first, last)
+        # The square root lets thin tails be seen beside the bulk.
+        peaks = np.sort(shares.max(axis=1))
+        level = float(np.sqrt(peaks[int(0.9 * (len(peaks) - 1))])) or 1.0
+        self.image.setImage(np.sqrt(picture), autoLevels=False, levels=(0.0, level))
+        self.image.setRect(QRectF(first, edges[0], last - first, edges[-1] - edges[0]))
+        places = np.array(steps, dtype=np.float64)
+        means = np.array([d.mean for d in found])
+        self.heat_plot.draw(self.mean, places, drawable(means, edges[0], edges[-1]))
+        self.heat_plot.show_range(span, (edges[0], edges[-1]))
+        self._draw_now(edges, 100 * shares[0], 100 * shares[-1])
+        for trend in self.trend_plots:
+            values = np.array([trend.trend.of(observation, name) for observation in observations])
+            trend.show_values(places, values, span)
+        self._say_figures(name, found[-1])
+
+    def _draw_now(self, edges: Array, first: Array, now: Array) -> None:
+        height = float(edges[1] - edges[0])
+        filled = now > 0
+        self.bars.setOpts(
+            x0=np.zeros(int(filled.sum())), y0=edges[:-1][filled], width=now[filled], height=height
+        )
+        outline = np.repeat(np.where(first > 0, first, np.nan), 2)
+        self.first.setData(outline, np.repeat(edges, 2)[1:-1])
+        # One full bin (a bias of zeros) would flatten all else.
+        most = max(float(now.max()), min(float(first.max()), 3 * float(now.max())))
+        self.now_plot.show_range((0.0, 1.08 * (most or 1.0)), (float(edges[0]), float(edges[-1])))
+
+    def _say_figures(self, name: str, now: Distribution) -> None:
+        begun = self._session.begun
+        shape = begun.parameters.get(name, ()) if begun else ()
+        size = f"   {' × '.join(map(str, shape))}" if shape else ""
+        self.heading.setText(name + size)
+        self.heading.setToolTip(name + size)
+        words = [
+            f"mean {figure(now.mean)}",
+            f"spread {figure(now.std)}",
+            f"norm {figure(now.norm)}",
+            f"range {figure(now.lo)} … {figure(now.hi)}",
+            f"zeros {100 * now.zeros:.3g} %",
+        ]
+        if now.bad:
+            words.append(f"NaN or infinite: {now.bad:,}")
+        self.figures.setText("   ".join(word.replace(" ", "\u00a0") for word in words))
+        self.figures.setProperty("role", "error" if now.bad else None)
+        self.figures.style().polish(self.figures)
+
+    # ------------------------------------------------------------------ the rest
+
+    def _find(self, name: str) -> None:
+        """Select the parameter's node on the canvas."""
+        parts = name.split(".")[:-1]
+        if parts:
+            node = parts[-1] if self._selection.block else parts[0]
+            self._selection.set([node.split("__")[0]])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Side by side where there is room, else below one another."""
+        super().resizeEvent(event)
+        wide = self.width() >= WIDE
+        orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if orientation != self.split.orientation() or not event.oldSize().isValid():
+            self.split.setOrientation(orientation)
+            self.split.setMinimumHeight(250 if wide else 400)
+            self.split.setSizes([290, max(self.width() - 290, 300)] if wide else [110, 290])
+        self.request()
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        for plot in (self.heat_plot, self.now_plot):
+            plot.follow_theme()
+        for trend in self.trend_plots:
+            trend.follow_theme()
+        self.image.setLookupTable(ramp(self.color))
+        self.bars.setOpts(brush=theme.color(self.color), pen=pg.mkPen(None))
+        self.heat_plot.paint_curve(self.mean, "text", 1.0, 0.6)
+        self.now_plot.paint_curve(self.first, "text", 1.0, 0.8)
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Every figure of every parameter at every step kept."""
+        names = ("step", "epoch", "parameter", "lo", "hi", "mean", "std", "norm", "zeros", "bad", "counts")
+        return names, (
+            (
+                o.step,
+                o.epoch,
+                name,
+                d.lo,
+                d.hi,
+                d.mean,
+                d.std,
+                d.norm,
+                d.zeros,
+                d.bad,
+                " ".join(map(str, d.counts)),
+            )
+            for o in self._observations()
+            for name, d in self.of(o).items()
+        )
+
+
+def owned(parameter: str, nodes: Sequence[str], block: str | None) -> bool:
+    """Whether `parameter` (``conv1.weight``, ``layer1.0.conv1.weight``) belongs to one of `nodes`.
+
+    On the top level the path begins with the node; inside a block it passes through it. Helpers
+    such as ``fc__activation`` belong to their node.
+    """
+    path = [part.split("__")[0] for part in parameter.split(".")[:-1]]
+    return any(node in (path if block else path[:1]) for node in nodes)
+
+
+def ramp(color: str) -> np.ndarray:
+    """256 colours from the ground to a token's colour, and on to the text's."""
+    stops = [theme.color("surface"), theme.color(color), theme.color("text")]
+    places = [0.0, 0.75, 1.0]
+    channels = [
+        np.interp(np.linspace(0, 1, 256), places, [getattr(stop, channel)() for stop in stops])
+        for channel in ("red", "green", "blue")
+    ]
+    return np.stack(channels, axis=1).astype(np.uint8)

@@ -1,0 +1,221 @@
+"""What all panels share: their own pace, an empty state, the theme, and saving what they show."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QIODevice, QSize, Qt, QTimer
+from PySide6.QtGui import QAction, QHideEvent, QPixmap, QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.storage import atomic
+from gui.theme import SPACE, theme
+
+#: Milliseconds between two repaints: the window draws at its own pace, however fast events come.
+PACE = 33
+
+
+class Empty(QWidget):
+    """What a panel shows while it has nothing to show: an icon, what is missing, what to do."""
+
+    def __init__(self, icon: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._icon = icon
+        self._picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.title = _centred("heading")
+        self.hint = _centred("muted")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4 * SPACE, 2 * SPACE, 4 * SPACE, 2 * SPACE)
+        column.setSpacing(SPACE)
+        column.addStretch()
+        for part in (self._picture, self.title, self.hint):
+            column.addWidget(part)
+        column.addStretch()
+        self.follow_theme()
+
+    def say(self, title: str, hint: str) -> None:
+        """Set the two lines."""
+        self.title.setText(title)
+        self.hint.setText(hint)
+
+    def follow_theme(self) -> None:
+        """Draw the icon in the theme's colours."""
+        self._picture.setPixmap(theme.icon(self._icon, "muted").pixmap(QSize(32, 32)))
+
+
+def _centred(role: str) -> QLabel:
+    label = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setProperty("role", role)
+    return label
+
+
+class Panel(QWidget):
+    """A view that repaints at its own pace.
+
+    :meth:`request` may be called at any rate: :meth:`refresh` runs at most once per
+    :data:`PACE`, and not at all while the panel is hidden; then it runs when it is shown again.
+    No timer runs while nothing happens.
+    """
+
+    def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(title)
+        self.title = title
+        self._stale = True
+        self._timer = QTimer(self, singleShot=True, interval=PACE)
+        self._timer.timeout.connect(self._tick)
+
+        self.empty = Empty(icon)
+        self.content = QWidget()
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self.content)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._pages)
+        theme.changed.connect(self._theme_changed)
+
+    # ------------------------------------------------------------------ pace
+
+    def request(self, *_: object) -> None:
+        """Ask for a repaint, soon."""
+        self._stale = True
+        if self.isVisible() and not self._timer.isActive():
+            self._timer.start()
+
+    def flush(self) -> None:
+        """Show the newest now: for a picture, or a test."""
+        self._timer.stop()
+        self._stale = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the view up to date."""
+        raise NotImplementedError
+
+    def _tick(self) -> None:
+        if self._stale and self.isVisible():
+            self.flush()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened while hidden."""
+        super().showEvent(event)
+        if self._stale:
+            self.flush()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Rest."""
+        super().hideEvent(event)
+        self._timer.stop()
+
+    # ------------------------------------------------------------------ looks
+
+    def show_empty(self, title: str, hint: str) -> None:
+        """Show the empty state, saying this."""
+        self.empty.say(title, hint)
+        self._pages.setCurrentWidget(self.empty)
+
+    def show_content(self) -> None:
+        """Show the content."""
+        self._pages.setCurrentWidget(self.content)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the empty state is shown."""
+        return self._pages.currentWidget() is self.empty
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours, where the style sheet does not."""
+
+    def _theme_changed(self) -> None:
+        self.empty.follow_theme()
+        self.follow_theme()
+        self.request()
+
+    # ------------------------------------------------------------------ saving
+
+    def picture(self) -> QPixmap:
+        """The panel's content as a picture, at the screen's resolution."""
+        self.flush()
+        return self._pages.grab()
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """The data behind the panel: column names and rows."""
+        raise NotImplementedError
+
+    def save_picture(self, path: Path) -> None:
+        """Write the picture as PNG; OSError if that fails."""
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        self.picture().save(buffer, "PNG")
+        atomic.write_bytes(path, bytes(buffer.data().data()))
+
+    def save_table(self, path: Path) -> None:
+        """Write the data as CSV (RFC 4180, UTF-8); OSError if that fails."""
+        names, rows = self.table()
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(names)
+        writer.writerows(rows)
+        atomic.write_bytes(path, text.getvalue().encode())
+
+    def menu_button(self, *extra: QAction) -> QToolButton:
+        """The button with the panel's menu: saving, behind the panel's `extra` actions."""
+        button = QToolButton()
+        button.setAccessibleName(f"{self.title}: menu")
+        button.setToolTip("More")
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        for action in extra:
+            menu.addAction(action)
+        if extra:
+            menu.addSeparator()
+        menu.addAction("Save picture…", lambda: self._ask("picture", "png", self.save_picture))
+        menu.addAction("Save data…", lambda: self._ask("data", "csv", self.save_table))
+        button.setMenu(menu)
+        self._menu_button = button
+        self._paint_menu_button()
+        theme.changed.connect(self._paint_menu_button)
+        return button
+
+    def _paint_menu_button(self) -> None:
+        self._menu_button.setIcon(theme.icon("mdi6.dots-horizontal", "muted"))
+
+    def _ask(self, what: str, suffix: str, save: Callable[[Path], None]) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, f"Save {what}", f"{self.title.lower()}.{suffix}", f"{suffix.upper()} (*.{suffix})"
+        )
+        if not name:
+            return
+        path = Path(name)
+        try:
+            save(path if path.suffix else path.with_suffix(f".{suffix}"))
+        except OSError as error:
+            QMessageBox.warning(self, f"Save {what}", error.strerror or str(error))
+
+
+def bar(*parts: QWidget | None) -> QHBoxLayout:
+    """A panel's row of controls; None is a stretch."""
+    row = QHBoxLayout()
+    row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
+    row.setSpacing(2 * SPACE)
+    for part in parts:
+        if part is None:
+            row.addStretch()
+        else:
+            row.addWidget(part)
+    return row

@@ -1,0 +1,407 @@
+"""What the trained network makes of examples, and how well it does on each split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QListView,
+    QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.host.protocol import Evaluated, Failed, Predicted, Prediction
+from gui.panels.confusion import Confusion
+from gui.panels.curves import percent, split_title
+from gui.panels.panel import Panel, bar
+from gui.panels.series import figure
+from gui.session import Session
+from gui.theme import SPACE, theme
+
+Index = QModelIndex | QPersistentModelIndex
+
+#: Examples that one page shows.
+PAGE = 24
+
+#: Most examples of a split that the confusion matrix asks for.
+MOST = 5000
+
+#: Likeliest classes listed with an example.
+LISTED = 3
+
+CARD = QSize(184, 84)
+
+
+class Answers(Protocol):
+    """What the panel needs of the window's workers."""
+
+    answered: Any
+
+    def predict(self, run: str, split: str = ..., first: int = ..., count: int = ...) -> int:
+        """Ask for predictions."""
+
+    def evaluate(self, run: str) -> int:
+        """Ask for figures per split."""
+
+
+class CardModel(QAbstractListModel):
+    """The examples of one answer."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.predicted = Predicted(0, (), ())
+
+    def show_predicted(self, predicted: Predicted) -> None:
+        """Show these."""
+        self.beginResetModel()
+        self.predicted = predicted
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Examples."""
+        return 0 if parent.isValid() else len(self.predicted.predictions)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """The example in words, for tool tips and screen readers; the card is painted."""
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self.words(self.predicted.predictions[index.row()])
+        return None
+
+    def words(self, example: Prediction) -> str:
+        """One example in words."""
+        told = f"Example {example.index}: predicted {self.answer(example)}"
+        return told if example.target is None else f"{told}, target {self.target(example)}"
+
+    def label(self, number: int) -> str:
+        """A class' name."""
+        classes = self.predicted.classes
+        return classes[number] if 0 <= number < len(classes) else str(number)
+
+    def answer(self, example: Prediction) -> str:
+        """What the network says."""
+        if example.predicted is not None:
+            return self.label(example.predicted)
+        return ", ".join(figure(value) for value in example.outputs[:LISTED])
+
+    def target(self, example: Prediction) -> str:
+        """What is right."""
+        if example.target is None:
+            return ""
+        return self.label(int(example.target)) if example.predicted is not None else figure(example.target)
+
+
+class CardDelegate(QStyledItemDelegate):
+    """Paints an example: its picture, the likeliest classes as bars, right or wrong as an edge."""
+
+    def __init__(self, model: CardModel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = model
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """All cards are alike."""
+        return CARD
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one card."""
+        example = self._model.predicted.predictions[index.row()]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        card = option.rect.adjusted(2, 2, -2, -2)
+        painter.setPen(theme.color("line"))
+        painter.setBrush(theme.color("surface"))
+        painter.drawRoundedRect(card, 6, 6)
+        if example.predicted is not None and example.target is not None:
+            right = example.predicted == int(example.target)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("good" if right else "error"))
+            painter.drawRoundedRect(card.left() + 3, card.top() + 8, 3, card.height() - 16, 1.5, 1.5)
+        left = card.left() + 12
+        picture = image_of(example)
+        if picture is not None:
+            side = card.height() - 16
+            scaled = picture.scaled(
+                side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
+            )
+            painter.drawImage(left, card.top() + 8, scaled)
+            left += side + 8
+        self._paint_answer(
+            painter, QRect(left, card.top() + 6, card.right() - left - 6, card.height() - 12), example
+        )
+        painter.restore()
+
+    def _paint_answer(self, painter: QPainter, area: QRect, example: Prediction) -> None:
+        font = painter.font()
+        font.setPixelSize(12)
+        painter.setFont(font)
+        metrics = painter.fontMetrics()
+        align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+        def write(line: int, text: str, color: str, indent: int = 0, width: int | None = None) -> QRect:
+            rect = QRect(area.left() + indent, area.top() + line * 18, (width or area.width()) - indent, 18)
+            painter.setPen(theme.color(color))
+            painter.drawText(rect, align, metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width()))
+            return rect
+
+        if not example.probabilities:
+            write(0, self._model.answer(example), "text")
+            if example.target is not None:
+                write(1, f"target {self._model.target(example)}", "muted")
+            return
+        shares = np.asarray(example.probabilities)
+        best = np.argsort(-shares, kind="stable")[:LISTED]
+        wrong = example.target is not None and example.predicted != int(example.target)
+        if wrong:
+            best = best[: LISTED - 1]
+        widest = min(
+            max(metrics.horizontalAdvance(self._model.label(int(number))) for number in best),
+            area.width() // 2,
+        )
+        for line, number in enumerate(best):
+            write(line, self._model.label(int(number)), "text", width=widest + 1)
+            room = area.width() - widest - 8
+            track = QRect(area.left() + widest + 8, area.top() + line * 18 + 6, room, 6)
+            painter.fillRect(track, theme.color("raised"))
+            right = example.target is not None and number == int(example.target)
+            track.setWidth(max(1, round(room * float(np.nan_to_num(shares[number])))))
+            painter.fillRect(
+                track, theme.color("good" if right else "error" if wrong and line == 0 else "accent")
+            )
+        if wrong:
+            write(LISTED - 1, f"is {self._model.target(example)}", "error")
+        write(LISTED, percent(float(shares[best[0]])), "muted")
+
+
+def image_of(example: Prediction) -> QImage | None:
+    """The example's picture, or None where it has none that can be shown."""
+    shape = tuple(size for size in example.picture_shape)
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3 or shape[2] not in (1, 3) or len(example.picture) != int(np.prod(shape)):
+        return None
+    height, width, channels = shape
+    kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    # Copied, because QImage only borrows the bytes.
+    return QImage(example.picture, width, height, width * channels, kind).copy()
+
+
+class PredictionsPanel(Panel):
+    """Examples with what the network makes of them, the confusion matrix, and figures per split.
+
+    Parameters
+    ----------
+    session
+        Its run's best weights predict.
+    workers
+        Asks the host: ``predict``, ``evaluate``, and the signal ``answered(request, event)``.
+    """
+
+    def __init__(self, session: Session, workers: Answers, parent: QWidget | None = None) -> None:
+        super().__init__("Predictions", "mdi6.image-search-outline", parent)
+        self._session = session
+        self._workers = workers
+        self._first = 0
+        self._page: int | None = None
+        self._whole: int | None = None
+        self._figures: int | None = None
+        self._run: str | None = None
+        self._have = False
+
+        self.split = QComboBox()
+        self.split.setAccessibleName("Split")
+        for split in ("validation", "train", "test"):
+            self.split.addItem(split_title(split), split)
+        self.previous = self._button("mdi6.chevron-left", "Examples before these")
+        self.next = self._button("mdi6.chevron-right", "Examples after these")
+        self.update_button = self._button("mdi6.refresh", "Ask the best weights so far again")
+        self.status = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.status.setProperty("role", "muted")
+        self.status.setMinimumWidth(1)
+
+        self.cards = QListView()
+        self.cards.setAccessibleName("Examples")
+        self.cards.setViewMode(QListView.ViewMode.IconMode)
+        self.cards.setResizeMode(QListView.ResizeMode.Adjust)
+        self.cards.setMovement(QListView.Movement.Static)
+        self.cards.setUniformItemSizes(True)
+        self.model = CardModel(self.cards)
+        self.cards.setModel(self.model)
+        self.cards.setItemDelegate(CardDelegate(self.model, self.cards))
+        self.confusion = Confusion()
+        self.figures = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.figures.setAccessibleName("Figures per split")
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.figures.setContentsMargins(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.addTab(self.cards, "Examples")
+        self.tabs.addTab(self.confusion, "Confusion")
+        self.tabs.addTab(self.figures, "Figures")
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(
+            bar(
+                self.split,
+                self.previous,
+                self.next,
+                self.update_button,
+                self.status,
+                None,
+                self.menu_button(),
+            )
+        )
+        column.addWidget(self.tabs, 1)
+        self.split.currentIndexChanged.connect(self._split_changed)
+        self.previous.clicked.connect(lambda: self._turn(-PAGE))
+        self.next.clicked.connect(lambda: self._turn(PAGE))
+        self.update_button.clicked.connect(self.ask)
+        workers.answered.connect(self._answered)
+        session.state_changed.connect(self._state_changed)
+        session.started.connect(self.request)
+        self.follow_theme()
+        self.flush()
+
+    def _button(self, icon: str, hint: str) -> QPushButton:
+        button = QPushButton()
+        button.setProperty("flat", True)
+        button.setProperty("icon_name", icon)
+        button.setToolTip(hint)
+        button.setAccessibleName(hint)
+        return button
+
+    # ------------------------------------------------------------------ asking
+
+    def ask(self) -> None:
+        """Ask for the page, for the whole split and for the figures, of the best weights as they are."""
+        run = self._session.run
+        if run is None:
+            return
+        self._first = 0
+        self._whole = self._workers.predict(run, split=self.split.currentData(), first=0, count=MOST)
+        self._figures = self._workers.evaluate(run)
+        self._ask_page()
+
+    def _ask_page(self) -> None:
+        run = self._session.run
+        if run is not None:
+            self.status.setText("Asking …")
+            self._page = self._workers.predict(
+                run, split=self.split.currentData(), first=self._first, count=PAGE
+            )
+        self._enable()
+
+    def _turn(self, by: int) -> None:
+        self._first = max(0, self._first + by)
+        self._ask_page()
+
+    def _split_changed(self, *_: object) -> None:
+        if self._have:
+            self.ask()
+
+    def _state_changed(self, state: str) -> None:
+        if self._session.run != self._run:
+            self._run = self._session.run
+            self._have = False
+            self._page = self._whole = self._figures = None
+            self.model.show_predicted(Predicted(0, (), ()))
+            self.confusion.show_predicted(Predicted(0, (), ()))
+            self.figures.setText("")
+            self.status.setText("")
+        if state in ("finished", "stopped") and self.isVisible():
+            self.ask()
+        self.request()
+
+    def _answered(self, request: int, event: object) -> None:
+        if request not in (self._page, self._whole, self._figures):
+            return
+        if isinstance(event, Failed):
+            self.status.setText(event.message)
+            self.status.setToolTip(event.message)
+        elif isinstance(event, Predicted) and request == self._page:
+            self._show_page(event)
+        elif isinstance(event, Predicted):
+            self.confusion.show_predicted(event)
+        elif isinstance(event, Evaluated):
+            self.figures.setText(words_of(event.splits))
+        self._have = self._have or not isinstance(event, Failed)
+        self.request()
+
+    def _show_page(self, predicted: Predicted) -> None:
+        self.model.show_predicted(predicted)
+        count = len(predicted.predictions)
+        self.status.setToolTip("")
+        if count:
+            indices = [example.index for example in predicted.predictions]
+            self.status.setText(f"{indices[0] + 1:,} – {indices[-1] + 1:,}")
+        else:
+            self.status.setText("No more examples" if self._first else "No examples in this split")
+        self._enable()
+
+    def _enable(self) -> None:
+        self.previous.setEnabled(self._first > 0)
+        self.next.setEnabled(len(self.model.predicted.predictions) == PAGE)
+
+    # ------------------------------------------------------------------ showing
+
+    def refresh(self) -> None:
+        """Show content once there is a run to ask."""
+        if self._session.run is None:
+            self.show_empty(
+                "No predictions yet", "Press Train (F5), then see here what the network makes of examples."
+            )
+        elif not self._have and self._session.state in ("starting", "failed"):
+            self.show_empty(
+                "No predictions yet", self._session.message or "The first best weights are on their way."
+            )
+        else:
+            self.show_content()
+            if not self._have and not self.status.text():
+                if self._session.active:
+                    self.status.setText("Press ⟳ to ask the best weights so far")
+                else:
+                    self.ask()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit to the room."""
+        super().resizeEvent(event)
+        self.status.setVisible(self.width() >= 360)
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        for button in (self.previous, self.next, self.update_button):
+            button.setIcon(theme.icon(str(button.property("icon_name"))))
+        self.cards.viewport().update()
+        self.confusion.update()
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """The examples of the page."""
+        return ("index", "target", "predicted", "probabilities", "outputs"), (
+            (
+                example.index,
+                self.model.target(example),
+                self.model.answer(example),
+                " ".join(map(str, example.probabilities)),
+                " ".join(map(str, example.outputs)),
+            )
+            for example in self.model.predicted.predictions
+        )
+
+
+def words_of(splits: Mapping[str, Mapping[str, float]]) -> str:
+    """Figures per split, a line each."""
+    lines = []
+    for split, values in splits.items():
+        figures = [f"{name} {percent(v) if name == 'accuracy' else figure(v)}" for name, v in values.items()]
+        lines.append(f"{split_title(split)}:   " + "   ".join(figures))
+    return "\n".join(lines)

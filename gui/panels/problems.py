@@ -1,0 +1,223 @@
+"""What is wrong with the network, where, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine import diff
+from engine.findings import Analysis, Problem, Repair
+from engine.problems import FileProblem
+from gui.document import Document
+from gui.panels.panel import Panel
+from gui.selection import Selection
+from gui.theme import SPACE, theme
+
+Index = QModelIndex | QPersistentModelIndex
+
+#: Severity -> its icon and colour; also the order in which problems are listed.
+SEVERITIES = {
+    "error": ("mdi6.close-circle", "error"),
+    "warning": ("mdi6.alert", "warning"),
+    "hint": ("mdi6.lightbulb-outline", "accent"),
+}
+
+
+class ProblemModel(QAbstractTableModel):
+    """Problems, the worst first."""
+
+    HEADERS = ("Node", "Problem")
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.problems: tuple[Problem, ...] = ()
+
+    def show_problems(self, problems: Iterable[Problem]) -> None:
+        """List these."""
+        order = list(SEVERITIES)
+        self.beginResetModel()
+        self.problems = tuple(sorted(problems, key=lambda problem: order.index(problem.severity)))
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Problems."""
+        return 0 if parent.isValid() else len(self.problems)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Node and message."""
+        return 0 if parent.isValid() else len(self.HEADERS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Place with the severity's icon, and message."""
+        problem = self.problems[index.row()]
+        place = " › ".join(part for part in (problem.node, problem.field) if part) or "Network"
+        if role == Qt.ItemDataRole.DisplayRole:
+            return place if index.column() == 0 else problem.message
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
+            return theme.icon(*SEVERITIES[problem.severity])
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{problem.severity}: {place}: {problem.message}"
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        """What the columns are."""
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return self.HEADERS[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+class ProblemsPanel(Panel):
+    """The analysis' problems as a list; the chosen one in full below it, with its repairs as buttons.
+
+    Parameters
+    ----------
+    document
+        What a repair edits, as one undo step.
+    selection
+        Where a click shows the problem's node.
+    """
+
+    #: (errors, warnings), for the tab's title.
+    count_changed = Signal(int, int)
+
+    def __init__(self, document: Document, selection: Selection, parent: QWidget | None = None) -> None:
+        super().__init__("Problems", "mdi6.check-circle-outline", parent)
+        self._document = document
+        self._selection = selection
+        self._analysis: Analysis | None = None
+
+        self.list = QTableView()
+        self.list.setAccessibleName("Problems")
+        self.model = ProblemModel(self.list)
+        self.list.setModel(self.model)
+        self.list.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.setShowGrid(False)
+        self.list.setWordWrap(False)
+        self.list.verticalHeader().hide()
+        self.list.verticalHeader().setDefaultSectionSize(28)
+        header = self.list.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+
+        self.message = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.lesson = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.lesson.setProperty("role", "muted")
+        self.buttons: list[QPushButton] = []
+        self._details = QWidget()
+        self._column = QVBoxLayout(self._details)
+        self._column.setContentsMargins(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE)
+        self._column.addWidget(self.message)
+        self._column.addWidget(self.lesson)
+        self._column.addStretch()
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self._details)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.list, 3)
+        column.addWidget(scroll, 2)
+
+        self.list.selectionModel().currentRowChanged.connect(self._choose)
+        self.list.clicked.connect(self._show_node)
+        self.list.activated.connect(self._show_node)
+        self.flush()
+
+    def set_analysis(self, analysis: Analysis) -> None:
+        """Show what `analysis` found."""
+        self._analysis = analysis
+        chosen = self.problem
+        self.model.show_problems(analysis.problems)
+        severities = [problem.severity for problem in analysis.problems]
+        self.count_changed.emit(severities.count("error"), severities.count("warning"))
+        if self.model.problems:
+            same = [
+                row
+                for row, problem in enumerate(self.model.problems)
+                if chosen and (problem.node, problem.code) == (chosen.node, chosen.code)
+            ]
+            self.list.setCurrentIndex(self.model.index(same[0] if same else 0, 0))
+        self.request()
+
+    @property
+    def problem(self) -> Problem | None:
+        """The chosen problem."""
+        row = self.list.currentIndex().row()
+        return self.model.problems[row] if 0 <= row < len(self.model.problems) else None
+
+    def refresh(self) -> None:
+        """Show list or empty state."""
+        if self._analysis is None:
+            self.show_empty("Checking …", "Problems of the drawing are listed here.")
+        elif not self.model.problems:
+            self.show_empty("No problems", "The network can be trained: press Train (F5).")
+        else:
+            self.show_content()
+            self.list.setColumnWidth(0, max(110, min(220, self.width() // 4)))
+
+    def _choose(self, *_: object) -> None:
+        problem = self.problem
+        for button in self.buttons:
+            button.deleteLater()
+        self.buttons = []
+        self.message.setText(str(problem) if problem else "")
+        self.lesson.setText(problem.lesson if problem else "")
+        self.lesson.setVisible(bool(problem and problem.lesson))
+        for repair in problem.repairs if problem else ():
+            button = QPushButton(theme.icon("mdi6.wrench-outline"), repair.text.replace("&", "&&"))
+            button.setToolTip("Do this (it can be undone)")
+            button.clicked.connect(lambda _=False, repair=repair: self.repair(repair))
+            self._column.insertWidget(2 + len(self.buttons), button, 0, Qt.AlignmentFlag.AlignLeft)
+            self.buttons.append(button)
+
+    def repair(self, repair: Repair) -> None:
+        """Make the repair's changes, as one undo step."""
+        try:
+            after = diff.apply(self._document.network, repair.changes)
+        except (KeyError, FileProblem):
+            # The drawing has moved on since the analysis; the next one is on its way.
+            self.message.setText("The drawing has changed since: this repair no longer fits it.")
+            return
+        self._document.edit(after, repair.text)
+
+    def _show_node(self, index: QModelIndex) -> None:
+        node = self.model.problems[index.row()].node
+        if node is None:
+            return
+        # In a block's use the problem bears a path: what stands on this level is its first part.
+        here = self._document.network.graph(self._selection.block).nodes
+        for name in (node, *node.split(".")):
+            if name in here:
+                self._selection.set([name])
+                return
+
+    def follow_theme(self) -> None:
+        """Draw the icons in the theme's colours."""
+        self.list.viewport().update()
+        for button in self.buttons:
+            button.setIcon(theme.icon("mdi6.wrench-outline"))
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """The problems."""
+        return ("severity", "code", "node", "field", "message"), (
+            (p.severity, p.code, p.node or "", p.field or "", p.message) for p in self.model.problems
+        )

@@ -1,0 +1,37 @@
+"""The weights while they learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtWidgets import QWidget
+
+from engine.host.protocol import Distribution, Observation
+from gui.panels.distributions import DistributionsPanel, Trend
+from gui.panels.parameters import Measure
+from gui.selection import Selection
+from gui.session import Session
+
+
+class WeightsPanel(DistributionsPanel):
+    """Distribution, norm and spread of every parameter over the run."""
+
+    color = "train"
+    measures = (Measure("Norm", "Euclidean norm, logarithmic", "train"),)
+    trends = (
+        Trend("Norm", lambda observation, name: observation.weights[name].norm, "train"),
+        Trend("Spread", lambda observation, name: observation.weights[name].std, "train"),
+    )
+    hint = "Each layer's weights are drawn here as they move away from their first draw."
+
+    def __init__(self, session: Session, selection: Selection, parent: QWidget | None = None) -> None:
+        super().__init__("Weights", "mdi6.chart-bell-curve", session, selection, parent)
+
+    @staticmethod
+    def of(observation: Observation) -> Mapping[str, Distribution]:
+        """The weights' distributions."""
+        return observation.weights
+
+    def measured(self, observation: Observation) -> Sequence[Mapping[str, float]]:
+        """Norms."""
+        return ({name: found.norm for name, found in observation.weights.items()},)
