@@ -421,9 +421,8 @@ class CurvesPanel(Panel):
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """Every value of the run."""
-        self._history.read()
         return ("step", "epoch", "seconds", "split", "metric", "value"), (
             (event.step, event.epoch, event.seconds, event.split, name, value)
-            for event in self._history.source
+            for event in self._session.metrics
             for name, value in event.values.items()
         )

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
     QListView,
-    QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTabWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -272,9 +272,8 @@ class PredictionsPanel(Panel):
         self.follow_theme()
         self.flush()
 
-    def _button(self, icon: str, hint: str) -> QPushButton:
-        button = QPushButton()
-        button.setProperty("flat", True)
+    def _button(self, icon: str, hint: str) -> QToolButton:
+        button = QToolButton()
         button.setProperty("icon_name", icon)
         button.setToolTip(hint)
         button.setAccessibleName(hint)
