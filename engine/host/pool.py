@@ -234,6 +234,13 @@ class Pool:
         handle._receive(RunState("failed", 0, "The engine cannot be started, so nothing can be trained."))
         return handle
 
+    def replace_analyst(self) -> None:
+        """Kill an analysis host that no longer answers; another takes its place and its questions."""
+        with self._lock:
+            member = self._analyst
+        if member is not None:
+            member.host.kill()
+
     @property
     def ready(self) -> bool:
         """Whether a warm spare waits, so that training would start at once."""

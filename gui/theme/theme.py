@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from string import Template
 
-import qtawesome
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPalette
 from PySide6.QtWidgets import QApplication
 
 from engine import assets
+from gui.theme import icons
 from gui.theme.tokens import DARK, LIGHT, Tokens
+
+#: The text's size in pixels; the style sheet has the few others.
+TEXT_SIZE = 13
 
 
 class Theme(QObject):
@@ -27,6 +30,7 @@ class Theme(QObject):
     def install(self, application: QApplication, choice: str | None = None) -> None:
         """Follow `choice` ("light", "dark") or, when None, the system's colour scheme."""
         application.setStyle("Fusion")
+        application.setFont(_text_font())
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._choice = choice
         self._apply(self._wanted())
@@ -49,9 +53,9 @@ class Theme(QObject):
         """An icon of the one set (Material Design Icons), in a token's colour: ``icon("mdi6.play")``."""
         key = (name, color, self.tokens.name)
         if key not in self._icons:
-            self._icons[key] = qtawesome.icon(
-                name, color=getattr(self.tokens, color), color_disabled=self.tokens.line
-            )
+            disabled = self.color("muted")
+            disabled.setAlphaF(0.45)
+            self._icons[key] = icons.icon(name, self.color(color), disabled)
         return self._icons[key]
 
     def _wanted(self) -> Tokens:
@@ -71,6 +75,20 @@ class Theme(QObject):
             application.setPalette(_palette(tokens))
             application.setStyleSheet(_style_sheet(tokens))
         self.changed.emit()
+
+
+def _text_font() -> QFont:
+    """Inter, which comes along; scripts that it lacks fall back on the system's fonts."""
+    family = ""
+    for weight in ("Regular", "Medium", "SemiBold"):
+        number = QFontDatabase.addApplicationFont(str(assets.path(f"fonts/Inter-{weight}.otf")))
+        families = QFontDatabase.applicationFontFamilies(number)
+        family = family or (families[0] if families else "")
+    font = QFont(family) if family else QFont()
+    font.setPixelSize(TEXT_SIZE)
+    # Upright strokes stay where the designer put them; the numbers in a column stand in line.
+    font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
+    return font
 
 
 def _palette(tokens: Tokens) -> QPalette:
@@ -99,7 +117,8 @@ def _palette(tokens: Tokens) -> QPalette:
 
 def _style_sheet(tokens: Tokens) -> str:
     colors = {name: value for name, value in vars(tokens).items() if isinstance(value, str)}
-    return Template(assets.read_text("style.qss")).substitute(colors)
+    images = assets.path(f"style/{tokens.name}").as_posix()
+    return Template(assets.read_text("style.qss")).substitute(colors, images=images)
 
 
 #: The application's one theme.

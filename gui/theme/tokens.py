@@ -33,6 +33,8 @@ class Tokens:
     muted: str
     #: The one accent: selection, focus, the primary button.
     accent: str
+    #: Accent under the mouse.
+    accent_hover: str
     #: On accent.
     accent_text: str
     #: Ground of selected rows.
@@ -98,6 +100,7 @@ LIGHT = Tokens(
     text="#1B2430",
     muted="#596373",
     accent="#2F5BEA",
+    accent_hover="#2449C9",
     accent_text="#FFFFFF",
     selection="#DCE5FF",
     error="#C2262E",
@@ -122,6 +125,7 @@ DARK = Tokens(
     text="#E8EBF0",
     muted="#A0A9B8",
     accent="#7C9CFF",
+    accent_hover="#9AB3FF",
     accent_text="#0E1430",
     selection="#2C3A66",
     error="#FF7B7F",

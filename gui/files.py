@@ -1,0 +1,155 @@
+"""New, open, save: the document and the disk, with the questions that belong to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from engine.network import Network
+from engine.problems import FileProblem
+from engine.storage import SUFFIX, file
+from gui.document import Document
+from gui.settings import Settings
+
+_FILTER = f"Layerlab networks (*{SUFFIX});;All files (*)"
+
+
+def tell(parent: QWidget, title: str, text: str) -> QMessageBox:
+    """Show one message; it does not hold up the program."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "Layerlab", title, QMessageBox.StandardButton.Ok, parent)
+    box.setInformativeText(text)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
+    return box
+
+
+class Files(QObject):
+    """Opens and saves the document, and never loses unsaved changes without asking."""
+
+    #: Another document is shown: new, opened, or from a template.
+    opened = Signal()
+    #: The document was written to its file.
+    saved = Signal()
+
+    def __init__(self, document: Document, settings: Settings, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.settings = settings
+        self._window = parent
+
+    # ------------------------------------------------------------------ asking
+
+    def may_replace(self) -> bool:
+        """Whether the document may go: saved, or the user said so."""
+        if self.document.clean:
+            return True
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Layerlab")
+        box.setText(f"Save the changes to {self.title()}?")
+        box.setInformativeText("What is not saved is lost.")
+        buttons = QMessageBox.StandardButton
+        box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+        box.setDefaultButton(buttons.Save)
+        answer = box.exec()
+        if answer == buttons.Save:
+            return self.save()
+        return answer == buttons.Discard
+
+    def title(self) -> str:
+        """What the document is called."""
+        path = self.document.path
+        return path.name if path is not None else self.document.network.name
+
+    # ------------------------------------------------------------------ opening
+
+    def new(self) -> bool:
+        """Begin an empty network."""
+        if not self.may_replace():
+            return False
+        self.document.replace(Network())
+        self.opened.emit()
+        return True
+
+    def open(self) -> bool:
+        """Ask for a file and open it."""
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open", str(self.settings.folder), _FILTER)
+        return bool(name) and self.open_path(Path(name))
+
+    def open_path(self, path: Path) -> bool:
+        """Open the file at `path`; where it cannot be read, say so and leave all as it is."""
+        try:
+            network = file.read(path)
+        except (FileProblem, OSError) as problem:
+            tell(self._window, f"{path.name} cannot be opened.", str(problem))
+            return False
+        if not self.may_replace():
+            return False
+        path = path.absolute()
+        self.document.replace(network, path)
+        self.settings.folder = path.parent
+        self.settings.remember(path)
+        self.opened.emit()
+        return True
+
+    def open_template(self, path: Path) -> bool:
+        """Begin a new network from a template."""
+        try:
+            network = file.read(path)
+        except (FileProblem, OSError) as problem:
+            tell(self._window, "The template cannot be opened.", str(problem))
+            return False
+        if not self.may_replace():
+            return False
+        self.document.replace(network)
+        self.opened.emit()
+        return True
+
+    # ------------------------------------------------------------------ saving
+
+    def save(self) -> bool:
+        """Save where the document came from; a new one asks where."""
+        return self._write(self.document.path) if self.document.path else self.save_as()
+
+    def save_as(self) -> bool:
+        """Ask for a name and save there."""
+        path = self.document.path
+        suggestion = path or self.settings.folder / f"{_file_name(self.document.network.name)}{SUFFIX}"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save as", str(suggestion), _FILTER)
+        if not name:
+            return False
+        target = Path(name)
+        if not target.suffix:
+            # The dialog asked about the name without its ending, so ask about the real one.
+            target = target.with_suffix(SUFFIX)
+            if target.exists() and not self._may_overwrite(target):
+                return False
+        return self._write(target)
+
+    def _may_overwrite(self, path: Path) -> bool:
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self._window, "Layerlab", f"{path.name} is there already. Replace it?", buttons.Yes | buttons.No
+        )
+        return answer == buttons.Yes
+
+    def _write(self, path: Path) -> bool:
+        try:
+            self.document.save(path)
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            tell(self._window, f"{path.name} is not saved.", f"{reason}\nYour network is still open here.")
+            return False
+        self.settings.folder = path.absolute().parent
+        self.settings.remember(path.absolute())
+        self.saved.emit()
+        return True
+
+
+def _file_name(name: str) -> str:
+    """A network's name as a file's name, in all file systems."""
+    kept = "".join(letter if letter.isalnum() or letter in " -_.()," else " " for letter in name)
+    return " ".join(kept.split()).strip(". ")[:80] or "Untitled"

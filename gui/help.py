@@ -1,0 +1,76 @@
+"""The help: pages of Markdown in a window of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QTextBrowser, QWidget
+
+from engine import assets
+from gui.theme import SPACE, theme
+
+_PAGE = Qt.ItemDataRole.UserRole
+
+
+def pages() -> list[Path]:
+    """The help's pages, in order."""
+    folder = assets.path("help")
+    return sorted(folder.glob("*.md"), key=lambda path: (path.stem != "index", path.name))
+
+
+def title(path: Path) -> str:
+    """A page's first heading, else its name."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            return line[2:].strip()
+    return path.stem.replace("_", " ").capitalize()
+
+
+class Help(QDialog):
+    """A list of pages and the page."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Layerlab help")
+        self.resize(880, 640)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Help pages")
+        self.list.setFixedWidth(220)
+        self.browser = QTextBrowser(openLinks=False)
+        self.browser.setAccessibleName("Help page")
+        self.browser.setProperty("page", True)
+        self.browser.anchorClicked.connect(self._follow)
+        for path in pages():
+            item = QListWidgetItem(title(path), self.list)
+            item.setData(_PAGE, path.name)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.list)
+        row.addWidget(self.browser, 1)
+        self.browser.document().setDocumentMargin(6 * SPACE)
+        self.list.currentItemChanged.connect(lambda item: self._show(item.data(_PAGE)) if item else None)
+        theme.changed.connect(self._repaint)
+        self.list.setCurrentRow(0)
+
+    def show_page(self, name: str) -> None:
+        """Show the page in the file `name` (``"index.md"``)."""
+        for row in range(self.list.count()):
+            if self.list.item(row).data(_PAGE) == name:
+                self.list.setCurrentRow(row)
+
+    def _show(self, name: str) -> None:
+        self.browser.setMarkdown(assets.read_text(f"help/{name}"))
+
+    def _repaint(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self._show(item.data(_PAGE))
+
+    def _follow(self, link: QUrl) -> None:
+        if link.isRelative() and link.path().endswith(".md"):
+            self.show_page(link.path())
+        elif link.scheme() in ("http", "https"):
+            QDesktopServices.openUrl(link)

@@ -1,0 +1,308 @@
+"""The menu bar, and the command palette that searches all of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QWidget
+
+from engine.host import protocol
+from engine.runs import RunFolder
+from engine.storage import write_bytes
+from gui.actions import Command, CommandPalette
+from gui.files import tell
+from gui.theme import theme
+from gui.weights import beside
+
+if TYPE_CHECKING:
+    from gui.window import Window
+
+_KEY = QKeySequence.StandardKey
+
+
+class Menus:
+    """Builds the menus and does the small things that have no home of their own."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        bar = window.menuBar()
+        self.file: QMenu = bar.addMenu("&File")
+        self.edit: QMenu = bar.addMenu("&Edit")
+        self.view: QMenu = bar.addMenu("&View")
+        self.run: QMenu = bar.addMenu("&Run")
+        self.help: QMenu = bar.addMenu("&Help")
+        #: Undo and redo, which the toolbar shows too.
+        self.history = self._history()
+        self._asked: int | None = None
+        self._file_menu()
+        self._edit_menu()
+        self._view_menu()
+        self._run_menu()
+        self._help_menu()
+        window.workers.answered.connect(self._answered)
+        self.update_run()
+
+    # ------------------------------------------------------------------ file
+
+    def _file_menu(self) -> None:
+        window, add, files = self.window, self.window.commands.add, self.window.files
+        self.file.addAction(add("file.new", "&New", files.new, keys=_KEY.New, icon="mdi6.file-plus-outline"))
+        self.file.addAction(
+            add("file.open", "&Open…", files.open, keys=_KEY.Open, icon="mdi6.folder-open-outline")
+        )
+        self.recent = self.file.addMenu("Open &recent")
+        self.recent.aboutToShow.connect(self._fill_recent)
+        window.settings.recent_changed.connect(self._fill_recent)
+        self._fill_recent()
+        self.file.addSeparator()
+        self.file.addAction(
+            add("file.save", "&Save", files.save, keys=_KEY.Save, icon="mdi6.content-save-outline")
+        )
+        self.file.addAction(add("file.save_as", "Save &as…", files.save_as, keys="Ctrl+Shift+S"))
+        self.save_weights = add(
+            "file.save_weights",
+            "Save &weights with the network",
+            self._save_weights,
+            icon="mdi6.weight",
+            tip="Write the best weights of the last run beside the network's file",
+        )
+        self.file.addAction(self.save_weights)
+        self.file.addSeparator()
+        self.file.addAction(add("file.quit", "&Quit", window.close, keys="Ctrl+Q"))
+
+    def _fill_recent(self) -> None:
+        self.recent.clear()
+        for path in self.window.settings.recent:
+            action = self.recent.addAction(path.name.replace("&", "&&"))
+            action.setToolTip(str(path))
+            action.triggered.connect(lambda checked=False, path=path: self.window.files.open_path(path))
+        self.recent.setEnabled(not self.recent.isEmpty())
+        if not self.recent.isEmpty():
+            self.recent.addSeparator()
+            self.recent.addAction("Clear this list", self.window.settings.forget_recent)
+
+    def _save_weights(self) -> None:
+        window, run = self.window, self.window.session.run
+        if run is None:
+            return
+        if (window.document.path is None or not window.document.clean) and not window.files.save():
+            return
+        path = window.document.path
+        assert path is not None
+        folder, target = RunFolder(Path(run)), beside(path)
+        source = folder.best if folder.best.is_file() else folder.weights
+        try:
+            write_bytes(target, source.read_bytes())
+        except OSError as problem:
+            tell(window, "The weights are not saved.", problem.strerror or str(problem))
+            return
+        window.status.showMessage(f"The weights of this run lie in {target.name}.", 8000)
+        self.update_run()
+
+    # ------------------------------------------------------------------ edit and view
+
+    def _history(self) -> list[QAction]:
+        window, stack = self.window, self.window.document.undo_stack
+        add, actions = window.commands.add, window.commands
+        undo = add("edit.undo", "&Undo", stack.undo, keys=_KEY.Undo, icon="mdi6.undo")
+        redo = add("edit.redo", "&Redo", stack.redo, keys=["Ctrl+Shift+Z", "Ctrl+Y"], icon="mdi6.redo")
+        for action, word, able, text in (
+            (undo, "Undo", stack.canUndoChanged, stack.undoTextChanged),
+            (redo, "Redo", stack.canRedoChanged, stack.redoTextChanged),
+        ):
+            action.setEnabled(False)
+            able.connect(action.setEnabled)
+
+            def describe(label: str, action: QAction = action, word: str = word) -> None:
+                action.setText(f"&{word} {label[:1].lower()}{label[1:]}" if label else f"&{word}")
+                actions.describe(action, f"{word}: {label}" if label else word)
+
+            text.connect(describe)
+        return [undo, redo]
+
+    def _edit_menu(self) -> None:
+        self.edit.addActions(self.history)
+        self.edit.addSeparator()
+
+    def add_canvas(self, canvas: QWidget) -> None:
+        """Take in what the canvas can do: its actions, in its order."""
+        mine = {action.objectName() for action in self.window.commands}
+        for action in canvas.actions():
+            if action.objectName() in mine and action.objectName():
+                continue
+            name = action.objectName()
+            (self.view if name.startswith("view.") else self.edit).addAction(action)
+
+    def _view_menu(self) -> None:
+        window, add = self.window, self.window.commands.add
+        panels = self.view.addMenu("&Panels")
+        for dock in window.docks:
+            panels.addAction(dock.toggleViewAction())
+        panels.addSeparator()
+        panels.addAction(add("view.arrange", "&Arrange afresh", window.docks.arrange))
+        looks = self.view.addMenu("&Theme")
+        group = QActionGroup(looks)
+        for choice, text in (("light", "&Light"), ("dark", "&Dark"), (None, "As the &system")):
+            action = add(
+                f"view.theme.{choice or 'system'}",
+                text,
+                partial(self._choose_theme, choice),
+                checkable=True,
+                tip=f"Theme: {text.replace('&', '').lower()}",
+            )
+            action.setChecked(theme.choice == choice)
+            group.addAction(action)
+            looks.addAction(action)
+        toggle = add(
+            "view.theme.toggle",
+            "&Switch between light and dark",
+            lambda: self._choose_theme("light" if theme.tokens.name == "dark" else "dark"),
+            keys="Ctrl+Shift+L",
+            icon="mdi6.theme-light-dark",
+        )
+        looks.addSeparator()
+        looks.addAction(toggle)
+        self.view.addAction(
+            add(
+                "view.full_screen",
+                "&Full screen",
+                lambda: window.showNormal() if window.isFullScreen() else window.showFullScreen(),
+                keys="F11",
+            )
+        )
+        self.view.addSeparator()
+
+    def _choose_theme(self, choice: str | None, checked: bool = True) -> None:
+        theme.choose(choice)
+        self.window.settings.theme = choice
+        self.window.commands[f"view.theme.{choice or 'system'}"].setChecked(True)
+
+    # ------------------------------------------------------------------ run
+
+    def _run_menu(self) -> None:
+        running, add = self.window.running, self.window.commands.add
+        self.run.addActions(
+            [running.train_action, running.pause_action, running.step_action, running.stop_action]
+        )
+        self.run.addSeparator()
+        self.run.addAction(running.resume_action)
+        self.from_weights = add(
+            "run.from_weights",
+            "Start from saved &weights",
+            self._toggle_weights,
+            checkable=True,
+            tip="Start from the weights beside the file instead of a fresh draw",
+        )
+        self.run.addAction(self.from_weights)
+        self.run.addAction(
+            add("run.weights_file", "Start from a weights &file…", self._choose_weights, icon="mdi6.weight")
+        )
+        self.run.addSeparator()
+        self.evaluate = add(
+            "run.evaluate",
+            "&Evaluate the last run",
+            self._evaluate,
+            icon="mdi6.clipboard-check-outline",
+            tip="Loss and metrics of the run's best weights on all of its data",
+        )
+        self.run.addAction(self.evaluate)
+
+    def update_run(self) -> None:
+        """Enable what the last run and the weights on the disk allow."""
+        session, document = self.window.session, self.window.document
+        folder = RunFolder(Path(session.run)) if session.run else None
+        trained = folder is not None and not session.active and folder.weights.is_file()
+        self.save_weights.setEnabled(trained)
+        self.evaluate.setEnabled(trained)
+        there = document.path is not None and beside(document.path).is_file()
+        chosen = self.window.running.weights
+        self.from_weights.setEnabled(there or chosen is not None)
+        self.from_weights.setChecked(chosen is not None)
+
+    def _toggle_weights(self, checked: bool) -> None:
+        path = self.window.document.path
+        self.window.start_from(beside(path) if checked and path is not None else None)
+
+    def _choose_weights(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self.window, "Start from weights", str(self.window.settings.folder), "Weights (*.safetensors)"
+        )
+        if name:
+            self.window.start_from(Path(name))
+
+    def _evaluate(self) -> None:
+        if self.window.session.run:
+            self._asked = self.window.workers.evaluate(self.window.session.run)
+            self.window.status.showMessage("Evaluating…")
+
+    def _answered(self, request: int, event: object) -> None:
+        if request != self._asked:
+            return
+        self._asked = None
+        self.window.status.clearMessage()
+        if isinstance(event, protocol.Failed):
+            tell(self.window, "The run cannot be evaluated.", event.message)
+        elif isinstance(event, protocol.Evaluated):
+            lines = [
+                f"{split}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+                for split, values in event.splits.items()
+            ]
+            box = tell(self.window, "The run's best weights", "\n".join(lines))
+            box.setIcon(QMessageBox.Icon.Information)
+
+    # ------------------------------------------------------------------ help
+
+    def _help_menu(self) -> None:
+        add = self.window.commands.add
+        self.help.addAction(
+            add("help.contents", "&Contents", self._show_help, keys="F1", icon="mdi6.help-circle-outline")
+        )
+        self.help.addAction(
+            add(
+                "help.commands",
+                "&Find a command…",
+                self.find_command,
+                keys=["Ctrl+K", "Ctrl+Shift+P"],
+                icon="mdi6.magnify",
+            )
+        )
+        self.help.addSeparator()
+        self.help.addAction(add("help.about", "&About Layerlab", self._about))
+
+    def _show_help(self) -> None:
+        from gui.help import Help
+
+        shown = Help(self.window)
+        shown.show()
+
+    def find_command(self) -> CommandPalette:
+        """Open the command palette."""
+        palette = CommandPalette(self.commands(), self.window)
+        palette.show()
+        return palette
+
+    def commands(self) -> list[Command]:
+        """Every action of every menu."""
+        found: list[Command] = []
+
+        def collect(menu: QMenu, place: str) -> None:
+            for action in menu.actions():
+                inner = action.menu()
+                if isinstance(inner, QMenu):
+                    title = inner.title().replace("&", "")
+                    collect(inner, f"{place} › {title}")
+                elif not action.isSeparator():
+                    found.append(Command(action, place))
+
+        for menu in (self.file, self.edit, self.view, self.run, self.help):
+            collect(menu, menu.title().replace("&", ""))
+        return found
+
+    def _about(self) -> None:
+        welcome = self.window.workers.welcome
+        engine = f"PyTorch {welcome.torch}, Python {welcome.python}" if welcome else "The engine is starting."
+        box = tell(self.window, f"Layerlab {QApplication.applicationVersion()}", engine)
+        box.setIcon(QMessageBox.Icon.Information)

@@ -1,0 +1,280 @@
+"""What an empty window shows: templates to start from, recent files, an empty network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine import assets
+from engine.catalog import LAYERS
+from engine.network import Network
+from engine.problems import FileProblem
+from engine.storage import file
+from gui.settings import Settings
+from gui.theme import SPACE, family_color, theme
+
+#: Recent files that are listed.
+SHOWN = 6
+_WIDTH = 760
+
+
+@dataclass(frozen=True)
+class Template:
+    """One network to start from."""
+
+    path: Path
+    network: Network
+    #: One sentence about it.
+    about: str
+
+
+#: The order and the sentence of the templates that come with the program.
+_ABOUT = {
+    "digits_mlp": "Three linear layers on 8 × 8 handwritten digits. Trains in seconds.",
+    "lenet5_mnist": "The classic convolutional network of LeCun et al. (1998), on MNIST.",
+    "digits_binarized_mlp": "Weights and inputs of ±1, trained through a straight-through estimator.",
+    "residual_digits": "Convolutions with a skip connection, as in ResNet.",
+}
+
+
+def templates() -> list[Template]:
+    """The networks that come with the program; one that cannot be read is left out."""
+    found = []
+    order = list(_ABOUT)
+    for path in assets.path("networks").glob("*.layerlab"):
+        try:
+            network = file.read(path)
+        except FileProblem:
+            continue
+        about = _ABOUT.get(path.stem, f"{len(network.nodes)} nodes.")
+        found.append(Template(path, network, about))
+    return sorted(
+        found,
+        key=lambda t: (order.index(t.path.stem) if t.path.stem in order else len(order), t.network.name),
+    )
+
+
+class Card(QAbstractButton):
+    """A template: its drawing in small, its name, a sentence."""
+
+    def __init__(self, template: Template) -> None:
+        super().__init__()
+        self.template = template
+        self.setText(template.network.name)
+        self.setAccessibleName(template.network.name)
+        self.setAccessibleDescription(template.about)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMouseTracking(True)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """Two cards fill the column."""
+        return QSize(_WIDTH // 2 - 2 * SPACE, 168)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter opens, as Space does."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def enterEvent(self, event: QMouseEvent) -> None:  # type: ignore[override]
+        """Show that it can be pressed."""
+        self.update()
+        super().enterEvent(event)  # type: ignore[arg-type]
+
+    def leaveEvent(self, event: QMouseEvent) -> None:  # type: ignore[override]
+        """Back to rest."""
+        self.update()
+        super().leaveEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Ground, drawing, words."""
+        tokens = theme.tokens
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        frame = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        busy = self.hasFocus() or self.underMouse()
+        painter.setPen(QPen(QColor(tokens.accent if busy else tokens.line), 2 if self.hasFocus() else 1))
+        painter.setBrush(QColor(tokens.raised if self.isDown() else tokens.surface))
+        painter.drawRoundedRect(frame, 2 * SPACE, 2 * SPACE)
+        inside = frame.adjusted(4 * SPACE, 3 * SPACE, -4 * SPACE, -3 * SPACE)
+        picture = QRectF(inside.left(), inside.top(), inside.width(), 72)
+        draw_network(painter, picture, self.template.network)
+
+        font = self.font()
+        font.setPixelSize(15)
+        font.setWeight(font.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(QColor(tokens.text))
+        name = QRectF(inside.left(), picture.bottom() + 2 * SPACE, inside.width(), 20)
+        painter.drawText(name, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.text())
+        painter.setFont(self.font())
+        painter.setPen(QColor(tokens.muted))
+        words = QRectF(inside.left(), name.bottom() + SPACE, inside.width(), inside.bottom() - name.bottom())
+        painter.drawText(words, Qt.TextFlag.TextWordWrap, self.template.about)
+
+
+def draw_network(painter: QPainter, area: QRectF, network: Network) -> None:
+    """The network in small: a block per node in its family's colour, a line per wire."""
+    places = {
+        id: QPointF(float(at[0]), float(at[1]))
+        for id, at in network.positions().items()
+        if id in network.nodes
+    }
+    if not places:
+        return
+    left, right = min(p.x() for p in places.values()), max(p.x() for p in places.values())
+    top, bottom = min(p.y() for p in places.values()), max(p.y() for p in places.values())
+    upright = bottom - top > right - left  # a tall drawing is laid on its side: cards are wide
+    block = 20.0
+    width, height = (bottom - top, right - left) if upright else (right - left, bottom - top)
+    across, down = area.width() - block, area.height() - block
+
+    def at(point: QPointF) -> QPointF:
+        x, y = point.x() - left, point.y() - top
+        if upright:
+            x, y = y, x
+        return QPointF(
+            area.left() + block / 2 + (x / width * across if width else across / 2),
+            area.center().y() + ((y / height - 0.5) * min(down, height * 0.4) if height else 0.0),
+        )
+
+    painter.setPen(QPen(QColor(theme.tokens.wire), 1.5))
+    for edge in network.edges:
+        if edge.source.node in places and edge.target.node in places:
+            start, end = at(places[edge.source.node]), at(places[edge.target.node])
+            painter.drawLine(start, end)
+    painter.setPen(Qt.PenStyle.NoPen)
+    for id, place in places.items():
+        layer = LAYERS.get(network.nodes[id].type)
+        painter.setBrush(QColor(family_color(theme.tokens, layer.group if layer else "Other")))
+        centre = at(place)
+        tall = block * 1.2
+        painter.drawRoundedRect(
+            QRectF(centre.x() - block / 3, centre.y() - tall / 2, block * 2 / 3, tall), SPACE, SPACE
+        )
+
+
+class Welcome(QScrollArea):
+    """The page that an empty window shows."""
+
+    #: A template's or a recent file's path was chosen.
+    template_chosen = Signal(object)
+    file_chosen = Signal(object)
+    empty_chosen = Signal()
+    open_chosen = Signal()
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("welcome")
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.settings = settings
+        page = QWidget()
+        page.setObjectName("welcome-page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(8 * SPACE, 8 * SPACE, 8 * SPACE, 8 * SPACE)
+        column.setSpacing(0)
+        column.addStretch(2)
+        body = QWidget()
+        body.setMaximumWidth(_WIDTH)
+        self._body = QVBoxLayout(body)
+        self._body.setContentsMargins(0, 0, 0, 0)
+        self._body.setSpacing(2 * SPACE)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(body, 100)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addStretch(3)
+        self.setWidget(page)
+
+        title = QLabel("Layerlab")
+        title.setProperty("role", "display")
+        about = QLabel("Draw a network, see every shape, train it and watch it learn.")
+        about.setProperty("role", "lead")
+        self._body.addWidget(title)
+        self._body.addWidget(about)
+        self._body.addSpacing(5 * SPACE)
+        self._heading("Start from a template")
+        grid = QGridLayout()
+        grid.setSpacing(4 * SPACE)
+        self.cards = [Card(template) for template in templates()]
+        for number, card in enumerate(self.cards):
+            card.clicked.connect(lambda checked=False, path=card.template.path: self._choose(path))
+            grid.addWidget(card, number // 2, number % 2)
+        self._body.addLayout(grid)
+        self._body.addSpacing(4 * SPACE)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(2 * SPACE)
+        self.empty_button = QPushButton("Empty network")
+        self.empty_button.clicked.connect(self.empty_chosen)
+        self.open_button = QPushButton("Open a file…")
+        self.open_button.clicked.connect(self.open_chosen)
+        hint = QLabel("or drop a .layerlab file anywhere in the window")
+        hint.setProperty("role", "muted")
+        buttons.addWidget(self.empty_button)
+        buttons.addWidget(self.open_button)
+        buttons.addSpacing(SPACE)
+        buttons.addWidget(hint)
+        buttons.addStretch()
+        self._body.addLayout(buttons)
+        self._body.addSpacing(4 * SPACE)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(SPACE)
+        self._body.addLayout(self._recent)
+        settings.recent_changed.connect(self._list_recent)
+        self._list_recent()
+
+    def _heading(self, text: str) -> QLabel:
+        label = QLabel(text)
+        label.setProperty("role", "heading")
+        self._body.addWidget(label)
+        return label
+
+    def _choose(self, path: Path) -> None:
+        self.template_chosen.emit(path)
+
+    def _list_recent(self) -> None:
+        while (item := self._recent.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        recent = self.settings.recent[:SHOWN]
+        if not recent:
+            return
+        heading = QLabel("Recent")
+        heading.setProperty("role", "heading")
+        self._recent.addWidget(heading)
+        for path in recent:
+            button = QPushButton(f"{path.name}    {_folder(path)}")
+            button.setProperty("flat", True)
+            button.setProperty("row", True)
+            button.setToolTip(str(path))
+            button.setAccessibleName(f"Open {path.name}")
+            button.clicked.connect(lambda checked=False, path=path: self.file_chosen.emit(path))
+            self._recent.addWidget(button)
+
+
+def _folder(path: Path) -> str:
+    """The file's folder, with the home folder as ~."""
+    try:
+        return f"~/{path.parent.relative_to(Path.home())}"
+    except ValueError:
+        return str(path.parent)

@@ -1,0 +1,310 @@
+"""The main window: it puts the parts together and wires them; the parts do not know each other.
+
+It is built in two steps. The constructor makes what the first paint needs; :meth:`Window.complete`,
+called right after it, makes the rest (pyqtgraph and the panels take longer to import than Qt).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from engine.findings import Analysis
+from engine.host.pool import Pool
+from engine.network import Network
+from engine.storage import SUFFIX
+from gui.actions import Actions
+from gui.banners import Banners
+from gui.docks import Docks
+from gui.document import Document
+from gui.files import Files
+from gui.menus import Menus
+from gui.running import RESUMABLE, Running
+from gui.selection import Selection
+from gui.settings import Settings
+from gui.status import Status
+from gui.toolbar import Toolbar
+from gui.weights import beside, fit, shapes
+from gui.welcome import Welcome
+from gui.workers import Mailbox, Workers, same_meaning
+
+#: Side of the smallest window in which nothing overlaps.
+MINIMUM = (880, 560)
+
+
+class Window(QMainWindow):
+    """One document, and all that is seen of it."""
+
+    #: :meth:`complete` is done.
+    completed = Signal()
+
+    def __init__(self, settings: Settings | None = None, hosts: tuple[Pool, Mailbox] | None = None) -> None:
+        super().__init__()
+        self.setObjectName("window")
+        self.setMinimumSize(*MINIMUM)
+        self.setAcceptDrops(True)
+        self.settings = settings or Settings(parent=self)
+        self.document = Document(parent=self)
+        self.selection = Selection(self)
+        self.workers = Workers(self.document, self, hosts)
+        self.session = self.workers.session
+        self.files = Files(self.document, self.settings, self)
+        self.commands = Actions(self)
+        self.running = Running(self.workers, self.commands, self.settings, self)
+        self._complete = False
+        self._welcome_wanted = True
+
+        self.banners = Banners()
+        self.welcome = Welcome(self.settings)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.welcome)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banners)
+        column.addWidget(self.stack, 1)
+        self.setCentralWidget(centre)
+
+        self.docks = Docks(self)
+        self.menus = Menus(self)
+        self.toolbar = Toolbar(self.document, self.running, self.settings, self.menus.history)
+        self.addToolBar(self.toolbar)
+        self.status = Status(self.workers)
+        self.setStatusBar(self.status)
+        self._connect()
+        self._restore()
+        self._show_title()
+        self._show_page()
+
+    def _connect(self) -> None:
+        self.document.changed.connect(self._document_changed)
+        self.document.path_changed.connect(self._show_title)
+        self.document.clean_changed.connect(self._show_title)
+        self.files.opened.connect(self._opened)
+        self.running.refused.connect(self._refused)
+        self.workers.analyzed.connect(self._analyzed)
+        self.workers.welcomed.connect(self.toolbar.set_devices)
+        self.workers.host_lost.connect(self._host_lost)
+        self.session.state_changed.connect(self._run_changed)
+        self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
+        self.welcome.template_chosen.connect(self.files.open_template)
+        self.welcome.file_chosen.connect(self.files.open_path)
+        self.welcome.open_chosen.connect(self.files.open)
+        self.welcome.empty_chosen.connect(self.begin_empty)
+
+    def complete(self) -> None:
+        """Make what the first paint did not need."""
+        if self._complete:
+            return
+        self._complete = True
+        from gui.canvas import Canvas, Palette
+        from gui.inspector import Inspector
+        from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, WeightsPanel
+        from gui.recipe import RecipePanel
+
+        self.canvas = Canvas(self.document, self.selection)
+        self.canvas.message.connect(self.status.showMessage)
+        self.stack.addWidget(self.canvas)
+        self.palette_view = Palette()
+        self.palette_view.chosen.connect(self.canvas.add_layer)
+        self.inspector = Inspector(self.document, self.selection, self.workers)
+        self.problems = ProblemsPanel(self.document, self.selection)
+        self.docks.fill("palette", self.palette_view)
+        self.docks.fill("inspector", self.inspector)
+        self.docks.fill("recipe", RecipePanel(self.document))
+        self.docks.fill("curves", CurvesPanel(self.session))
+        self.docks.fill("weights", WeightsPanel(self.session, self.selection))
+        self.docks.fill("gradients", GradientsPanel(self.session, self.selection))
+        self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
+        self.docks.fill("problems", self.problems)
+        self.menus.add_canvas(self.canvas)
+        if self.workers.current:
+            self._analyzed(self.workers.analysis)
+        self._show_page()
+        self.completed.emit()
+
+    # ------------------------------------------------------------------ what is shown
+
+    def begin_empty(self) -> None:
+        """Leave the welcome for an empty canvas."""
+        self._welcome_wanted = False
+        self._show_page()
+
+    @property
+    def welcoming(self) -> bool:
+        """Whether the welcome is shown: nothing is drawn, nothing is open, nothing can be undone."""
+        document = self.document
+        return (
+            self._welcome_wanted
+            and not document.network.nodes
+            and document.path is None
+            and not document.undo_stack.count()
+        )
+
+    def _show_page(self) -> None:
+        welcoming = self.welcoming
+        self.docks.set_hidden(welcoming)
+        self.toolbar.setVisible(not welcoming)
+        self.status.setVisible(not welcoming)
+        if welcoming or not self._complete:
+            self.stack.setCurrentWidget(self.welcome)
+            self.welcome.setVisible(welcoming)
+        elif self.stack.currentWidget() is not self.canvas:
+            self.stack.setCurrentWidget(self.canvas)
+            self.canvas.setFocus()
+            QTimer.singleShot(0, self.canvas.fit)
+
+    def _show_title(self) -> None:
+        self.setWindowTitle(f"{self.files.title()}{'' if self.document.clean else ' •'} — Layerlab")
+
+    def _document_changed(self, before: Network, after: Network) -> None:
+        if bool(before.nodes) != bool(after.nodes):
+            self._show_page()
+        if before.name != after.name:
+            self._show_title()
+        self._compare_with_run()
+
+    def _opened(self) -> None:
+        document = self.document
+        if document.path is None and not document.network.nodes:
+            self._welcome_wanted = True
+        self.selection.set()
+        self.selection.show_block(None)
+        self.running.weights = None
+        self.banners.hide_banner("weights")
+        self._weights_asked = document.path is None
+        self._show_page()
+        if self._complete:
+            QTimer.singleShot(0, self.canvas.fit)
+
+    def _analyzed(self, analysis: Analysis) -> None:
+        self.status.show_analysis(analysis)
+        if self._complete:
+            self.canvas.set_analysis(analysis)
+            self.inspector.set_analysis(analysis)
+            self.problems.set_analysis(analysis)
+        self._offer_weights(analysis)
+
+    def _refused(self, text: str) -> None:
+        self.status.showMessage(text, 8000)
+        if self.workers.analysis.errors:
+            self.docks.reveal("problems")
+
+    def _host_lost(self, text: str) -> None:
+        self.banners.show_banner("host", text, kind="error")
+
+    # ------------------------------------------------------------------ the run
+
+    def _run_changed(self, state: str) -> None:
+        self._compare_with_run()
+        if self.session.active:
+            self.banners.hide_banner("run")
+            if state == "starting":
+                self.docks.reveal("curves")
+        elif self.session.message and state in ("failed", "diverged", "interrupted"):
+            buttons = [("Continue the run", self.running.resume)] if state in RESUMABLE else []
+            self.banners.show_banner("run", self.session.message, buttons, kind="error")
+        self.menus.update_run()
+
+    def _compare_with_run(self) -> None:
+        """Say so when the drawing has moved on from what is being trained."""
+        trained, drawn = self.session.network, self.document.network
+        if not self.session.active or trained is None or same_meaning(trained, drawn):
+            self.banners.hide_banner("differs")
+            return
+        what = "recipe" if same_meaning(replace(trained, recipe=drawn.recipe), drawn) else "drawing"
+        self.banners.show_banner(
+            "differs",
+            f"The {what} differs from the run.",
+            [("Bring its version back", self.bring_back)],
+        )
+
+    def bring_back(self) -> None:
+        """Make the drawing what the run trains; the present one stays in the undo history."""
+        trained, drawn = self.session.network, self.document.network
+        if trained is None:
+            return
+        kept = {id: at for id, at in drawn.positions().items() if id in trained.nodes}
+        positions = {**trained.positions(), **kept}
+        self.document.edit(
+            replace(trained, view={**drawn.view, "positions": positions}), "Bring the run's version back"
+        )
+
+    # ------------------------------------------------------------------ weights beside the file
+
+    _weights_asked = True
+
+    def _offer_weights(self, analysis: Analysis) -> None:
+        """Once after opening: weights that fit the file offer themselves as a start."""
+        path = self.document.path
+        if self._weights_asked or path is None or not self.workers.current:
+            return
+        self._weights_asked = True
+        file = beside(path)
+        found = shapes(file) if file.is_file() else None
+        if found is None:
+            return
+        match = fit(found, analysis)
+        if not match.fitting:
+            return
+        words = (
+            f"Trained weights lie beside this file ({file.name})."
+            if match.whole
+            else f"{file.name} has trained weights for {len(match.fitting)} of "
+            f"{len(match.fitting) + len(match.missing)} parameters of this network."
+        )
+
+        def start() -> None:
+            self.banners.hide_banner("weights")
+            self.start_from(file)
+
+        self.banners.show_banner("weights", words, [("Start training from them", start)])
+
+    def start_from(self, weights: Path | None) -> None:
+        """Let the next runs start from this file's tensors; None: from a fresh draw."""
+        self.running.weights = weights
+        self.menus.update_run()
+        self.status.showMessage(
+            f"Training starts from {weights.name}." if weights else "Training starts from a fresh draw.", 6000
+        )
+
+    # ------------------------------------------------------------------ the window itself
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a network file from a file manager."""
+        if _dropped_file(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open it, once the other program's drag is over."""
+        path = _dropped_file(event)
+        if path is not None:
+            event.acceptProposedAction()
+            QTimer.singleShot(0, lambda: self.files.open_path(path))
+
+    def _restore(self) -> None:
+        if self.settings.geometry is None or not self.restoreGeometry(self.settings.geometry):
+            self.resize(1280, 800)
+        self.docks.restore(self.settings.layout)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask about unsaved changes; then end the hosts."""
+        if not self.files.may_replace():
+            event.ignore()
+            return
+        self.settings.geometry = self.saveGeometry()
+        self.settings.layout = self.docks.state()
+        self.hide()
+        self.workers.close()
+        event.accept()
+
+
+def _dropped_file(event: QDropEvent) -> Path | None:
+    urls = event.mimeData().urls()
+    path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
+    return path if path is not None and path.suffix == SUFFIX else None

@@ -1,0 +1,323 @@
+"""The window's side of the hosts: asks, marshals the answers to the GUI thread, keeps the run.
+
+Hosts speak on threads of their own. Their events are put into a :class:`Mailbox`; one queued signal
+wakes the GUI thread, which empties it in one go, so that a burst costs one turn of the event loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
+
+from engine.findings import Analysis
+from engine.host import protocol
+from engine.host.pool import Pool, Run
+from engine.network import Network
+from engine.runs import create
+from engine.storage import file
+from gui.document import Document
+from gui.session import Session
+
+#: An analysis host that has answered before and now says nothing for so long hangs, and is replaced.
+PATIENCE_MS = 20_000
+#: The drawing rests for so long before the spare host loads its data and tries a step.
+PREPARE_MS = 800
+
+
+class Mailbox:
+    """Events on their way from the hosts' threads to the GUI thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: list[tuple[int, object]] = []
+        self._wake: Callable[[], object] | None = None
+
+    def put(self, event: object, run: int = 0) -> None:
+        """Add an event; `run` tells the events of one run from another's. From any thread."""
+        with self._lock:
+            self._items.append((run, event))
+            wake = self._wake if len(self._items) == 1 else None
+        if wake is not None:
+            wake()
+
+    def take(self) -> list[tuple[int, object]]:
+        """All that has come in. Of progress and observations only the newest of each run is given."""
+        with self._lock:
+            items, self._items = self._items, []
+        newest = {(run, type(event)): i for i, (run, event) in enumerate(items)}
+        return [
+            (run, event)
+            for i, (run, event) in enumerate(items)
+            if not isinstance(event, protocol.NEWEST_WINS) or newest[run, type(event)] == i
+        ]
+
+    def notify(self, wake: Callable[[], object] | None) -> None:
+        """Call `wake`, on whichever thread, when the first event comes in; at once if one is there."""
+        with self._lock:
+            self._wake = wake
+            waiting = bool(self._items)
+        if waiting and wake is not None:
+            wake()
+
+
+class Trouble:
+    """A sentence for the user: hosts cannot be kept alive."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+
+def start_hosts() -> tuple[Pool, Mailbox]:
+    """Start the hosts, which takes a millisecond; they warm up while the window is being built."""
+    mailbox = Mailbox()
+    return Pool(mailbox.put, on_trouble=lambda message: mailbox.put(Trouble(message))), mailbox
+
+
+class Workers(QObject):
+    """All that the window has done for it in other processes.
+
+    It analyses by itself whenever the network changes; of several changes the latest is answered.
+    """
+
+    #: The :class:`engine.findings.Analysis` of the document as it is.
+    analyzed = Signal(object)
+    #: (request number, event): previews, Failed, Evaluated, Predicted.
+    answered = Signal(int, object)
+    #: The analysis host's :class:`engine.host.protocol.Welcome`, which names the devices.
+    welcomed = Signal(object)
+    #: The spare host is warm: a run would start at once.
+    ready = Signal()
+    #: Hosts cannot be kept alive; a sentence for the user.
+    host_lost = Signal(str)
+
+    _arrived = Signal()
+
+    def __init__(
+        self,
+        document: Document,
+        parent: QObject | None = None,
+        hosts: tuple[Pool, Mailbox] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.session = Session(self)
+        self.analysis = Analysis()
+        #: Whether `analysis` is that of the document as it is now.
+        self.current = False
+        self.welcome: protocol.Welcome | None = None
+        self.pool, self._mailbox = hosts or start_hosts()
+        #: Where runs go instead of beside the document's file.
+        self.runs_folder: Path | None = None
+        self._run: Run | None = None
+        self._run_number = 0
+        self._asked = 0
+        self._prepared: bytes | None = None
+        self._closed = False
+
+        self._analyze_soon = self._timer(0, self._analyze)
+        self._prepare_soon = self._timer(PREPARE_MS, self._prepare)
+        self._patience = self._timer(PATIENCE_MS, self._replace_analyst)
+        document.changed.connect(self._document_changed)
+        self._arrived.connect(self._drain, Qt.ConnectionType.QueuedConnection)
+        self._mailbox.notify(self._arrived.emit)
+        self._analyze_soon.start()
+
+    def _timer(self, milliseconds: int, then: Callable[[], None]) -> QTimer:
+        timer = QTimer(self, singleShot=True, interval=milliseconds)
+        timer.timeout.connect(then)
+        return timer
+
+    # ------------------------------------------------------------------ analysis
+
+    def _document_changed(self, before: Network, after: Network) -> None:
+        if not same_meaning(before, after):
+            self.current = False
+            self._analyze_soon.start()
+
+    def _analyze(self) -> None:
+        if not self._closed:
+            self._asked = self.pool.analyze(file.dumps(self.document.network))
+            if self.welcome is not None:
+                self._patience.start()
+
+    def _replace_analyst(self) -> None:
+        self.pool.replace_analyst()
+
+    def _prepare(self) -> None:
+        """Have the spare load the data, once per recipe and drawing that could train."""
+        if self._closed or not self.current or self.analysis.errors or self.session.active:
+            return
+        if not self.document.network.nodes:
+            return
+        data = file.dumps(meaning(self.document.network))
+        if data != self._prepared:
+            self._prepared = data
+            self.pool.prepare(data)
+
+    # ------------------------------------------------------------------ questions
+
+    def preview_init(self, node: str, parameter: str) -> int:
+        """Ask for a draw of one parameter of the document; `answered` brings an InitPreview."""
+        return self.pool.preview_init(file.dumps(self.document.network), node, parameter)
+
+    def preview_activation(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
+        """Ask for an activation's curve; `answered` brings a CurvePreview."""
+        return self.pool.preview_activation(id, fields)
+
+    def preview_binarizer(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
+        """Ask for a binarizer's two curves; `answered` brings a CurvePreview."""
+        return self.pool.preview_binarizer(id, fields)
+
+    def evaluate(self, run: str) -> int:
+        """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""
+        return self.pool.evaluate(run)
+
+    def predict(
+        self,
+        run: str,
+        split: str = "validation",
+        first: int = 0,
+        count: int = 16,
+        file: str | None = None,
+    ) -> int:
+        """Ask what a run makes of examples; `answered` brings a Predicted."""
+        return self.pool.predict(run, split=split, first=first, count=count, file=file)
+
+    # ------------------------------------------------------------------ training
+
+    @property
+    def run(self) -> Run | None:
+        """The current run's handle."""
+        return self._run
+
+    def train(
+        self,
+        device: str = "auto",
+        weights: str | None = None,
+        resume: str | None = None,
+        paused: bool = False,
+    ) -> None:
+        """Train the document as it is now; :attr:`session` tells the story.
+
+        `weights` is a safetensors file to start from, `resume` the folder of a run to go on with.
+        """
+        if self.session.active:
+            return
+        network = self.document.network
+        parent = self.runs_folder or runs_folder(self.document.path)
+        try:
+            folder = resume or str(create(parent, network.name).path)
+        except OSError as problem:
+            self.session.begin(network, "")
+            self.session.set_state(
+                "failed",
+                f"Cannot make a run folder in {parent.parent}: "
+                f"{problem.strerror or problem}. Save the network in a folder that you may write to.",
+            )
+            return
+        self._run_number += 1
+        number = self._run_number
+        self.session.begin(network, folder)
+        self._run = self.pool.train(
+            file.dumps(network),
+            folder,
+            lambda event: self._mailbox.put(event, number),
+            device=device,
+            resume=resume is not None,
+            weights=weights,
+            paused=paused,
+        )
+
+    def control(self, action: str) -> None:
+        """ "pause", "resume", "step" or "stop"."""
+        if self._run is not None:
+            self._run.control(action)
+
+    # ------------------------------------------------------------------ answers
+
+    def _drain(self) -> None:
+        for run, event in self._mailbox.take():
+            if self._closed:
+                return
+            if run:
+                if run == self._run_number:
+                    self._take_of_run(event)
+            else:
+                self._take(event)
+
+    def _take_of_run(self, event: object) -> None:
+        self.session.take(event)
+        if isinstance(event, protocol.RunState) and not self.session.active:
+            self._prepared = None
+            self._prepare_soon.start()
+
+    def _take(self, event: object) -> None:
+        match event:
+            case protocol.Analyzed(request=request, analysis=analysis):
+                if request == self._asked:
+                    self._patience.stop()
+                    self.analysis, self.current = analysis, not self._analyze_soon.isActive()
+                    self.analyzed.emit(analysis)
+                    self._prepare_soon.start()
+            case protocol.Welcome():
+                self.welcome = event
+                self.welcomed.emit(event)
+            case protocol.Warm():
+                self.ready.emit()
+            case Trouble(message=message):
+                self._patience.stop()
+                self.host_lost.emit(message)
+            case protocol.Failed(request=request, message=message) if request == self._asked:
+                self._patience.stop()
+                self.host_lost.emit(message)
+            case _:
+                self.answered.emit(getattr(event, "request", 0), event)
+
+    def close(self) -> None:
+        """End all hosts; a run makes a checkpoint first. Waits for them, a few seconds at most."""
+        if not self._closed:
+            self._closed = True
+            self._mailbox.notify(None)
+            for timer in (self._analyze_soon, self._prepare_soon, self._patience):
+                timer.stop()
+            self.pool.close()
+
+
+def meaning(network: Network) -> Network:
+    """`network` without its layout and comments."""
+    return Network(
+        name=network.name,
+        nodes=network.nodes,
+        edges=network.edges,
+        blocks=network.blocks,
+        defaults=network.defaults,
+        recipe=network.recipe,
+        extra=network.extra,
+    )
+
+
+def same_meaning(a: Network, b: Network) -> bool:
+    """Whether two networks differ in nothing but layout, comments and name."""
+    return (a.nodes, a.edges, a.blocks, a.defaults, a.recipe, a.extra) == (
+        b.nodes,
+        b.edges,
+        b.blocks,
+        b.defaults,
+        b.recipe,
+        b.extra,
+    ) and list(a.nodes) == list(b.nodes)
+
+
+def runs_folder(path: Path | None) -> Path:
+    """Where runs of the document at `path` go: ``NAME.runs/`` beside it.
+
+    A document that was never saved has its runs in the user's data folder.
+    """
+    if path is not None:
+        return path.with_name(f"{path.stem}.runs")
+    data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)
+    return Path(data) / "runs"
