@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,25 @@ from engine.host.protocol import (
     Train,
     Welcome,
 )
-from engine.network import Edge, End, Network, Node
+from engine.network import Choice, Edge, End, Network, Node
 from engine.storage.file import loads
 from engine.training.control import Control
 
+#: Batch normalisation is the dear one: on ``meta`` it brings in three hundred modules of torch.
 TINY = Network(
     nodes={
         "image": Node("Input", {"shape": [1, 8, 8]}),
-        "conv": Node("Conv2d", {"out_channels": 2, "kernel_size": 3}),
+        "conv": Node("Conv2d", {"out_channels": 2, "kernel_size": 3}, activation=Choice("ReLU")),
+        "norm": Node("BatchNorm2d"),
+        "pool": Node("MaxPool2d", {"kernel_size": 2}),
+        "flat": Node("Flatten"),
+        "fc": Node("Linear", {"out_features": 10}),
         "out": Node("Output"),
     },
-    edges=(Edge(End("image"), End("conv")), Edge(End("conv"), End("out"))),
+    edges=tuple(
+        Edge(End(source), End(target))
+        for source, target in pairwise(("image", "conv", "norm", "pool", "flat", "fc", "out"))
+    ),
 )
 
 
