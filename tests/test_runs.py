@@ -36,13 +36,13 @@ def test_folders_bear_the_networks_name_and_never_collide(tmp_path):
 def test_a_run_is_running_while_its_process_lives_and_then_interrupted(tmp_path):
     folder = create(tmp_path, "a")
     assert folder.state() == "interrupted"
-    folder.claim()
+    folder.claim({})
     assert folder.state() == "running"
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     from engine.runs.owner import _started
 
     holder = Owner(child.pid, _started(child.pid) or "")
-    folder.owner.write_bytes(msgspec.json.encode(holder))
+    folder.facts.write_bytes(msgspec.json.encode(holder))
     assert folder.state() == "running"
     child.kill()
     child.wait()
@@ -57,10 +57,10 @@ def test_a_process_that_got_an_old_number_is_another():
 @pytest.mark.parametrize("state", ["finished", "stopped", "diverged", "failed"])
 def test_a_result_says_the_state_until_the_run_is_claimed_again(tmp_path, state):
     folder = create(tmp_path, "a")
-    folder.claim()
+    folder.claim({})
     folder.result.write_text(f'{{"state": "{state}"}}')
     assert folder.state() == state
-    folder.claim()
+    folder.claim({})
     assert folder.state() == "running"
 
 
@@ -104,3 +104,7 @@ def test_a_resumed_run_tells_again_what_lay_beyond_its_checkpoint(tmp_path):
         for event in (started(5), metrics(6), metrics(9)):
             record(event)
     assert [e.step for e in read_events(folder.metrics) if isinstance(e, Metrics)] == [1, 5, 6, 9]
+    with Recorder(folder) as record:  # no checkpoint was written: from the beginning
+        for event in (started(0), metrics(1)):
+            record(event)
+    assert [e.step for e in read_events(folder.metrics) if isinstance(e, Metrics)] == [1]

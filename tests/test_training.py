@@ -328,6 +328,7 @@ def test_what_does_not_fit_the_data_is_refused_before_a_run_begins(tmp_path):
         train(perceptron(), run_dir=tmp_path, device="abacus")
     with pytest.raises(TypeError, match="Did you mean 'batch_size'"):
         train(perceptron(), run_dir=tmp_path, batch_sise=3)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_memory_is_said_with_the_way_out():

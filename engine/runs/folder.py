@@ -2,7 +2,7 @@
 
 ``network.layerlab``, ``result.json``, ``weights.safetensors`` (last), ``best.safetensors``,
 ``checkpoints/``, ``metrics.events`` and ``observations.events`` (see :mod:`engine.runs.record`),
-``run.json`` (what else it takes to repeat the run) and ``owner.json`` (who trains it).
+and ``run.json`` (the process that trains it, and what else it takes to repeat the run).
 """
 
 from __future__ import annotations
@@ -63,18 +63,15 @@ class RunFolder:
 
     @property
     def facts(self) -> Path:
-        """Versions, device, threads, hash of the data."""
+        """The process that trains; versions, device, threads, hash of the data."""
         return self.path / "run.json"
 
-    @property
-    def owner(self) -> Path:
-        """The process that trains."""
-        return self.path / "owner.json"
-
-    def claim(self) -> None:
-        """Say that this process trains the run now; an earlier result no longer holds."""
+    def claim(self, facts: Mapping[str, Any]) -> None:
+        """Say that this process trains the run now, with `facts`; an earlier result no longer holds."""
         self.result.unlink(missing_ok=True)
-        write_bytes(self.owner, msgspec.json.encode(owner.me()))
+        # One file for both: each write waits for the disk, and the first step waits for them.
+        known = {**msgspec.to_builtins(owner.me()), **facts}
+        write_bytes(self.facts, msgspec.json.format(msgspec.json.encode(known)))
 
     def read_result(self) -> dict[str, Any] | None:
         """The result, or None while there is none (or none that can be read)."""
@@ -86,7 +83,7 @@ class RunFolder:
         if result is not None:
             return str(result.get("state", "failed"))
         try:
-            holder = msgspec.json.decode(self.owner.read_bytes(), type=owner.Owner)
+            holder = msgspec.json.decode(self.facts.read_bytes(), type=owner.Owner)
         except (OSError, msgspec.MsgspecError):
             return "interrupted"
         return "running" if owner.is_alive(holder) else "interrupted"

@@ -90,7 +90,7 @@ def read_events(path: Path) -> list[Event]:
     """
     kept: list[Event] = []
     for event in _frames(path):
-        if isinstance(event, RunStarted) and event.step:
+        if isinstance(event, RunStarted):
             kept = [old for old in kept if getattr(old, "step", 0) <= event.step]
         kept.append(event)
     return kept

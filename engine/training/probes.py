@@ -95,7 +95,9 @@ class Probes:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts
-        self._began = self.due = time.perf_counter()
+        self._began = time.perf_counter()
+        # The first figures come before the first look.
+        self.due = self._began + _APART
         self._spent = 0.0
         self._start = 0.0
         self._gradients: dict[str, Distribution] = {}

@@ -17,7 +17,9 @@ from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
 from engine.runs import Recorder, RunFolder
 from engine.storage.atomic import write_bytes
+from engine.storage.file import read
 from engine.storage.file import write as write_network
+from engine.storage.form import to_form
 from engine.streams import stream_seed
 from engine.training import weights as tensors
 from engine.training.control import Control
@@ -83,8 +85,9 @@ def run(
                 _check_same(network, folder)
             notes = [] if weights is None else [tensors.start_from(task.model, weights)]
             path.mkdir(parents=True, exist_ok=True)
-            write_network(network, folder.network)
-            folder.claim()
+            if not resume or read(folder.network) != network:
+                write_network(network, folder.network)
+            folder.claim(_facts(task))
             with Recorder(folder) as recorder:
 
                 def tell(event: Event) -> None:
@@ -93,7 +96,6 @@ def run(
                         emit(event)
 
                 trainer = Trainer(task, folder, control, tell, observe=observe, resume=resume, notes=notes)
-                _write_facts(folder, task)
                 return _train(trainer, tell)
         finally:
             torch.set_num_threads(threads)
@@ -144,8 +146,6 @@ def failure(problem: Exception, step: int) -> str:
 
 def _check_same(network: Network, folder: RunFolder) -> None:
     """Refuse to resume a run with another network than it was begun with; only epochs may differ."""
-    from engine.storage.file import read
-    from engine.storage.form import to_form
 
     def essence(of: Network) -> dict[str, Any]:
         form = to_form(of)
@@ -165,14 +165,14 @@ def _check_same(network: Network, folder: RunFolder) -> None:
         )
 
 
-def _write_facts(folder: RunFolder, task: Task) -> None:
+def _facts(task: Task) -> dict[str, Any]:
     """What else it takes to repeat the run."""
     try:
         own = version("layerlab")
     except PackageNotFoundError:  # run from a checkout
         own = "unknown"
     cuda = task.device.type == "cuda"
-    facts = {
+    return {
         "layerlab": own,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
@@ -183,4 +183,3 @@ def _write_facts(folder: RunFolder, task: Task) -> None:
         "seed": task.network.recipe.seed,
         "data_sha256": task.dataset.sha256,
     }
-    write_bytes(folder.facts, msgspec.json.format(msgspec.json.encode(facts)))
