@@ -114,8 +114,8 @@ def _refused(node: Node, layer: Layer, inputs: Inputs) -> list[Finding]:
             which = "its input is" if len(inputs) == 1 else f"input {port} is"
             wanted = " or ".join(layer.dtypes)
             return [Finding("error", "dtype", None, f"{node.type} takes {wanted}, and {which} {spec.dtype}.")]
-    rank = len(inputs.shape)
-    if layer.ranks and rank not in layer.ranks:
+    rank = len(inputs.shape) if inputs else 0
+    if inputs and layer.ranks and rank not in layer.ranks:
         return [_rank_finding(node, layer, inputs)]
     for group in layer.takes:
         if isinstance(group, tuple) and 0 < sum(port in inputs for port in group) < len(group):
@@ -278,7 +278,7 @@ def _init_findings(node: Node, parameters: Mapping[str, tuple[int, ...]]) -> lis
 
 
 def _window(layer: Layer, node: Node, inputs: Inputs) -> Window | None:
-    count = len(inputs.shape) - 2
+    count = len(inputs.shape) - 2 if inputs else 0
     if layer.id.startswith("Adaptive"):
         return Window(inputs.spatial, (1,) * count)
     settings = layer.settings(node.fields)

@@ -11,14 +11,13 @@ import inspect
 import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
 from engine.catalog import INITIALIZERS, Apply, Call, Inputs
-from engine.compile.build import lowered
+from engine.compile.builder import lowered
 from engine.compile.expand import Step, Value
 from engine.compile.lower import Operation, schemes
 from engine.compile.plan import CONVOLUTIONS
@@ -60,6 +59,7 @@ def source(network: Network) -> str:
 def _imports(code: str) -> str:
     """Just what `code` uses."""
     known = {
+        "import math\n": r"\bmath\.",
         "import torch": r"\btorch\.",
         "from torch import Tensor, nn": r"\bTensor\b",
         "from torch.func import functional_call": r"\bfunctional_call\(",
@@ -284,35 +284,34 @@ def _literal(value: Any) -> str:
 
 
 def _helpers(operations: Iterable[Operation]) -> str:
-    """The source of those of our own classes that the network uses, and what they rest on."""
-    wanted = {
-        call.target.rpartition(".")
+    """The source of those of our own classes that the network uses, and of what they rest on."""
+    targets = {
+        call.target
         for operation in operations
         for call in operation.children.values()
         if call.target.startswith("engine.")
     }
-    parts = []
-    for home in sorted({module for module, _, _ in wanted}):
-        module = importlib.import_module(home)
-        parts += _with_needs(module, {name for m, _, name in wanted if m == home})
-    return "\n\n\n".join(parts)
-
-
-def _with_needs(module: ModuleType, names: set[str]) -> list[str]:
-    """Sources of `names` and of all in `module` that they mention, in the module's order."""
-    own = {
-        name: inspect.getsource(value).rstrip()
-        for name, value in vars(module).items()
-        if getattr(value, "__module__", None) == module.__name__
-    }
+    own: dict[str, Any] = {}
+    homes = {target.rpartition(".")[0] for target in targets}
+    seen: set[str] = set()
+    while homes - seen:
+        home = (homes - seen).pop()
+        seen.add(home)
+        for name, value in vars(importlib.import_module(home)).items():
+            if getattr(value, "__module__", "").startswith("engine.compile."):
+                own[name] = value
+                homes.add(value.__module__)
+    sources = {name: inspect.getsource(value).rstrip() for name, value in own.items()}
     needed: set[str] = set()
-    todo = list(names)
+    todo = [target.rpartition(".")[2] for target in targets]
     while todo:
         name = todo.pop()
         if name not in needed:
             needed.add(name)
-            todo += [other for other in own if re.search(rf"\b{other}\b", own[name])]
-    return [re.sub(r"  # (?:noqa|type: ignore).*", "", text) for name, text in own.items() if name in needed]
+            todo += [other for other in own if re.search(rf"\b{other}\b", sources[name])]
+    # Within a file the helpers stand above what uses them, and files use those before them.
+    ordered = sorted(needed, key=lambda name: (own[name].__module__, inspect.getsourcelines(own[name])[1]))
+    return "\n\n\n".join(re.sub(r"  # (?:noqa|type: ignore).*", "", sources[name]) for name in ordered)
 
 
 def _class_name(name: str, taken: set[str]) -> str:
