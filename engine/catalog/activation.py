@@ -20,6 +20,7 @@ def _activation(
     rules: tuple[Rule, ...] = (),
     parameters: tuple[str, ...] = (),
     keywords: tuple[str, ...] = (),
+    values: str = "",
 ) -> Layer:
     """An activation; by default its module takes its fields by keyword."""
     return Layer(
@@ -37,6 +38,7 @@ def _activation(
         parameters=parameters,
         activatable=False,
         is_activation=True,
+        values=values,
         keywords=keywords,
     )
 
@@ -95,18 +97,32 @@ _DIM = Int("dim", start=1, lo=-8, hi=7, doc="Dimension that sums to 1; the batch
 _DIM_RULE = (Rule("dim-exists", _dim_exists),)
 
 RELU = _activation(
-    "ReLU", "ReLU", "max(0, x): passes what is positive, blocks the rest.", keywords=("rectifier",)
+    "ReLU",
+    "ReLU",
+    "max(0, x): passes what is positive, blocks the rest.",
+    keywords=("rectifier",),
+    values="0 … ∞",
 )
 LEAKY_RELU = _activation(
     "LeakyReLU",
     "Leaky ReLU",
     "x where positive, `negative_slope`·x elsewhere: a ReLU that cannot die.",
     Float("negative_slope", 0.01, lo=-10, hi=10, doc="Slope below zero."),
+    values="−∞ … ∞",
 )
 SIGMOID = _activation(
-    "Sigmoid", "Sigmoid", "1 / (1 + e⁻ˣ): squeezes to 0 … 1, flat at both ends.", keywords=("logistic",)
+    "Sigmoid",
+    "Sigmoid",
+    "1 / (1 + e⁻ˣ): squeezes to 0 … 1, flat at both ends.",
+    keywords=("logistic",),
+    values="0 … 1",
 )
-TANH = _activation("Tanh", "Tanh", "Squeezes to −1 … 1, steepest at zero.")
+TANH = _activation(
+    "Tanh",
+    "Tanh",
+    "Squeezes to −1 … 1, steepest at zero.",
+    values="−1 … 1",
+)
 GELU = _activation(
     "GELU",
     "GELU",
@@ -114,8 +130,15 @@ GELU = _activation(
     Option("approximate", "none", options=("none", "tanh"), doc="Exact, or by tanh."),
     paper="Hendrycks and Gimpel 2016, arXiv 1606.08415",
     keywords=("transformer",),
+    values="−0.17 … ∞",
 )
-SILU = _activation("SiLU", "SiLU", "x·sigmoid(x): a smooth ReLU, also called swish.", keywords=("swish",))
+SILU = _activation(
+    "SiLU",
+    "SiLU",
+    "x·sigmoid(x): a smooth ReLU, also called swish.",
+    keywords=("swish",),
+    values="−0.28 … ∞",
+)
 SOFTMAX = _activation(
     "Softmax",
     "Softmax",
@@ -123,6 +146,7 @@ SOFTMAX = _activation(
     _DIM,
     rules=_DIM_RULE,
     keywords=("probability",),
+    values="0 … 1",
 )
 MORE = (
     _activation(
@@ -131,6 +155,7 @@ MORE = (
         "x where positive, `alpha`·(eˣ − 1) elsewhere: smooth, and negative values are kept.",
         _alpha("Depth of the negative side."),
         paper="Clevert et al. 2015, arXiv 1511.07289",
+        values="−alpha … ∞",
     ),
     _activation(
         "CELU",
@@ -138,6 +163,7 @@ MORE = (
         "max(0, x) + min(0, `alpha`·(e^(x/alpha) − 1)): an ELU whose slope is continuous.",
         Float("alpha", 1.0, lo=1e-3, hi=100, doc="Depth and reach of the negative side."),
         paper="Barron 2017, arXiv 1704.07483",
+        values="−alpha … ∞",
     ),
     _activation(
         "SELU",
@@ -145,6 +171,7 @@ MORE = (
         "An ELU scaled so that activations of dense networks keep mean 0 and spread 1.",
         paper="Klambauer et al. 2017, arXiv 1706.02515",
         keywords=("self-normalizing",),
+        values="−1.76 … ∞",
     ),
     _activation(
         "PReLU",
@@ -155,6 +182,7 @@ MORE = (
         paper="He et al. 2015, arXiv 1502.01852",
         rules=(Rule("slopes-fit", _slopes_fit),),
         parameters=("weight",),
+        values="−∞ … ∞",
     ),
     _activation(
         "RReLU",
@@ -164,8 +192,14 @@ MORE = (
         Float("upper", 1 / 3, lo=0, hi=10, doc="Largest slope."),
         paper="Xu et al. 2015, arXiv 1505.00853",
         rules=(Rule("slopes-ordered", _slopes_ordered),),
+        values="−∞ … ∞",
     ),
-    _activation("ReLU6", "ReLU6", "min(max(0, x), 6): made for low precision (MobileNet)."),
+    _activation(
+        "ReLU6",
+        "ReLU6",
+        "min(max(0, x), 6): made for low precision (MobileNet).",
+        values="0 … 6",
+    ),
     _activation(
         "Hardtanh",
         "Hard tanh",
@@ -174,21 +208,27 @@ MORE = (
         Float("max_val", 1.0, lo=-1e6, hi=1e6, doc="Highest output."),
         rules=(Rule("range-ordered", _range_ordered),),
         keywords=("clip", "clamp"),
+        values="min_val … max_val",
     ),
     _activation(
-        "Hardsigmoid", "Hard sigmoid", "A sigmoid made of three straight lines: x/6 + ½ between −3 and 3."
+        "Hardsigmoid",
+        "Hard sigmoid",
+        "A sigmoid made of three straight lines: x/6 + ½ between −3 and 3.",
+        values="0 … 1",
     ),
     _activation(
         "Hardswish",
         "Hard swish",
         "x·hardsigmoid(x): swish made of simple pieces (MobileNetV3).",
         paper="Howard et al. 2019, arXiv 1905.02244",
+        values="−0.375 … ∞",
     ),
     _activation(
         "Mish",
         "Mish",
         "x·tanh(softplus(x)): smooth, slightly negative below zero.",
         paper="Misra 2019, arXiv 1908.08681",
+        values="−0.31 … ∞",
     ),
     _activation(
         "Softplus",
@@ -202,28 +242,47 @@ MORE = (
             hi=1000,
             doc="beta·x above which x itself is given.",
         ),
+        values="0 … ∞",
     ),
     _activation(
         "Softshrink",
         "Soft shrink",
         "Moves every value towards zero by `lambd`, small ones to zero.",
         Float("lambd", 0.5, lo=0, hi=1e6, doc="The step towards zero."),
+        values="−∞ … ∞",
     ),
     _activation(
         "Hardshrink",
         "Hard shrink",
         "Values within ±`lambd` become zero, the rest stay.",
         Float("lambd", 0.5, lo=0, hi=1e6, doc="Half width of the zone."),
+        values="−∞ … ∞",
     ),
-    _activation("Tanhshrink", "Tanh shrink", "x − tanh(x)."),
-    _activation("Softsign", "Softsign", "x / (1 + |x|): a tanh with long tails."),
-    _activation("LogSigmoid", "Log-sigmoid", "log of the sigmoid, computed without overflow."),
+    _activation(
+        "Tanhshrink",
+        "Tanh shrink",
+        "x − tanh(x).",
+        values="−∞ … ∞",
+    ),
+    _activation(
+        "Softsign",
+        "Softsign",
+        "x / (1 + |x|): a tanh with long tails.",
+        values="−1 … 1",
+    ),
+    _activation(
+        "LogSigmoid",
+        "Log-sigmoid",
+        "log of the sigmoid, computed without overflow.",
+        values="−∞ … 0",
+    ),
     _activation(
         "Threshold",
         "Threshold",
         "x where above `threshold`, else `value`.",
         Float("threshold", start=0.0, lo=-1e6, hi=1e6, doc="Where x begins to pass."),
         Float("value", start=0.0, lo=-1e6, hi=1e6, doc="Given elsewhere."),
+        values="value, or above threshold",
     ),
     _activation(
         "GLU",
@@ -234,6 +293,7 @@ MORE = (
         gives="half of dim",
         rules=(Rule("halves", _halves),),
         keywords=("gate",),
+        values="−∞ … ∞",
     ),
     _activation(
         "LogSoftmax",
@@ -241,13 +301,22 @@ MORE = (
         "log of the softmax along `dim`, computed without overflow; for NLLLoss.",
         _DIM,
         rules=_DIM_RULE,
+        values="−∞ … 0",
     ),
-    _activation("Softmin", "Softmin", "Softmax of −x along `dim`.", _DIM, rules=_DIM_RULE),
+    _activation(
+        "Softmin",
+        "Softmin",
+        "Softmax of −x along `dim`.",
+        _DIM,
+        rules=_DIM_RULE,
+        values="0 … 1",
+    ),
     _activation(
         "Softmax2d",
         "Softmax over channels",
         "Softmax over the channels at each pixel.",
         ranks=(4,),
         keywords=("segmentation",),
+        values="0 … 1",
     ),
 )

@@ -1,7 +1,7 @@
 """Forms drawn from the catalogue's fields: the one set of editors that inspector and recipe share."""
 
 from gui.forms.choice import ChoiceEditor, with_field, without_field
-from gui.forms.editors import Chooser, Editor, ScrubLabel, Switch, editor_for, set_state
+from gui.forms.editors import Chooser, Editor, ScrubLabel, Switch, editor_for, set_state, show_if
 from gui.forms.form import Form, Row
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Switch",
     "editor_for",
     "set_state",
+    "show_if",
     "with_field",
     "without_field",
 ]

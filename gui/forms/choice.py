@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.catalog import Entry
 from engine.network import Choice
-from gui.forms.editors import Chooser, set_state
+from gui.forms.editors import Chooser, set_state, show_if
 from gui.forms.form import Form
 from gui.theme import SPACE
 
@@ -113,7 +113,7 @@ class ChoiceEditor(QWidget):
         entry = self.entry
         said = entry.doc.replace("`", "") if entry else ""
         self.doc.setText(said)
-        self.doc.setVisible(bool(said))
+        show_if(self.doc, bool(said))
         self._show_form()
 
     def set_marks(self, marks: Mapping[str, tuple[str, str]]) -> None:
@@ -165,7 +165,7 @@ class ChoiceEditor(QWidget):
                 layout.insertWidget(1, self.form)
         if self.form is not None and self._choice is not None:
             self.form.set_values(self._choice.fields)
-            self.form.setVisible(bool(self.form.fields or self._choice.fields))
+            show_if(self.form, bool(self.form.fields or self._choice.fields))
 
     def _activated(self, index: int) -> None:
         id = self.box.itemData(index)

@@ -5,8 +5,17 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -32,10 +41,20 @@ _gestures = itertools.count(1)
 
 def set_state(widget: QWidget, name: str, value: object) -> None:
     """Set a property that the style sheet looks at, and let it look again."""
-    if widget.property(name) != value:
-        widget.setProperty(name, value)
+    if widget.property(name) == value:
+        return
+    widget.setProperty(name, value)
+    # A widget that was never shown has not been looked at yet.
+    if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
         widget.style().unpolish(widget)
         widget.style().polish(widget)
+
+
+def show_if(widget: QWidget, visible: bool) -> None:
+    """Show or hide; asking for what is so already costs nothing, unlike ``setVisible``."""
+    hidden = widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide) and widget.isHidden()
+    if hidden == visible:
+        widget.setVisible(visible)
 
 
 class Editor(QWidget):
@@ -86,6 +105,24 @@ def _row(owner: QWidget, *widgets: QWidget) -> None:
     owner.setFocusProxy(widgets[0])
 
 
+class _Line(QLineEdit):
+    """The line of a :class:`LineEditor`, which hears of keys and of the width first."""
+
+    def __init__(self, editor: LineEditor) -> None:
+        super().__init__()
+        self._editor = editor
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ask the editor, then write."""
+        if not self._editor.key(event):
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the unit at the end."""
+        super().resizeEvent(event)
+        self._editor.place_unit()
+
+
 class LineEditor(Editor):
     """Numbers, lists of numbers and text, in one line.
 
@@ -94,15 +131,17 @@ class LineEditor(Editor):
 
     def __init__(self, field: Field, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
-        self.line = QLineEdit()
+        self.line = _Line(self)
         self.line.setMaxLength(4096 if isinstance(field, Text) else 400)
         self.line.setMinimumWidth(10 * SPACE)
         if field.optional:
             self.line.setPlaceholderText("none")
         _row(self, self.line)
+        self.unit = QLabel(field.unit, self.line)
+        self.unit.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        set_state(self.unit, "role", "muted")
         self._mixed = False
         self._stepping = ""
-        self.line.installEventFilter(self)
         self.line.editingFinished.connect(self._finish)
         self.line.textEdited.connect(self._typed)
         words = getattr(field, "words", ())
@@ -136,6 +175,18 @@ class LineEditor(Editor):
         """Mark the line's border."""
         set_state(self.line, "invalid", "true" if severity == "error" else "false")
         set_state(self.line, "severity", severity)
+
+    def place_unit(self) -> None:
+        """Put the unit at the right end of the line, while there is room for the number beside it."""
+        size = self.unit.sizeHint()
+        words = 6 * SPACE if getattr(self.field, "words", ()) else 0
+        room = self.line.width() - words - 12 * SPACE
+        shown = bool(self.field.unit) and room >= size.width()
+        show_if(self.unit, shown)
+        if shown:
+            left = self.line.width() - words - size.width() - 2 * SPACE
+            self.unit.setGeometry(left, 0, size.width(), self.line.height())
+        self.line.setTextMargins(0, 0, size.width() + SPACE if shown else 0, 0)
 
     def _show(self) -> None:
         self.line.setText("" if self._mixed else to_text(self.field, self.value))
@@ -191,10 +242,8 @@ class LineEditor(Editor):
         self.line.setModified(True)
         self._set_draft(text, message)
 
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
-        """Esc goes back to the document's value; arrows step."""
-        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
-            return False
+    def key(self, event: QKeyEvent) -> bool:
+        """Esc goes back to the document's value; arrows step. True if the key was one of these."""
         if event.key() == Qt.Key.Key_Escape and (self.line.isModified() or self.draft is not None):
             self._show()
             self.line.selectAll()
@@ -329,10 +378,16 @@ class Chooser(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(4)
         self.setMaxVisibleItems(16)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """No wider than the panel: the list itself opens as wide as it needs."""
+        return QSize(24 * SPACE, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few letters and the arrow."""
+        return QSize(14 * SPACE, self.sizeHint().height())
 
     def showPopup(self) -> None:
         """Open a list that is wide enough for its longest entry."""
@@ -341,6 +396,14 @@ class Chooser(QComboBox):
         )
         self.view().setMinimumWidth(widest + 12 * SPACE)
         super().showPopup()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the list's arrow, which the style sheet leaves out."""
+        super().paintEvent(event)
+        side = 4 * SPACE
+        left, top = self.width() - side - SPACE, (self.height() - side) // 2
+        icon = theme.icon("mdi6.chevron-down", "muted" if self.isEnabled() else "line")
+        icon.paint(QPainter(self), left, top, side, side)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the panel that scrolls."""

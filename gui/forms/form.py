@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVB
 
 from engine.catalog.fields import Field
 from engine.problems import did_you_mean
-from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state
+from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state, show_if
 from gui.forms.parse import to_text
 from gui.theme import SPACE, theme
 
 #: Width of the column that holds the reset buttons.
-_RESET = 6 * SPACE
+_RESET = 5 * SPACE
 
 
 class Form(QWidget):
@@ -63,7 +63,7 @@ class Form(QWidget):
                 self._add(field)
         advanced = [field for field in fields if field.advanced]
         self._more = _More(len(advanced))
-        self._more.setVisible(bool(advanced))
+        show_if(self._more, bool(advanced))
         self._more.toggled.connect(self._fold)
         layout.addWidget(self._more)
         for field in advanced:
@@ -138,7 +138,7 @@ class Form(QWidget):
     def _fold(self, open: bool) -> None:
         for row in self._rows.values():
             if row.field.advanced:
-                row.setVisible(open)
+                show_if(row, open)
 
     def _show_strangers(self, strangers: Mapping[str, Any]) -> None:
         for name in [name for name in self._strangers if name not in strangers]:
@@ -163,8 +163,6 @@ class Row(QWidget):
         self._own = ""
         self.editor = editor_for(field)
         self.label = ScrubLabel(self.editor)
-        self.unit = QLabel(field.unit)
-        set_state(self.unit, "role", "muted")
         self.reset = QToolButton()
         self.reset.setFixedSize(_RESET, _RESET)
         self.reset.setAutoRaise(True)
@@ -172,27 +170,23 @@ class Row(QWidget):
         self.message = QLabel()
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setWordWrap(True)
-        self.message.setVisible(False)
+        show_if(self.message, False)
         self.editor.draft_changed.connect(self._judge)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(2 * SPACE)
+        grid.setHorizontalSpacing(SPACE)
         grid.setVerticalSpacing(2)
-        grid.setColumnStretch(0, 4)
-        grid.setColumnStretch(1, 5)
+        grid.setColumnStretch(0, 5)
+        grid.setColumnStretch(2, 6)
         grid.addWidget(self.label, 0, 0)
-        grid.addWidget(self.editor, 0, 1)
-        grid.addWidget(self.reset, 0, 2)
+        grid.addWidget(self.reset, 0, 1)
+        grid.addWidget(self.editor, 0, 2)
         grid.addWidget(self.message, 1, 0, 1, 3)
-        if field.unit:
-            layout = self.editor.layout()
-            assert layout is not None
-            layout.addWidget(self.unit)
         # The button's place stays taken, so that nothing jumps when it comes.
         policy = self.reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(policy)
-        self.reset.setVisible(False)
+        show_if(self.reset, False)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._describe()
         self._dress()
@@ -228,7 +222,6 @@ class Row(QWidget):
         wrong = bool(self._own)
         self.changed = mixed or wrong or field.canonical(value) != field.canonical(back)
         self.editor.show_value(value, mixed)
-        set_state(self.label, "changed", self.changed and not mixed)
         self._judge()
 
     def set_mark(self, severity: str, message: str) -> None:
@@ -241,10 +234,10 @@ class Row(QWidget):
         drafting = self.editor.draft is not None
         message = self.editor.trouble if drafting else self._own or found
         severity = "error" if message and (drafting or self._own) else severity
-        self.reset.setVisible(self.changed or drafting)
+        show_if(self.reset, self.changed or drafting)
         self.editor.set_severity(severity if message else "")
         self.message.setText(message)
-        self.message.setVisible(bool(message))
+        show_if(self.message, bool(message))
         set_state(self.message, "role", severity if severity in ("error", "warning") else "muted")
 
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.forms import Chooser, set_state
+from gui.forms import Chooser, set_state, show_if
 from gui.theme import SPACE
 
 #: More names than these go into a list instead of a row of buttons.
@@ -124,7 +124,7 @@ class Segments(QWidget):
             self._rows.addWidget(self._list)
         elif len(names) > 1:
             self._rows.addWidget(self._buttons())
-        self.setVisible(len(names) > 1)
+        show_if(self, len(names) > 1)
 
     def _buttons(self) -> QWidget:
         bar = QWidget()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from engine import diff, edit
 from engine.findings import Problem
-from gui.forms import set_state
+from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, shape_text
@@ -53,7 +53,7 @@ class Header(QWidget):
         self.name.editingFinished.connect(self._rename)
         self.name.textEdited.connect(self._name_typed)
         self.trouble = text_label(role="error")
-        self.trouble.setVisible(False)
+        show_if(self.trouble, False)
         self.kind = text_label(role="muted")
         self.figures = Figures()
         layout = QVBoxLayout(self)
@@ -164,7 +164,7 @@ class Header(QWidget):
 
     def _say(self, trouble: str) -> None:
         self.trouble.setText(trouble)
-        self.trouble.setVisible(bool(trouble))
+        show_if(self.trouble, bool(trouble))
         set_state(self.name, "invalid", "true" if trouble else "false")
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -188,7 +188,8 @@ class Problems(QWidget):
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(2 * SPACE)
-        self.setVisible(False)
+        show_if(self, False)
+        theme.changed.connect(self._dress)
 
     def refresh(self) -> None:
         """Show the problems of the selected nodes."""
@@ -199,7 +200,12 @@ class Problems(QWidget):
         clear(self._rows)
         for problem in problems:
             self._rows.addWidget(self._card(problem))
-        self.setVisible(bool(problems))
+        show_if(self, bool(problems))
+
+    def _dress(self) -> None:
+        """Make the cards again, for their icons."""
+        self._shown = ()
+        self.refresh()
 
     def _card(self, problem: Problem) -> QFrame:
         card = QFrame()
@@ -216,7 +222,8 @@ class Problems(QWidget):
             if problem.field
             else problem.message
         )
-        layout.addWidget(text_label(message[:1].upper() + message[1:] if not problem.field else message))
+        plain = not several and not problem.field
+        layout.addWidget(text_label(message[:1].upper() + message[1:] if plain else message))
         if problem.lesson:
             layout.addWidget(text_label(problem.lesson, "muted"))
         for repair in problem.repairs:

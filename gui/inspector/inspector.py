@@ -11,7 +11,7 @@ from gui.inspector.header import Header, Problems
 from gui.inspector.learning import ActivationPart, BinarizePart, InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart, WindowPart
 from gui.inspector.preview import Previews
-from gui.inspector.subject import Subject
+from gui.inspector.subject import Drafts, Subject
 from gui.inspector.summary import Summary
 from gui.selection import Selection
 from gui.theme import SPACE
@@ -33,9 +33,16 @@ class Inspector(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setMinimumWidth(MINIMUM_WIDTH)
-        self.subject = Subject(document, selection)
+        self._document = document
+        self._selection = selection
         self._workers = workers
+        self._analysis = Analysis()
+        self._drafts: Drafts = {}
         self._key: object = None
+        body = QWidget()
+        self._stage = QVBoxLayout(body)
+        self._stage.setContentsMargins(0, 0, 0, 0)
+        self.setWidget(body)
         self.panel: NodePanel | SummaryPanel | None = None
         document.changed.connect(self.refresh)
         selection.changed.connect(self.refresh)
@@ -44,7 +51,9 @@ class Inspector(QScrollArea):
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Show what a new analysis found."""
-        self.subject.analysis = analysis
+        self._analysis = analysis
+        if self.panel is not None:
+            self.panel.subject.analysis = analysis
         self.refresh()
 
     def focus_first(self) -> None:
@@ -58,16 +67,21 @@ class Inspector(QScrollArea):
 
     def refresh(self, *_: object) -> None:
         """Show the selection as it is now, with new editors only where others are needed."""
-        key = self.subject.key
-        if self.panel is None or key != self._key:
-            self._key = key
-            self.panel = (
-                NodePanel(self.subject, self._workers) if self.subject.ids else SummaryPanel(self.subject)
-            )
+        subject = Subject(self._document, self._selection, self._drafts, self._analysis)
+        if self.panel is not None and subject.key == self._key:
             self.panel.refresh()
-            self.setWidget(self.panel)
-        else:
-            self.panel.refresh()
+            return
+        self._key = subject.key
+        old = self.panel
+        self.panel = NodePanel(subject, self._workers) if subject.ids else SummaryPanel(subject)
+        self.panel.refresh()
+        if old is not None:
+            # Hiding it finishes what was being typed in it; it may itself be what calls.
+            old.hide()
+            self._stage.removeWidget(old)
+            old.deleteLater()
+        self._stage.addWidget(self.panel)
+        self.panel.show()
 
 
 class SummaryPanel(QWidget):
@@ -75,6 +89,7 @@ class SummaryPanel(QWidget):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__()
+        self.subject = subject
         self.summary = Summary(subject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
@@ -90,6 +105,7 @@ class NodePanel(QWidget):
 
     def __init__(self, subject: Subject, workers: Previews) -> None:
         super().__init__()
+        self.subject = subject
         self.header = Header(subject)
         self.problems = Problems(subject)
         self.fields = FieldsPart(subject)

@@ -11,14 +11,14 @@ from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, Entry, Initial
 from engine.host.protocol import CurvePreview, Failed, InitPreview
 from engine.network import Choice
 from engine.storage import form as document_form
-from gui.forms import ChoiceEditor
+from gui.forms import ChoiceEditor, show_if
 from gui.inspector.common import Figures, Segments, text_label
 from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
 from gui.inspector.preview import Preview, Previews
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, number_text, shape_text
-from gui.theme import SPACE, family_color, theme
+from gui.theme import SPACE
 
 
 class ActivationPart(Section):
@@ -45,15 +45,15 @@ class ActivationPart(Section):
         subject = self._subject
         layer, node = subject.layer, subject.node
         own = layer is not None and layer.is_activation
-        self.setVisible(own or node.activation is not None or (layer is not None and layer.activatable))
+        show_if(self, own or node.activation is not None or (layer is not None and layer.activatable))
         shown = Choice(node.type, node.fields) if own else node.activation
-        self.choice.setVisible(not own)
+        show_if(self.choice, not own)
         if not own:
             self.choice.show_choice(shown)
         entry = ACTIVATIONS.get(shown.id) if shown else None
         self.set_title("Curve" if own else "Activation", entry.title if entry else "None")
-        self.plot.setVisible(entry is not None)
-        self.range.setVisible(entry is not None)
+        show_if(self.plot, entry is not None)
+        show_if(self.range, entry is not None)
         if entry is None or shown is None:
             self._preview.forget()
             return
@@ -72,7 +72,7 @@ class ActivationPart(Section):
         if isinstance(event, CurvePreview):
             self.plot.set_curves(
                 (
-                    Curve("f(x)", event.x, event.y, family_color(theme.tokens, "Activation")),
+                    Curve("f(x)", event.x, event.y, "Activation"),
                     Curve("f′(x)", event.x, event.slope, "muted", dashed=True),
                 )
             )
@@ -150,7 +150,7 @@ class InitPart(Section):
         """Show the scheme of the parameter that is chosen."""
         subject = self._subject
         names = self.names()
-        self.setVisible(bool(names))
+        show_if(self, bool(names))
         self.parameters.set_names(names)
         if not names:
             self._preview.forget()
@@ -160,7 +160,7 @@ class InitPart(Section):
         inherited = self._inherited(name)
         current = self.editor
         for other in self._editors.values():
-            other.setVisible(other is current)
+            show_if(other, other is current)
         standard = INITIALIZERS[inherited.id].title if inherited.id in INITIALIZERS else inherited.id
         own_default = inherited.id == "default" and not inherited.fields
         current.show_choice(
@@ -224,18 +224,18 @@ class InitPart(Section):
 
     def _explain(self, scheme: Initializer | None, inherited: bool) -> None:
         self.formula.setText(scheme.formula if scheme else "")
-        self.formula.setVisible(bool(self.formula.text()))
+        show_if(self.formula, bool(self.formula.text()))
         said = [scheme.lesson, f"Source: {scheme.source}."] if scheme else []
         if scheme and inherited:
             said.insert(0, scheme.doc.replace("`", ""))
         self.lesson.setText("\n".join(part for part in said if part))
-        self.lesson.setVisible(bool(self.lesson.text()))
+        show_if(self.lesson, bool(self.lesson.text()))
 
     def _clear(self, message: str) -> None:
         self.plot.set_histogram((), ())
         self.plot.set_message(message)
-        self.figures.setVisible(False)
-        self.note.setVisible(False)
+        show_if(self.figures, False)
+        show_if(self.note, False)
 
     def _received(self, event: object) -> None:
         if isinstance(event, Failed):
@@ -243,8 +243,8 @@ class InitPart(Section):
         if not isinstance(event, InitPreview):
             return
         layer = self._subject.layer if self._subject.ids else None
-        accent = family_color(theme.tokens, layer.group if layer else "Other")
-        self.plot.set_histogram(event.edges, event.counts, event.density, accent)
+        group = layer.group if layer else "Other"
+        self.plot.set_histogram(event.edges, event.counts, event.density, group)
         if self.plot.ranges() is None:
             self.plot.set_message(f"Every value is {number_text(event.lo)}." if event.lo == event.hi else "")
         figures = [
@@ -260,9 +260,9 @@ class InitPart(Section):
             tip = "Inputs of one output, and outputs of one input: schemes scale by them."
             figures.append(("Fan in, out", f"{count_text(event.fan_in)},  {count_text(event.fan_out)}", tip))
         self.figures.show_figures(figures)
-        self.figures.setVisible(True)
+        show_if(self.figures, True)
         self.note.setText(event.note[:1].upper() + event.note[1:])
-        self.note.setVisible(bool(event.note))
+        show_if(self.note, bool(event.note))
 
     def _chosen(self, name: str, choice: Choice | None, merge: str) -> None:
         block = self._subject.block
@@ -291,9 +291,9 @@ class BinarizePart(Section):
         """Show the current node's estimators."""
         node, layer = self._subject.node, self._subject.layer
         can = layer is not None and bool(layer.binarizable)
-        self.setVisible(can or bool(node.binarize))
+        show_if(self, can or bool(node.binarize))
         for place, estimator in self.places.items():
-            estimator.setVisible(can or place in node.binarize)
+            show_if(estimator, can or place in node.binarize)
             estimator.refresh(self.open)
         chosen = [_PLACES[place].lower() for place in _PLACES if place in node.binarize]
         self.set_title("Binarization", " and ".join(chosen) if chosen else "real")
@@ -333,7 +333,7 @@ class _Estimator(QWidget):
         self.choice.show_choice(choice)
         entry = BINARIZERS.get(choice.id) if choice else None
         for widget in (self.formula, self.forward, self.backward, self.lesson):
-            widget.setVisible(entry is not None)
+            show_if(widget, entry is not None)
         if entry is None or choice is None:
             self._preview.forget()
             return

@@ -10,13 +10,12 @@ from PySide6.QtWidgets import QWidget
 from engine import edit
 from engine.catalog.fields import Bool, Field, Float, Int
 from engine.network import Network, Training
-from gui.forms import Form, with_field
+from gui.forms import Form, show_if, with_field
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
 from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, axes_of
 from gui.inspector.subject import Subject
 from gui.inspector.window_view import WindowView
-from gui.theme import family_color, theme
 
 
 class FieldsPart(Section):
@@ -73,7 +72,7 @@ class FieldsPart(Section):
             if problem.field is not None and problem.severity != "hint"
         }
         self.form.set_marks(marks)
-        self.setVisible(bool(self.form.fields or values))
+        show_if(self, bool(self.form.fields or values))
 
     def _edited(self, name: str, value: Any, merge: str) -> None:
         def change(network: Network, id: str) -> Network:
@@ -119,10 +118,10 @@ class WindowPart(Section):
             axes_of(layer, subject.node.fields, inputs[0].shape[1:]) if single and layer is not None else ()
         )
         there = bool(axes) and all(axis.output for axis in axes)
-        self.setVisible(there)
+        show_if(self, there)
         if not there or layer is None:
             return
-        self.view.set_axes(axes, family_color(theme.tokens, layer.group))
+        self.view.set_axes(axes, layer.group)
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}.get(len(axes), ())
         if len({axis.working for axis in axes}) == 1:
             self.working.setText(axes[0].working)
@@ -160,7 +159,7 @@ class TrainingPart(Section):
         layer = self._subject.layer
         training = self._subject.node.training
         shown = training or Training()
-        self.setVisible(bool(layer is not None and layer.parameters) or training is not None)
+        show_if(self, bool(layer is not None and layer.parameters) or training is not None)
         self.form.set_values({"frozen": shown.frozen, "lr_multiplier": shown.lr_multiplier})
         said = ["frozen"] if shown.frozen else []
         if shown.lr_multiplier != 1:
@@ -195,11 +194,11 @@ class AboutPart(Section):
     def refresh(self) -> None:
         """Show the entry's own words."""
         layer = self._subject.layer
-        self.setVisible(layer is not None and len(self._subject.ids) == 1)
+        show_if(self, layer is not None and len(self._subject.ids) == 1)
         if layer is None:
             return
         self.doc.setText(layer.doc.replace("`", ""))
         flow = " → ".join(part for part in (layer.reads, layer.gives) if part)
         self.flow.setText(f"Shapes: {flow}")
-        self.flow.setVisible(bool(flow))
+        show_if(self.flow, bool(flow))
         self.source.setText(f"Source: {layer.source}")

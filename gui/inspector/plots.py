@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPe
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.inspector.words import number_text
-from gui.theme import SPACE, theme
+from gui.theme import SPACE, family_color, theme
 
 
 def ticks(lo: float, hi: float, most: int = 4) -> list[float]:
@@ -31,7 +31,7 @@ def ticks(lo: float, hi: float, most: int = 4) -> list[float]:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a plot. `color` names a token or is #RRGGBB."""
+    """One line of a plot. `color` names a token of the theme or a family of layers."""
 
     name: str
     x: Sequence[float]
@@ -111,8 +111,9 @@ class Plot(QWidget):
         )
 
     def color(self, name: str) -> QColor:
-        """A token's colour, or the colour itself."""
-        return QColor(name) if name.startswith("#") else theme.color(name)
+        """The colour of a token, or of a family of layers."""
+        known = name in vars(theme.tokens)
+        return theme.color(name) if known else QColor(family_color(theme.tokens, name))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint ground, grid, data, legend, reading."""

@@ -1,4 +1,4 @@
-"""What the inspector speaks of: the selected nodes, with all that is known about them."""
+"""What a panel of the inspector speaks of: certain nodes, with all that is known about them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ from engine.network import Network, Node
 from gui.document import Document
 from gui.selection import Selection
 
+#: Unfinished texts by graph, nodes and part of the panel, kept while something else is looked at.
+Drafts = dict[tuple[str | None, tuple[str, ...], str], dict[str, str]]
+
 
 class Subject:
-    """Reads the selection, the document and the newest analysis; edits all selected nodes alike."""
+    """The nodes that were selected when it was made; edits go to all of them alike.
 
-    def __init__(self, document: Document, selection: Selection) -> None:
+    It does not follow the selection: a text that is finished because another layer was clicked
+    belongs to the layer in which it was typed.
+    """
+
+    def __init__(self, document: Document, selection: Selection, drafts: Drafts, analysis: Analysis) -> None:
         self.document = document
         self.selection = selection
-        self.analysis = Analysis()
-        #: Unfinished texts by graph, nodes and part, kept while something else is looked at.
-        self._drafts: dict[tuple[str | None, tuple[str, ...], str], dict[str, str]] = {}
-
-    @property
-    def block(self) -> str | None:
-        """The graph that is shown, or None for the top level."""
-        block = self.selection.block
-        return block if block in self.document.network.blocks else None
+        self.analysis = analysis
+        self._drafts = drafts
+        block = selection.block
+        #: The graph that is shown, or None for the top level.
+        self.block = block if block in document.network.blocks else None
+        self._ids = selection.nodes
 
     @property
     def nodes(self) -> Mapping[str, Node]:
         """The nodes of the graph that is shown."""
-        return self.document.network.graph(self.block).nodes
+        network = self.document.network
+        return network.graph(self.block).nodes if self.block is None or self.block in network.blocks else {}
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The selected nodes that exist."""
-        return tuple(id for id in self.selection.nodes if id in self.nodes)
+        """The nodes, as far as they exist still."""
+        nodes = self.nodes
+        return tuple(id for id in self._ids if id in nodes)
 
     @property
     def id(self) -> str:
@@ -60,7 +66,8 @@ class Subject:
     @property
     def key(self) -> tuple[object, ...]:
         """Equal as long as the same editors serve."""
-        return (self.block, self.ids, tuple(self.nodes[id].type for id in self.ids))
+        ids = self.ids
+        return (self.block, ids, tuple((self.nodes[id].type, self.nodes[id].block) for id in ids))
 
     @property
     def path(self) -> str:
@@ -97,16 +104,16 @@ class Subject:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems of the selected nodes."""
-        names = {self.path, *self.ids} if self.block is None else {self.path}
+        """The problems of these nodes."""
+        names = set(self.ids) if self.block is None else {self.path}
         return tuple(problem for problem in self.analysis.problems if problem.node in names)
 
     def drafts(self, part: str) -> dict[str, str]:
         """Where unfinished texts of one part of the panel are kept."""
-        return self._drafts.setdefault((self.block, self.ids, part), {})
+        return self._drafts.setdefault((self.block, self._ids, part), {})
 
     def edit(self, label: str, change: Callable[[Network, str], Network], merge: str = "") -> None:
-        """Apply `change` to every selected node, as one undo step."""
+        """Apply `change` to every one of the nodes that exists still, as one undo step."""
         network = self.document.network
         ids = self.ids
         for id in ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation
@@ -9,12 +10,14 @@ from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.inspector.sliding import Axis
-from gui.theme import SPACE, theme
+from gui.theme import SPACE, family_color, theme
 
 #: Milliseconds that the window stands, and that it moves.
 _STAND, _MOVE = 520, 140
 #: Cells of the input that are shown along an axis, padding included, unless the window is larger.
 _SHOWN = 14
+#: Pixels between the grids, above them, and of the largest cell's side.
+_GAP, _CAPTION, _LARGEST = 8 * SPACE, 6 * SPACE, 18
 
 
 class WindowView(QWidget):
@@ -25,11 +28,13 @@ class WindowView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setMouseTracking(True)
         self.setAccessibleName("The window moving over the input")
         self._rows = self._columns = Axis(0, 0, 0, (), "")
-        self._accent = "accent"
+        self._group = "Other"
         self._index = 0
         self._held = False
         self._timer = QTimer(self)
@@ -44,13 +49,13 @@ class WindowView(QWidget):
         self._from = QRectF()
         theme.changed.connect(self.update)
 
-    def set_axes(self, axes: Sequence[Axis], accent: str) -> None:
-        """Show the last two `axes`; one axis is a single row."""
+    def set_axes(self, axes: Sequence[Axis], group: str) -> None:
+        """Show the last two `axes` in the colour of `group`; one axis is a single row."""
         single = Axis(1, 0, 0, ((0,),), "")
         rows, columns = (axes[-2], axes[-1]) if len(axes) > 1 else (single, axes[-1])
-        if (rows, columns, accent) == (self._rows, self._columns, self._accent):
+        if (rows, columns, group) == (self._rows, self._columns, self._group):
             return
-        self._rows, self._columns, self._accent = rows, columns, accent
+        self._rows, self._columns, self._group = rows, columns, group
         self._index = 0
         self._from = QRectF()
         self._glide.stop()
@@ -72,13 +77,19 @@ class WindowView(QWidget):
 
     def sizeHint(self) -> QSize:
         """As high as a square input needs, within reason."""
+        return QSize(240, self.heightForWidth(240))
+
+    def heightForWidth(self, width: int) -> int:
+        """What both grids need beside each other."""
         rows, columns = self._span(self._rows), self._span(self._columns)
-        cell = min(18.0, 240 / max(1, columns + self._outputs(self._columns)))
-        return QSize(240, int(min(180.0, max(rows, self._outputs(self._rows), 1) * cell)) + 7 * SPACE)
+        cells = max(1, columns + self._outputs(self._columns))
+        cell = min(float(_LARGEST), (width - _GAP - 2) / cells)
+        high = max(rows, self._outputs(self._rows), 1) * cell
+        return math.ceil(min(45.0 * SPACE, high)) + _CAPTION + 2
 
     def minimumSizeHint(self) -> QSize:
         """Narrow docks are fine."""
-        return QSize(120, self.sizeHint().height())
+        return QSize(120, 12 * SPACE)
 
     # ------------------------------------------------------------------ movement
 
@@ -151,10 +162,9 @@ class WindowView(QWidget):
         """Rectangles of input and output, and the side of a cell."""
         rows, columns = self._span(self._rows), self._span(self._columns)
         out_rows, out_columns = self._outputs(self._rows), self._outputs(self._columns)
-        gap = 8.0 * SPACE
-        top = 6.0 * SPACE
+        gap, top = float(_GAP), float(_CAPTION)
         width, height = self.width() - gap - 2, self.height() - top - 2
-        cell = min(width / max(1, columns + out_columns), height / max(1, rows, out_rows), 18.0)
+        cell = min(width / max(1, columns + out_columns), height / max(1, rows, out_rows), float(_LARGEST))
         left = 1 + (width - cell * (columns + out_columns)) / 2
         return (
             QRectF(left, top, columns * cell, rows * cell),
@@ -177,7 +187,7 @@ class WindowView(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         source, out, cell = self._frames()
-        accent = QColor(self._accent) if self._accent.startswith("#") else theme.color(self._accent)
+        accent = QColor(family_color(theme.tokens, self._group))
         self._caption(painter, source, _sizes(self._rows, self._columns, "size"), "input")
         self._caption(painter, out, _sizes(self._rows, self._columns, "output"), "output")
         self._input(painter, source, cell)
