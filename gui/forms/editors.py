@@ -397,14 +397,6 @@ class Chooser(QComboBox):
         self.view().setMinimumWidth(widest + 12 * SPACE)
         super().showPopup()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the list's arrow, which the style sheet leaves out."""
-        super().paintEvent(event)
-        side = 4 * SPACE
-        left, top = self.width() - side - SPACE, (self.height() - side) // 2
-        icon = theme.icon("mdi6.chevron-down", "muted" if self.isEnabled() else "line")
-        icon.paint(QPainter(self), left, top, side, side)
-
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the panel that scrolls."""
         if self.hasFocus():
