@@ -1,5 +1,7 @@
 """The inspector: what it shows of the selection, and what a person's hands in it do."""
 
+import itertools
+
 import pytest
 import torch
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
@@ -50,7 +52,7 @@ class FakeWorkers(QObject):
 
 def chain(**nodes):
     names = list(nodes)
-    edges = tuple(Edge(End(a), End(b)) for a, b in zip(names, names[1:], strict=False))
+    edges = tuple(Edge(End(a), End(b)) for a, b in itertools.pairwise(names))
     return Network(name="Test", nodes=nodes, edges=edges)
 
 
@@ -467,7 +469,7 @@ def test_the_ranges_told_of_activations_are_torchs():
     x = torch.linspace(-1000, 1000, 2_000_001)
     for id, layer in catalog.ACTIVATIONS.items():
         assert layer.values, id
-        if layer.fields and any(field.name == "dim" for field in layer.fields) or layer.ranks:
+        if (layer.fields and any(field.name == "dim" for field in layer.fields)) or layer.ranks:
             continue
         settings = layer.settings(layer.start())
         call = layer.call(settings, catalog.Inputs(input=catalog.Spec((4, 4))))
@@ -524,7 +526,7 @@ def recipe(qtbot):
 
 
 def test_the_recipe_shows_the_documents_own(recipe):
-    document, panel = recipe
+    _document, panel = recipe
     assert panel.length.editor("epochs").line.text() == str(Recipe().epochs)
     assert panel.optimizer.box.currentText() == catalog.OPTIMIZERS["Adam"].title
 
