@@ -21,8 +21,7 @@ _DOCKS = {
 }
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (("inspector", "recipe"), ("curves", "predictions", "problems"))
-_WIDTHS = {"palette": 210, "inspector": 320}
-_BOTTOM = 270
+_PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300
 
 
 class Dock(QDockWidget):
@@ -46,7 +45,7 @@ class Dock(QDockWidget):
 
 
 class Docks:
-    """The window's docks by name."""
+    """The docks of the workbench by name."""
 
     def __init__(self, window: QMainWindow) -> None:
         self._window = window
@@ -54,12 +53,10 @@ class Docks:
         option = QMainWindow.DockOption
         window.setDockOptions(option.AllowNestedDocks | option.AllowTabbedDocks | option.GroupedDragging)
         window.setCorner(Qt.Corner.BottomLeftCorner, _AREA.BottomDockWidgetArea)
-        window.setCorner(Qt.Corner.BottomRightCorner, _AREA.BottomDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomRightCorner, _AREA.RightDockWidgetArea)
         window.setTabPosition(_AREA.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
         self._docks = {name: Dock(name, title, window) for name, (title, _) in _DOCKS.items()}
-        #: While all are hidden: the arrangement to come back to.
-        self._put_away: QByteArray | None = None
         self._titles = QTimer(window, singleShot=True, interval=0)
         self._titles.timeout.connect(self._update_titles)
         for dock in self._docks.values():
@@ -76,22 +73,38 @@ class Docks:
     def arrange(self) -> None:
         """The arrangement of a first start."""
         docks, window = self._docks, self._window
+        for dock in docks.values():
+            dock.setFloating(False)
+            window.removeDockWidget(dock)
         for name, (_, area) in _DOCKS.items():
-            docks[name].setFloating(False)
-            window.addDockWidget(area, docks[name])
-            docks[name].show()
-        bottom = Qt.Orientation.Horizontal
-        window.splitDockWidget(docks["curves"], docks["weights"], bottom)
-        window.splitDockWidget(docks["weights"], docks["gradients"], bottom)
+            if not any(name in behind for _, *behind in _STACKS):
+                window.addDockWidget(area, docks[name], Qt.Orientation.Horizontal)
         for front, *behind in _STACKS:
-            for name in behind:
-                window.tabifyDockWidget(docks[front], docks[name])
+            # Each behind the one before it: all behind the first leaves a second tab bar about.
+            for before, name in zip((front, *behind), behind, strict=False):
+                window.tabifyDockWidget(docks[before], docks[name])
+        for dock in docks.values():
+            dock.show()
+        for front, *_ in _STACKS:
             docks[front].raise_()
-        window.resizeDocks([docks[n] for n in _WIDTHS], list(_WIDTHS.values()), Qt.Orientation.Horizontal)
-        window.resizeDocks([docks["curves"]], [_BOTTOM], Qt.Orientation.Vertical)
-        row = [docks[name] for name in ("curves", "weights", "gradients")]
-        window.resizeDocks(row, [100, 100, 100], Qt.Orientation.Horizontal)
         self._update_titles()
+        self._divide()
+
+    def _divide(self) -> None:
+        """Share out the room: the canvas gets what is left, larger windows show more of the panels."""
+        docks, window = self._docks, self._window
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        inspector = min(max(_INSPECTOR, window.width() // 5), 400)
+        window.resizeDocks([docks["palette"], docks["inspector"]], [_PALETTE, inspector], across)
+        window.resizeDocks([docks["curves"]], [max(_BOTTOM, window.height() * 2 // 5)], down)
+        each = (window.width() - inspector) // 3
+        window.resizeDocks([docks[name] for name in ("curves", "weights", "gradients")], [each] * 3, across)
+
+    def settle(self, state: QByteArray | None) -> None:
+        """Bring an arrangement back, or share out the room; the workbench has its size by now."""
+        if state is None or not self._window.restoreState(state):
+            self._divide()
+        self._titles.start()
 
     def fill(self, name: str, view: QWidget) -> None:
         """Put a view into its dock."""
@@ -109,23 +122,6 @@ class Docks:
 
     # ------------------------------------------------------------------ keeping
 
-    def set_hidden(self, hidden: bool) -> None:
-        """Put all docks away, or bring back those that were shown."""
-        if hidden and self._put_away is None:
-            self._put_away = self._window.saveState()
-            for dock in self._docks.values():
-                dock.hide()
-        elif not hidden and self._put_away is not None:
-            state, self._put_away = self._put_away, None
-            self._window.restoreState(state)
-            self._titles.start()
-
     def state(self) -> QByteArray:
         """The arrangement, to be restored at the next start."""
-        return self._put_away if self._put_away is not None else self._window.saveState()
-
-    def restore(self, state: QByteArray | None) -> None:
-        """Bring an arrangement back; one that cannot be used is passed over."""
-        if state is not None:
-            self._window.restoreState(state)
-            self._titles.start()
+        return self._window.saveState()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 
 from engine.host import protocol
 from engine.runs import RunFolder
@@ -18,6 +18,7 @@ from gui.theme import theme
 from gui.weights import beside
 
 if TYPE_CHECKING:
+    from gui.canvas import Canvas
     from gui.window import Window
 
 _KEY = QKeySequence.StandardKey
@@ -127,14 +128,25 @@ class Menus:
         self.edit.addActions(self.history)
         self.edit.addSeparator()
 
-    def add_canvas(self, canvas: QWidget) -> None:
-        """Take in what the canvas can do: its actions, in its order."""
-        mine = {action.objectName() for action in self.window.commands}
-        for action in canvas.actions():
-            if action.objectName() in mine and action.objectName():
+    def add_canvas(self, canvas: Canvas) -> None:
+        """Take in what the canvas can do; walking and nudging are for the keys alone."""
+        align = QMenu("Ali&gn", self.edit)
+        last = ""
+        for action in canvas.commands:
+            name = action.objectName().removeprefix("canvas.")
+            kind = name.partition("_")[0]
+            if kind in ("walk", "nudge"):
                 continue
-            name = action.objectName()
-            (self.view if name.startswith("view.") else self.edit).addAction(action)
+            if kind in ("align", "distribute"):
+                align.addAction(action)
+            elif kind in ("fit", "zoom", "minimap"):
+                self.view.addAction(action)
+            else:
+                if (kind == "select") != (last == "select") or kind in ("cut", "arrange"):
+                    self.edit.addSeparator()
+                self.edit.addAction(action)
+                last = kind
+        self.edit.addMenu(align)
 
     def _view_menu(self) -> None:
         window, add = self.window, self.window.commands.add

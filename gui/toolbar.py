@@ -60,6 +60,7 @@ class Toolbar(QToolBar):
         self.epochs = QSpinBox(minimum=1, maximum=MAX_EPOCHS)
         self.epochs.setToolTip("Passes over the training data")
         self.epochs.setAccessibleName("Epochs")
+        self.epochs.setFixedWidth(84)
         self.epochs.setKeyboardTracking(False)
         self.epochs.valueChanged.connect(self._epochs_chosen)
         for name, widget in (("Device", self.device), ("Epochs", self.epochs)):

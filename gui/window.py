@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec.structs import replace
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
@@ -56,12 +56,18 @@ class Window(QMainWindow):
         self.commands = Actions(self)
         self.running = Running(self.workers, self.commands, self.settings, self)
         self._complete = False
+        self._settled = False
         self._welcome_wanted = True
 
         self.banners = Banners()
         self.welcome = Welcome(self.settings)
+        # Canvas and docks are a main window inside this one, so that the welcome can stand in for
+        # all of them without touching their arrangement.
+        self.workbench = QMainWindow()
+        self.workbench.setWindowFlags(Qt.WindowType.Widget)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
+        self.stack.addWidget(self.workbench)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
@@ -70,7 +76,7 @@ class Window(QMainWindow):
         column.addWidget(self.stack, 1)
         self.setCentralWidget(centre)
 
-        self.docks = Docks(self)
+        self.docks = Docks(self.workbench)
         self.menus = Menus(self)
         self.toolbar = Toolbar(self.document, self.running, self.settings, self.menus.history)
         self.addToolBar(self.toolbar)
@@ -109,14 +115,16 @@ class Window(QMainWindow):
 
         self.canvas = Canvas(self.document, self.selection)
         self.canvas.message.connect(self.status.showMessage)
-        self.stack.addWidget(self.canvas)
+        self.workbench.setCentralWidget(self.canvas)
+        self.canvas.edit_requested.connect(self._edit_layer)
         self.palette_view = Palette()
         self.palette_view.chosen.connect(self.canvas.add_layer)
         self.inspector = Inspector(self.document, self.selection, self.workers)
         self.problems = ProblemsPanel(self.document, self.selection)
         self.docks.fill("palette", self.palette_view)
         self.docks.fill("inspector", self.inspector)
-        self.docks.fill("recipe", RecipePanel(self.document))
+        self.recipe = RecipePanel(self.document)
+        self.docks.fill("recipe", self.recipe)
         self.docks.fill("curves", CurvesPanel(self.session))
         self.docks.fill("weights", WeightsPanel(self.session, self.selection))
         self.docks.fill("gradients", GradientsPanel(self.session, self.selection))
@@ -126,6 +134,7 @@ class Window(QMainWindow):
         if self.workers.current:
             self._analyzed(self.workers.analysis)
         self._show_page()
+        QTimer.singleShot(0, self.canvas.fit)
         self.completed.emit()
 
     # ------------------------------------------------------------------ what is shown
@@ -148,16 +157,15 @@ class Window(QMainWindow):
 
     def _show_page(self) -> None:
         welcoming = self.welcoming
-        self.docks.set_hidden(welcoming)
         self.toolbar.setVisible(not welcoming)
         self.status.setVisible(not welcoming)
-        if welcoming or not self._complete:
-            self.stack.setCurrentWidget(self.welcome)
-            self.welcome.setVisible(welcoming)
-        elif self.stack.currentWidget() is not self.canvas:
-            self.stack.setCurrentWidget(self.canvas)
-            self.canvas.setFocus()
-            QTimer.singleShot(0, self.canvas.fit)
+        shown = self.welcome if welcoming else self.workbench
+        if self.stack.currentWidget() is not shown:
+            self.stack.setCurrentWidget(shown)
+            self._settle()
+            if self._complete and not welcoming:
+                self.canvas.setFocus()
+                QTimer.singleShot(0, self.canvas.fit)
 
     def _show_title(self) -> None:
         self.setWindowTitle(f"{self.files.title()}{'' if self.document.clean else ' •'} — Layerlab")
@@ -187,8 +195,13 @@ class Window(QMainWindow):
         if self._complete:
             self.canvas.set_analysis(analysis)
             self.inspector.set_analysis(analysis)
+            self.recipe.set_analysis(analysis)
             self.problems.set_analysis(analysis)
         self._offer_weights(analysis)
+
+    def _edit_layer(self, node: str) -> None:
+        self.docks.reveal("inspector")
+        self.inspector.focus_first()
 
     def _refused(self, text: str) -> None:
         self.status.showMessage(text, 8000)
@@ -287,10 +300,22 @@ class Window(QMainWindow):
             event.acceptProposedAction()
             QTimer.singleShot(0, lambda: self.files.open_path(path))
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Share out the room, now that it is known."""
+        super().showEvent(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Arrange the docks, once they are seen for the first time at the window's real size."""
+        if not self._settled and self.isVisible() and self.workbench.isVisible():
+            self._settled = True
+            self.layout().activate()
+            self.centralWidget().layout().activate()
+            self.docks.settle(self.settings.layout)
+
     def _restore(self) -> None:
         if self.settings.geometry is None or not self.restoreGeometry(self.settings.geometry):
             self.resize(1280, 800)
-        self.docks.restore(self.settings.layout)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved changes; then end the hosts."""
@@ -298,7 +323,8 @@ class Window(QMainWindow):
             event.ignore()
             return
         self.settings.geometry = self.saveGeometry()
-        self.settings.layout = self.docks.state()
+        if self._settled:
+            self.settings.layout = self.docks.state()
         self.hide()
         self.workers.close()
         event.accept()
