@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainterPath, QPen
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
 from gui.canvas import card
 from gui.theme import Tokens, family_color, rank_color
@@ -36,12 +36,20 @@ def elided(text: str, pixels: int, width: float, bold: bool = False) -> str:
 
 
 @cache
-def card_path(height: float, grown: float = 0.0) -> QPainterPath:
-    """The outline of a card, `grown` beyond its edge."""
+def card_path(height: float) -> QPainterPath:
+    """The outline of a card."""
     path = QPainterPath()
-    box = QRectF(0, 0, card.WIDTH, height).adjusted(-grown, -grown, grown, grown)
-    path.addRoundedRect(box, RADIUS + grown, RADIUS + grown)
+    path.addRoundedRect(QRectF(0, 0, card.WIDTH, height), RADIUS, RADIUS)
     return path
+
+
+def draw_card(painter: QPainter, height: float, grown: float = 0.0, down: float = 0.0) -> None:
+    """Draw a card's outline with the painter's pen and brush, `grown` beyond its edge.
+
+    As a rounded rectangle: filling the same outline as a path costs four times as much.
+    """
+    box = QRectF(-grown, down - grown, card.WIDTH + 2 * grown, height + 2 * grown)
+    painter.drawRoundedRect(box, RADIUS + grown, RADIUS + grown)
 
 
 @cache
@@ -82,15 +90,19 @@ class Look:
         self.dark = tokens.name == "dark"
         self.surface_brush = QBrush(self.surface)
         self.canvas_brush = QBrush(self.canvas)
-        self.shadows = tuple(QColor(0, 0, 0, alpha) for alpha in ((60, 36, 18) if self.dark else (14, 10, 6)))
+        #: Strokes, not fills: only what looks out from under a card is painted.
+        self.shadows = tuple(
+            QPen(QColor(0, 0, 0, alpha), width)
+            for width, alpha in (((6, 26), (3, 50)) if self.dark else ((6, 8), (3, 14)))
+        )
         self.border = QPen(self.line, 1.0)
+        self.border_error = QPen(self.error, 1.25)
         self.border_hover = QPen(self.muted, 1.25)
         self.border_selected = QPen(self.accent, 2.0)
         self.halo = QColor(self.accent)
         self.halo.setAlpha(48 if self.dark else 36)
         self.grid = QPen(mixed(self.muted, self.canvas, 0.32), 2.0)
         self.grid.setCosmetic(True)
-        self.grid.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.divider = QPen(mixed(self.line, self.surface, 0.7), 1.0)
         self.families = {group: QColor(value) for group, value in tokens.families}
         self.other = QColor(family_color(tokens, "Other"))

@@ -96,6 +96,7 @@ class NodeItem(QGraphicsItem):
         self._bounds = QRectF(
             -MARGIN, -MARGIN, card.WIDTH + MARGIN + (LABEL if shown.outputs else MARGIN), height + 2 * MARGIN
         )
+        self._large: tuple[str, str] | None = None
         inner = card.WIDTH - LEFT - 12
         badge = 22 if shown.severity else 0
         self._id = look.elided(shown.id, 13, inner - badge, bold=True)
@@ -136,40 +137,33 @@ class NodeItem(QGraphicsItem):
             self._paint_ports(painter, tools)
             self._paint_labels(painter, tools)
         else:
-            painter.setPen(tools.text)
-            painter.setFont(look.font(22, bold=True))
-            text = look.elided(self.card.id, 22, card.WIDTH - 32, bold=True)
-            painter.drawText(QPointF(LEFT + 2, 34), text)
-            if self._fields and self.card.height > 64:
-                painter.setPen(tools.muted)
-                painter.setFont(look.font(16))
-                painter.drawText(QPointF(LEFT + 2, 60), look.elided(self.card.fields, 16, card.WIDTH - 32))
+            self._paint_large_text(painter, tools)
         if self.card.severity:
             self._paint_badge(painter, tools, self.card.severity)
 
     def _paint_card(self, painter: QPainter, tools: look.Look) -> None:
         height = self.card.height
-        outline = look.card_path(height)
         painter.setPen(Qt.PenStyle.NoPen)
         if self.selected:
-            painter.fillPath(look.card_path(height, 4.0), tools.halo)
+            painter.setBrush(tools.halo)
+            look.draw_card(painter, height, 4.0)
         elif self.owner.detail == NEAR:
-            painter.translate(0, 2)
-            for grown, shadow in zip((0.0, 1.5, 3.5), tools.shadows, strict=True):
-                painter.fillPath(look.card_path(height, grown), shadow)
-            painter.translate(0, -2)
-        painter.fillPath(outline, tools.surface_brush)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for shadow in tools.shadows:
+                painter.setPen(shadow)
+                look.draw_card(painter, height, down=1.5)
+            painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(tools.surface_brush)
+        look.draw_card(painter, height)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.fillPath(look.stripe_path(height), tools.family(self.card.group))
         if self.selected:
             painter.setPen(tools.border_selected)
         elif self.card.severity == "error":
-            painter.setPen(QPen(tools.error, 1.25))
-        elif self.hovered:
-            painter.setPen(tools.border_hover)
+            painter.setPen(tools.border_error)
         else:
-            painter.setPen(tools.border)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPath(outline)
+            painter.setPen(tools.border_hover if self.hovered else tools.border)
+        painter.drawPath(look.card_path(height))
 
     def _paint_text(self, painter: QPainter, tools: look.Look) -> None:
         shown = self.card
@@ -204,6 +198,22 @@ class NodeItem(QGraphicsItem):
                 painter.setPen(tools.muted)
                 width = look.metrics(11).horizontalAdvance(self._parameters)
                 painter.drawText(QPointF(card.WIDTH - 12 - width, y + 16), self._parameters)
+
+    def _paint_large_text(self, painter: QPainter, tools: look.Look) -> None:
+        """Id and fields, large enough to be read from the middle distance."""
+        if self._large is None:
+            room = card.WIDTH - 32
+            self._large = (
+                look.elided(self.card.id, 22, room, bold=True),
+                look.elided(self.card.fields, 16, room),
+            )
+        painter.setPen(tools.text)
+        painter.setFont(look.font(22, bold=True))
+        painter.drawText(QPointF(LEFT + 2, 34), self._large[0])
+        if self._large[1] and self.card.height > 64:
+            painter.setPen(tools.muted)
+            painter.setFont(look.font(16))
+            painter.drawText(QPointF(LEFT + 2, 60), self._large[1])
 
     def _paint_ports(self, painter: QPainter, tools: look.Look) -> None:
         shown = self.card

@@ -1,0 +1,159 @@
+"""Canvas, ms per frame off screen at 1280×800: build, pan, zoom, drag, undo, paste, select all.
+
+Each frame is an action and the painting that follows from it, events and all. Goals at 1,000 nodes: build
+and first paint ≤ 150 ms, every frame ≤ 8 ms median and ≤ 16 ms p95; at 5,000 nodes ≤ 16 ms.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QApplication
+
+from engine import edit
+from engine.findings import Analysis, NodeReport, Tensor
+from engine.network import Choice, Edge, End, Network, Node
+from gui.canvas import Canvas, layout
+from gui.document import Document
+from gui.selection import Selection
+from gui.theme import theme
+from tests import gui_helpers as hands
+
+SIZES = (100, 1000, 5000)
+FRAMES = 60
+
+
+def network_of(count: int) -> Network:
+    """Residual blocks of convolutions, `count` nodes, laid out."""
+    nodes: dict[str, Node] = {"image": Node("Input", {"shape": [3, 64, 64]})}
+    edges: list[Edge] = []
+    kinds = ("Conv2d", "BatchNorm2d", "Conv2d", "BatchNorm2d", "Add")
+    last = skip = "image"
+    for number in range(count - 1):
+        kind = kinds[number % 5]
+        id = f"{kind.lower()}_{number}"
+        fields = {"out_channels": 64, "kernel_size": [3, 3], "padding": [1, 1]} if kind == "Conv2d" else {}
+        nodes[id] = Node(kind, fields, activation=Choice("ReLU") if kind == "Add" else None)
+        edges.append(Edge(End(last), End(id, "input") if kind == "Add" else End(id)))
+        if kind == "Add":
+            edges.append(Edge(End(skip), End(id, "other")))
+            skip = id
+        last = id
+    network = Network(nodes=nodes, edges=tuple(edges))
+    return edit.move(network, layout.arrange(network))
+
+
+def analysis_of(network: Network) -> Analysis:
+    """Shapes for every node, as a host would send them."""
+    report = NodeReport({"output": Tensor((64, 64, 64))}, parameter_count=36928)
+    return Analysis(dict.fromkeys(network.nodes, report))
+
+
+class _Stage:
+    def __init__(self, network: Network) -> None:
+        begun = time.perf_counter()
+        self.document = Document(network)
+        self.selection = Selection()
+        self.canvas = Canvas(self.document, self.selection)
+        self.canvas.resize(1280, 800)
+        self.canvas.show()
+        self.paint()
+        self.built = (time.perf_counter() - begun) * 1000
+        self.canvas.set_analysis(analysis_of(network))
+        self.paint()
+
+    def paint(self) -> None:
+        """Let Qt paint what has changed."""
+        QApplication.processEvents()
+
+    def frames(self, act: Callable[[int], object], count: int = FRAMES) -> dict[str, float]:
+        """Median and 95th percentile of act-and-paint, in ms."""
+        times = []
+        for number in range(count):
+            begun = time.perf_counter()
+            act(number)
+            self.paint()
+            times.append((time.perf_counter() - begun) * 1000)
+        ordered = sorted(times)
+        return {
+            "median": statistics.median(times),
+            "p95": ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))],
+        }
+
+
+def _one(count: int) -> dict[str, Any]:
+    network = network_of(count)
+    stage = _Stage(network)
+    canvas, port = stage.canvas, stage.canvas.viewport()
+    figures: dict[str, Any] = {"build_and_paint": {"median": stage.built, "p95": stage.built}}
+    for name, scale in (("all", None), ("middle", 0.4), ("near", 1.0)):
+        canvas.fit()
+        if scale is not None:
+            canvas.zoom(scale / canvas.zoom_factor)
+        push = [QPoint(7, 5), QPoint(-7, -5)]
+        figures[f"pan, {name}"] = stage.frames(
+            lambda n: canvas.scroll_to(canvas.scroll_position() + push[n // 10 % 2])
+        )
+        figures[f"zoom, {name}"] = stage.frames(lambda n: canvas.zoom((1.04, 1 / 1.04)[n // 5 % 2]))
+    for name, chosen in (("1", 1), ("200", 200)):
+        canvas.fit()
+        canvas.zoom(0.7 / canvas.zoom_factor)
+        held = next(iter(canvas.drawing.nodes_in(canvas.visible_rect().adjusted(300, 200, -300, -200))))
+        ids = list(dict.fromkeys([*list(network.nodes)[: min(chosen, count) - 1], held]))
+        stage.selection.set(ids if chosen > 1 else (held,))
+        start = canvas.mapFromScene(canvas.drawing.nodes[held].rect.center())
+        hands.press(port, start)
+        figures[f"drag {name}"] = stage.frames(
+            lambda n, start=start: hands.move(port, start + QPoint(6 + 3 * n, 4 + 2 * (n % 40)))
+        )
+        begun = time.perf_counter()
+        hands.release(port, start + QPoint(6 + 3 * FRAMES, 40))
+        stage.paint()
+        dropped = (time.perf_counter() - begun) * 1000
+        figures[f"drop {name}"] = {"median": dropped, "p95": dropped}
+    stack = stage.document.undo_stack
+    figures["undo, redo"] = stage.frames(lambda n: stack.redo() if n % 2 else stack.undo(), 10)
+    stage.selection.set(list(network.nodes)[: min(500, count)])
+    stage.canvas.editor.copy()
+    begun = time.perf_counter()
+    stage.canvas.editor.paste()
+    stage.paint()
+    pasted = (time.perf_counter() - begun) * 1000
+    figures[f"paste {min(500, count)}"] = {"median": pasted, "p95": pasted}
+    figures["select all"] = stage.frames(
+        lambda n: stage.selection.set() if n % 2 else canvas.editor.select_all(), 10
+    )
+    canvas.close()
+    canvas.deleteLater()
+    QApplication.processEvents()
+    return figures
+
+
+def measure() -> dict[str, Any]:
+    """Milliseconds by number of nodes and action."""
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    theme.install(application, "light")
+    _Stage(network_of(10)).canvas.close()
+    return {"milliseconds": {str(count): _one(count) for count in SIZES}}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures as lines: median and 95th percentile."""
+    found = figures["milliseconds"]
+    lines = ["ms, median / p95".ljust(18) + "".join(f"{count:>20}" for count in found)]
+    for number, name in enumerate(next(iter(found.values()))):
+        cells = []
+        for rows in found.values():
+            row = list(rows.values())[number]
+            cells.append(f"{row['median']:>11.1f} /{row['p95']:>7.1f}")
+        lines.append(name.ljust(18) + "".join(cells))
+    return "\n".join(lines)
