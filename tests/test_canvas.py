@@ -568,7 +568,7 @@ def test_ids_from_files_are_text_and_never_markup(bench):
     evil = "<img src=x><b>conv</b>"
     b = bench(Network(nodes={evil: Node("Conv2d"), "in": Node("Input")}, edges=(Edge(End("in"), End(evil)),)))
     b.canvas.grab()
-    assert b.canvas.drawing.nodes[evil]._id.startswith("<img")
+    assert b.canvas.drawing.nodes[evil].text.id.startswith("<img")
     b.selection.set((evil,))
     b.canvas.command("delete").trigger()
     assert evil not in b.network.nodes

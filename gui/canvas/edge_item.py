@@ -92,6 +92,7 @@ class EdgeItem(QGraphicsPathItem):
         self.detour: float | None = None
         self.far_lines: list[QLineF] = []
         self._pen_key: object = None
+        self._way: object = None
         source.edges.add(self)
         target.edges.add(self)
 
@@ -132,6 +133,10 @@ class EdgeItem(QGraphicsPathItem):
     def follow(self) -> None:
         """Lead from port to port, wherever these are now."""
         start, end = self.start, self.end
+        way = (start.x(), start.y(), end.x(), end.y(), self.detour)
+        if way == self._way:
+            return
+        self._way = way
         self.setPath(wire_path(start, end, self.detour))
         if end.x() - start.x() < LEAD or self.detour is not None:
             path = self.path()

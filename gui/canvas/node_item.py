@@ -24,6 +24,34 @@ LEFT = 16.0
 NEAR, MIDDLE, FAR = 2, 1, 0
 
 
+class CardText:
+    """A card's text, shortened to fit and put in its place: done once, painted often."""
+
+    def __init__(self, shown: card.Card) -> None:
+        inner = card.WIDTH - LEFT - 12
+        badge = 22 if shown.severity else 0
+        self.id = look.elided(shown.id, 13, inner - badge, bold=True)
+        self.type = look.elided(shown.type, 11, inner)
+        y = card.HEADER + shown.port_rows * card.PORT_ROW
+        self.fields_y = y + 12.0
+        self.fields = look.elided(shown.fields, 12, inner)
+        y += card.FIELD_ROW if shown.fields else 0
+        self.chips: list[tuple[QRectF, str, str]] = []
+        x = LEFT
+        for chip in shown.chips:
+            room = card.WIDTH - 8 - x
+            if room < 32:
+                break
+            text = look.elided(chip.text, 10, room - 12)
+            width = look.metrics(10).horizontalAdvance(text) + 12
+            self.chips.append((QRectF(x, y + 1, width, 18), text, chip.kind))
+            x += width + 4
+        self.shapes = {port: card.shape_text(tensor) for port, tensor in shown.tensors}
+        self.parameters = f"{card.count_text(shown.parameters)} par." if shown.parameters else ""
+        room = inner - look.metrics(11).horizontalAdvance(self.parameters) - 8
+        self.footer = look.elided(next(iter(self.shapes.values()), ""), 11, room)
+
+
 class NodeItem(QGraphicsItem):
     """Paints a :class:`~gui.canvas.card.Card`; knows where its ports are."""
 
@@ -41,7 +69,7 @@ class NodeItem(QGraphicsItem):
         self.hot_port: tuple[str, int] | None = None
         self.far_rect = QRectF(0, 0, card.WIDTH, shown.height)
         self.far_stripe = QRectF(0, 0, 20, shown.height)
-        self._lay_out()
+        self._measure()
         self.setZValue(1)
 
     # ------------------------------------------------------------------ geometry
@@ -57,7 +85,7 @@ class NodeItem(QGraphicsItem):
         self.card = shown
         self.far_rect.setHeight(shown.height)
         self.far_stripe.setHeight(shown.height)
-        self._lay_out()
+        self._measure()
         self.update()
         return moved or before.tensors != shown.tensors
 
@@ -88,38 +116,12 @@ class NodeItem(QGraphicsItem):
         """The card's outline."""
         return look.card_path(self.card.height)
 
-    # ------------------------------------------------------------------ text, laid out once
-
-    def _lay_out(self) -> None:
-        shown = self.card
-        height = shown.height
-        self._bounds = QRectF(
-            -MARGIN, -MARGIN, card.WIDTH + MARGIN + (LABEL if shown.outputs else MARGIN), height + 2 * MARGIN
-        )
+    def _measure(self) -> None:
+        """Take the card's size; its text is laid out when it is first painted."""
+        room = LABEL if self.card.outputs else MARGIN
+        self._bounds = QRectF(-MARGIN, -MARGIN, card.WIDTH + MARGIN + room, self.card.height + 2 * MARGIN)
+        self.text: CardText | None = None
         self._large: tuple[str, str] | None = None
-        inner = card.WIDTH - LEFT - 12
-        badge = 22 if shown.severity else 0
-        self._id = look.elided(shown.id, 13, inner - badge, bold=True)
-        self._type = look.elided(shown.type, 11, inner)
-        y = card.HEADER + shown.port_rows * card.PORT_ROW
-        self._fields_y = y + 12.0
-        self._fields = look.elided(shown.fields, 12, inner)
-        y += card.FIELD_ROW if shown.fields else 0
-        self._chips: list[tuple[QRectF, str, str]] = []
-        x = LEFT
-        for chip in shown.chips:
-            room = card.WIDTH - 8 - x
-            if room < 32:
-                break
-            text = look.elided(chip.text, 10, room - 12)
-            width = look.metrics(10).horizontalAdvance(text) + 12
-            self._chips.append((QRectF(x, y + 1, width, 18), text, chip.kind))
-            x += width + 4
-        self._shapes = {port: card.shape_text(tensor) for port, tensor in shown.tensors}
-        self._footer = next(iter(self._shapes.values()), "")
-        self._parameters = f"{card.count_text(shown.parameters)} par." if shown.parameters else ""
-        room = inner - look.metrics(11).horizontalAdvance(self._parameters) - 8
-        self._footer = look.elided(self._footer, 11, room)
 
     # ------------------------------------------------------------------ painting
 
@@ -133,9 +135,11 @@ class NodeItem(QGraphicsItem):
             painter.setOpacity(0.35)
         self._paint_card(painter, tools)
         if self.owner.detail == NEAR:
-            self._paint_text(painter, tools)
+            if self.text is None:
+                self.text = CardText(self.card)
+            self._paint_text(painter, tools, self.text)
             self._paint_ports(painter, tools)
-            self._paint_labels(painter, tools)
+            self._paint_labels(painter, tools, self.text)
         else:
             self._paint_large_text(painter, tools)
         if self.card.severity:
@@ -145,14 +149,12 @@ class NodeItem(QGraphicsItem):
         height = self.card.height
         painter.setPen(Qt.PenStyle.NoPen)
         if self.selected:
-            painter.setBrush(tools.halo)
+            painter.setBrush(tools.ring)
             look.draw_card(painter, height, 4.0)
         elif self.owner.detail == NEAR:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            for shadow in tools.shadows:
-                painter.setPen(shadow)
-                look.draw_card(painter, height, down=1.5)
-            painter.setPen(Qt.PenStyle.NoPen)
+            for grown, shadow in tools.shadows:
+                painter.setBrush(shadow)
+                look.draw_card(painter, height, grown, 2.0)
         painter.setBrush(tools.surface_brush)
         look.draw_card(painter, height)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -165,27 +167,27 @@ class NodeItem(QGraphicsItem):
             painter.setPen(tools.border_hover if self.hovered else tools.border)
         painter.drawPath(look.card_path(height))
 
-    def _paint_text(self, painter: QPainter, tools: look.Look) -> None:
+    def _paint_text(self, painter: QPainter, tools: look.Look, text: CardText) -> None:
         shown = self.card
         painter.setPen(tools.text)
         painter.setFont(look.font(13, bold=True))
-        painter.drawText(QPointF(LEFT, 22), self._id)
+        painter.drawText(QPointF(LEFT, 22), text.id)
         painter.setPen(tools.family(shown.group))
         painter.setFont(look.font(11))
-        painter.drawText(QPointF(LEFT, 38), self._type)
-        if self._fields:
+        painter.drawText(QPointF(LEFT, 38), text.type)
+        if text.fields:
             painter.setPen(tools.text)
             painter.setFont(look.font(12))
-            painter.drawText(QPointF(LEFT, self._fields_y), self._fields)
-        if self._chips:
+            painter.drawText(QPointF(LEFT, text.fields_y), text.fields)
+        if text.chips:
             painter.setFont(look.font(10))
-            for box, text, kind in self._chips:
+            for box, words, kind in text.chips:
                 ground, ink = tools.chip(kind)
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(ground)
                 painter.drawRoundedRect(box, 9, 9)
                 painter.setPen(ink)
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
         if shown.outputs:
             y = shown.height - 24.0
             painter.setPen(tools.divider)
@@ -193,11 +195,11 @@ class NodeItem(QGraphicsItem):
             painter.setFont(look.font(11))
             tensor = shown.tensor()
             painter.setPen(tools.muted if tensor is None else tools.text)
-            painter.drawText(QPointF(LEFT, y + 16), self._footer or "–")
-            if self._parameters:
+            painter.drawText(QPointF(LEFT, y + 16), text.footer or "–")
+            if text.parameters:
                 painter.setPen(tools.muted)
-                width = look.metrics(11).horizontalAdvance(self._parameters)
-                painter.drawText(QPointF(card.WIDTH - 12 - width, y + 16), self._parameters)
+                width = look.metrics(11).horizontalAdvance(text.parameters)
+                painter.drawText(QPointF(card.WIDTH - 12 - width, y + 16), text.parameters)
 
     def _paint_large_text(self, painter: QPainter, tools: look.Look) -> None:
         """Id and fields, large enough to be read from the middle distance."""
@@ -244,17 +246,17 @@ class NodeItem(QGraphicsItem):
                 return tools.rank(item.dimensions)
         return tools.unknown_wire
 
-    def _paint_labels(self, painter: QPainter, tools: look.Look) -> None:
+    def _paint_labels(self, painter: QPainter, tools: look.Look, text: CardText) -> None:
         """The shape above the beginning of each wire."""
-        if not self._shapes or self.owner.moving:
+        if not text.shapes or self.owner.moving:
             return
         leaving = {item.source_index for item in self.edges if item.source is self}
         painter.setFont(look.font(10))
         painter.setPen(tools.muted)
         for index, port in enumerate(self.card.outputs):
-            if index in leaving and port.name in self._shapes:
+            if index in leaving and port.name in text.shapes:
                 painter.drawText(
-                    QPointF(card.WIDTH + 10, self.card.port_y(index) - 6), self._shapes[port.name]
+                    QPointF(card.WIDTH + 10, self.card.port_y(index) - 6), text.shapes[port.name]
                 )
 
     def _paint_badge(self, painter: QPainter, tools: look.Look, severity: str) -> None:

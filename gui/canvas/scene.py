@@ -61,6 +61,7 @@ class Scene(QGraphicsScene):
         self.placed: dict[str, tuple[float, float]] = {}
         self.analysis = Analysis()
         self._problems: dict[str, list[Problem]] = {}
+        self._content: QRectF | None = None
         self._far_nodes: list[tuple[str, list[QRectF]]] | None = None
         self._far_wires: list[tuple[QPen, list[QLineF]]] | None = None
         #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
@@ -90,8 +91,8 @@ class Scene(QGraphicsScene):
         for edge in graph.edges:
             self._add_wire(edge)
         self._route(self.wires.values())
-        self._grow()
         self._stale()
+        self._grow()
 
     def sync(self, before: Network, after: Network, block: str | None) -> None:
         """Update what differs between two networks, and nothing else."""
@@ -159,8 +160,8 @@ class Scene(QGraphicsScene):
         for wire in changed_wires:
             wire.refresh()
         self._route(self.wires.values() if moved is None else changed_wires)
-        self._grow()
         self._stale()
+        self._grow()
 
     def _place_missing(self, network: Network, block: str | None) -> None:
         """Find places for nodes that have none: all of them by layout, single ones beside what feeds them."""
@@ -291,7 +292,7 @@ class Scene(QGraphicsScene):
         for wire in wires:
             wire.detour = None
             wire.follow()
-        self._far_wires = None
+        self._far_wires = self._content = None
 
     def settle(self, network: Network, block: str | None) -> None:
         """Bring all items back to where the document has them."""
@@ -313,11 +314,11 @@ class Scene(QGraphicsScene):
 
     def content(self, ids: Iterable[str] | None = None) -> QRectF:
         """The rectangle around all nodes, or some."""
-        found = QRectF()
-        for id in self.nodes if ids is None else ids:
-            if id in self.nodes:
-                found = found.united(self.nodes[id].rect)
-        return found
+        if ids is None:
+            if self._content is None:
+                self._content = _around([item.rect for item in self.nodes.values()])
+            return QRectF(self._content)
+        return _around([self.nodes[id].rect for id in ids if id in self.nodes])
 
     def _route(self, wires: Iterable[EdgeItem]) -> None:
         """Lead long wires around the cards that stand in their way."""
@@ -371,7 +372,7 @@ class Scene(QGraphicsScene):
             self.setSceneRect(room)
 
     def _stale(self) -> None:
-        self._far_nodes = self._far_wires = None
+        self._far_nodes = self._far_wires = self._content = None
         self.altered.emit()
 
     # ------------------------------------------------------------------ what lies under the cursor
@@ -497,6 +498,14 @@ def _ground(item: NodeItem) -> str:
     if item.selected:
         return " selected"
     return " error" if item.card.severity == "error" else " plain"
+
+
+def _around(rects: list[QRectF]) -> QRectF:
+    if not rects:
+        return QRectF()
+    left, top = min(rect.x() for rect in rects), min(rect.y() for rect in rects)
+    right, bottom = max(rect.right() for rect in rects), max(rect.bottom() for rect in rects)
+    return QRectF(left, top, right - left, bottom - top)
 
 
 def _is_place(value: object) -> bool:

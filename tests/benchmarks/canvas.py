@@ -93,12 +93,12 @@ def _one(count: int) -> dict[str, Any]:
     network = network_of(count)
     stage = _Stage(network)
     canvas, port = stage.canvas, stage.canvas.viewport()
+    push = (QPoint(7, 5), QPoint(-7, -5))
     figures: dict[str, Any] = {"build_and_paint": {"median": stage.built, "p95": stage.built}}
     for name, scale in (("all", None), ("middle", 0.4), ("near", 1.0)):
         canvas.fit()
         if scale is not None:
             canvas.zoom(scale / canvas.zoom_factor)
-        push = [QPoint(7, 5), QPoint(-7, -5)]
         figures[f"pan, {name}"] = stage.frames(
             lambda n: canvas.scroll_to(canvas.scroll_position() + push[n // 10 % 2])
         )
