@@ -65,7 +65,11 @@ _encode = msgspec.msgpack.Encoder().encode
 def evaluate(step: Step, inputs: tuple[tuple[str, SpecPair], ...] | None) -> Evaluated:
     """Judge the node of `step`; `inputs` by port, None where something upstream is unknown."""
     node = step.node
-    key = (_encode(node), inputs)
+    try:
+        content = _encode(node)
+    except (OverflowError, TypeError, ValueError):  # what JSON can say and msgpack cannot: 2^64 and above
+        content = repr(node).encode()
+    key = (content, inputs)
     found = _REMEMBERED.get(key)
     if found is None:
         if len(_REMEMBERED) >= _MOST_REMEMBERED:

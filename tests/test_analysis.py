@@ -1,0 +1,226 @@
+"""What the analysis says about networks: shapes, cost, and each mistake at its place."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import engine
+from engine import diff, edit
+from engine.analysis import evaluate
+from engine.analysis.walk import walk
+from engine.network import Choice, Data, Edge, End, Network, Node, Recipe
+from tests.networks import alone, chain, choice
+
+
+def digits(**fields: Any) -> Network:
+    """A sound network for the digits."""
+    return chain(
+        ("conv", Node("Conv2d", {"out_channels": 4, "kernel_size": 3, **fields}, choice("ReLU"))),
+        ("flat", Node("Flatten")),
+        ("fc", Node("Linear", {"out_features": 10})),
+        shape=(1, 8, 8),
+    )
+
+
+def codes(network: Network) -> list[tuple[str, str | None, str | None]]:
+    return [(p.code, p.node, p.field) for p in engine.analyze(network).problems]
+
+
+def with_node(network: Network, id: str, **parts: Any) -> Network:
+    node = edit.replace(network.nodes[id], **parts)
+    return edit.replace(network, nodes={**network.nodes, id: node})
+
+
+def wire(source: str, target: str) -> Edge:
+    return Edge(End.parse(source), End.parse(target))
+
+
+def test_a_sound_network_has_no_problems() -> None:
+    assert codes(digits()) == []
+
+
+BROKEN = {
+    "unknown-type": (with_node(digits(), "conv", type="Conv2D"), "conv", None, "Did you mean 'Conv2d'"),
+    "unknown-field": (digits(strid=2), "conv", "strid", "Did you mean 'stride'"),
+    "wrong-field": (digits(stride="two"), "conv", "stride", "'two'"),
+    "missing-field": (with_node(digits(), "fc", fields={}), "fc", "out_features", "missing"),
+    "window-fits": (digits(kernel_size=9), "conv", "kernel_size", r"9.*8 \+ 2·0 = 8"),
+    "dangling-edge": (edit.replace(digits(), edges=(*digits().edges, wire("conf", "fc"))), "fc", None, "'conf'.*'conv'"),
+    "two-wires": (edit.replace(digits(), edges=(*digits().edges, wire("image", "fc"))), "fc", None, "two wires"),
+    "unconnected": (edit.replace(digits(), edges=digits().edges[1:]), "conv", None, "not connected"),
+    "port-unknown": (
+        edit.replace(digits(), edges=(wire("image.mask", "conv"), *digits().edges[1:])), "image", None, "'mask'",
+    ),
+    "unknown-activation": (with_node(digits(), "fc", activation=choice("Relu")), "fc", "activation", "'ReLU'"),
+    "activation-place": (with_node(digits(), "out", activation=choice("ReLU")), "out", "activation", "no activation"),
+    "unknown-initialiser": (with_node(digits(), "fc", init={"weight": choice("xavier")}), "fc", "init.weight", "xavier"),
+    "unknown-parameter": (with_node(digits(), "fc", init={"wieght": choice("ones")}), "fc", "init.wieght", "'weight'"),
+    "init-misfit": (with_node(digits(), "fc", init={"bias": choice("orthogonal")}), "fc", "init.bias", r"\[10\]"),
+    "unknown-binarizer": (with_node(digits(), "fc", binarize={"weight": choice("sign")}), "fc", "binarize.weight", "sign"),
+    "binarize-place": (with_node(digits(), "flat", binarize={"weight": choice("ste_sign")}), "flat", "binarize.weight", "no weight"),
+    "rank": (edit.replace(digits(), edges=(wire("image", "flat"), wire("flat", "conv"), wire("conv", "fc"), wire("fc", "out"))), "conv", None, "flattened"),
+    "dtype": (with_node(digits(), "image", fields={"shape": [1, 8, 8], "dtype": "int64"}), "conv", None, "int64"),
+    "batch-mixing": (with_node(digits(), "flat", fields={"start_dim": 0}), "flat", None, "batch"),
+    "data-shape": (with_node(digits(), "image", fields={"shape": [1, 9, 9]}), "image", "shape", r"\[1, 8, 8\].*\[1, 9, 9\]"),
+    "data-classes": (with_node(digits(), "fc", fields={"out_features": 7}), "out", None, "10 classes.*7"),
+    "unknown-data-source": (edit.set_recipe(digits(), Recipe(data=Data("digit"))), None, "recipe.data.source", "'digits'"),
+    "unknown-loss": (edit.set_recipe(digits(), Recipe(loss=choice("CrossEntropy"))), None, "recipe.loss.type", "'CrossEntropyLoss'"),
+    "unknown-optimizer": (edit.set_recipe(digits(), Recipe(optimizer=choice("Adm"))), None, "recipe.optimizer.type", "'Adam'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", BROKEN)
+class TestEveryMistake:
+    def test_it_is_named_at_its_node_and_field_with_what_matters_in_it(self, code: str) -> None:
+        network, node, field, message = BROKEN[code]
+        found = [p for p in engine.analyze(network).problems if p.code == code]
+        assert [(p.node, p.field) for p in found] == [(node, field)]
+        assert re.search(message, found[0].message), found[0].message
+
+    def test_it_keeps_the_network_from_being_built(self, code: str) -> None:
+        if code.startswith(("data-", "unknown-data", "unknown-loss", "unknown-optimizer")):
+            pytest.skip("the recipe is not looked at by build")
+        with pytest.raises(engine.NetworkProblem):
+            engine.build(BROKEN[code][0])
+
+    def test_each_repair_offered_takes_it_away(self, code: str) -> None:
+        network = BROKEN[code][0]
+        for problem in engine.analyze(network).problems:
+            for repair in problem.repairs:
+                mended = engine.analyze(diff.apply(network, repair.changes))
+                same = [
+                    p
+                    for p in mended.problems
+                    if (p.code, p.node, p.field) == (problem.code, problem.node, problem.field)
+                ]
+                assert same == [], repair.text
+
+
+def test_a_circle_is_named_in_its_order() -> None:
+    network = edit.replace(
+        digits(),
+        nodes={**digits().nodes, "back": Node("Add")},
+        edges=(
+            wire("image", "back.input"),
+            wire("fc", "back.other"),
+            wire("back", "conv"),
+            *digits().edges[1:],
+        ),
+    )
+    (problem,) = [p for p in engine.analyze(network).problems if p.code == "cycle"]
+    named = problem.message.partition(": ")[2].partition(".")[0].split(" → ")
+    assert named[0] == named[-1] == problem.node
+    assert set(named) == {"back", "conv", "flat", "fc"}
+    wires = {(edge.source.node, edge.target.node) for edge in network.edges}
+    assert all(pair in wires for pair in pairwise(named))
+
+
+def test_an_empty_network_lacks_its_ends() -> None:
+    assert {"no-input", "no-output"} <= {p.code for p in engine.analyze(Network()).problems}
+
+
+@pytest.mark.parametrize(
+    ("network", "code", "node"),
+    [
+        (chain(("fc", Node("Linear", {"out_features": 10}, choice("Softmax", dim=1))), shape=(4,)), "scores-wanted", "out"),
+        (chain(("a", Node("Linear", {"out_features": 9}, choice("ReLU"))), ("b", Node("Linear", {"out_features": 10}, binarize={"input": choice("ste_sign")})), shape=(4,)), "sign-of-positives", "b"),
+        (chain(("a", Node("Linear", {"out_features": 9})), ("norm", Node("BatchNorm1d")), shape=(4,)), "bias-before-norm", "a"),
+        (chain(("a", Node("Linear", {"out_features": 9}, init={"weight": choice("zeros")})), shape=(4,)), "equal-weights", "a"),
+        (edit.add_node(digits(), "lost", Node("Dropout")), "unused", "lost"),
+        (with_node(digits(), "fc", extra={"colour": "red"}), "unknown-key", "fc"),
+    ],
+)  # fmt: skip
+def test_what_torch_lets_pass_is_said_without_stopping_anyone(network: Network, code: str, node: str) -> None:
+    (problem,) = [p for p in engine.analyze(network).problems if p.code == code]
+    assert problem.node == node
+    assert problem.severity in ("warning", "hint")
+
+
+# ---------------------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("type", "fields"),
+    [
+        ("Conv2d", {"out_channels": 6, "kernel_size": [3, 5], "stride": 2, "padding": 1, "groups": 2}),
+        ("Conv1d", {"out_channels": 6, "kernel_size": 3}),
+        ("Conv3d", {"out_channels": 2, "kernel_size": 2}),
+        ("ConvTranspose2d", {"out_channels": 6, "kernel_size": 3, "stride": 2}),
+        ("Linear", {"out_features": 7}),
+        ("MatMul", {}),
+    ],
+)
+def test_multiplications_are_those_that_torch_counts(type: str, fields: dict[str, Any]) -> None:
+    network = alone(type, fields)
+    inputs = [torch.rand(1, *n.fields["shape"]) for n in network.nodes.values() if n.type == "Input"]
+    model = engine.build(network)
+    with FlopCounterMode(display=False) as counter:
+        model(*inputs)
+    assert engine.analyze(network).nodes["layer"].macs == counter.get_total_flops() // 2
+
+
+def test_the_receptive_field_grows_as_the_formula_says() -> None:
+    network = chain(
+        ("a", Node("Conv2d", {"out_channels": 4, "kernel_size": 3, "padding": 1})),
+        ("b", Node("MaxPool2d", {"kernel_size": 2})),
+        ("c", Node("Conv2d", {"out_channels": 4, "kernel_size": 3, "dilation": 2})),
+        shape=(1, 28, 28),
+    )
+    # r ← r + (reach − 1)·jump, jump ← jump·stride: 1 → 3 → 4 (jump 2) → 4 + 4·2 = 12
+    nodes = engine.analyze(network).nodes
+    assert [nodes[id].receptive_field for id in "abc"] == [(3, 3), (4, 4), (12, 12)]
+
+
+def test_totals_are_the_built_models() -> None:
+    analysis = engine.analyze(digits())
+    model = engine.build(digits())
+    assert analysis.totals["parameters"] == sum(p.numel() for p in model.parameters())
+    assert analysis.totals["macs"] == 4 * 6 * 6 * 9 + 144 * 10
+    frozen = edit.set_training(digits(), "fc", edit.Training(frozen=True))
+    assert engine.analyze(frozen).totals["trainable"] == 4 * 9 + 4
+    assert not engine.build(frozen).fc.weight.requires_grad
+
+
+# ---------------------------------------------------------------------------- speed, by what is computed
+
+
+def test_an_edit_computes_only_what_lies_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [(f"fc{i}", Node("Linear", {"out_features": 300 + i}, choice("ReLU"))) for i in range(60)]
+    network = chain(*layers, shape=(17,))
+    engine.analyze(network)
+    computed: list[str] = []
+    real = evaluate._evaluate
+    monkeypatch.setattr(
+        evaluate, "_evaluate", lambda step, inputs: (computed.append(step.path), real(step, inputs))[1]
+    )
+    engine.analyze(network)
+    assert computed == []
+    engine.analyze(edit.set_field(network, "fc40", "out_features", 999))
+    assert computed == ["fc40", "fc41"]
+
+
+def test_sizes_beyond_any_machine_are_a_problem_and_never_memory() -> None:
+    huge = chain(("fc", Node("Linear", {"out_features": 1 << 20})), shape=(1 << 24,))
+    assert "too-large" in [p.code for p in walk(huge).problems]
+    wide = chain(("flat", Node("Flatten")), shape=(1 << 24,) * 8)
+    assert "too-large" in [p.code for p in walk(wide).problems]
+
+
+def test_ten_thousand_nodes_in_a_row_are_no_trouble() -> None:
+    network = chain(*((f"n{i}", Node("ReLU")) for i in range(10_000)), shape=(10,))
+    assert engine.analyze(network).shapes["out"] == (10,)
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, -1, 0, 1.5, "x", [], [1, "a"], {}, 1 << 80, [[1]], float("nan")]
+)
+def test_no_value_in_any_place_makes_the_analysis_raise(value: Any) -> None:
+    for id, name in [("image", "shape"), ("image", "dtype"), ("conv", "kernel_size"), ("fc", "out_features")]:
+        engine.analyze(with_node(digits(), id, fields={name: value}))
+    engine.analyze(edit.set_recipe(digits(), Recipe(optimizer=Choice("Adam", {"lr": value, "betas": value}))))
