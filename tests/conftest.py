@@ -1,0 +1,109 @@
+"""What all tests share: no display is needed, and a test that leaves something behind fails."""
+
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before Qt is imported anywhere. A person who wants to watch sets QT_QPA_PLATFORM.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Numbers do not depend on how many cores the machine has, and tests do not crowd each other out.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from engine import doctor
+
+MISSING = doctor.missing_libraries()
+
+#: How long a test's threads and processes may take to end once it is over, in seconds.
+PATIENCE = 10.0
+
+
+#: Test files that were left out for want of Qt.
+_left_out: list[str] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # pytest-qt imports Qt at once; without Qt's libraries every test would fail on it.
+    if MISSING:
+        config.pluginmanager.set_blocked("pytest-qt")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the files that import Qt where that cannot be imported; the others still run."""
+    if MISSING and collection_path.suffix == ".py" and collection_path.name != "conftest.py":
+        text = collection_path.read_text(encoding="utf-8")
+        if re.search(r"^\s*(from|import) (PySide6|gui)\b", text, re.MULTILINE):
+            _left_out.append(collection_path.name)
+            return True
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if MISSING:
+        for item in items:
+            if item.get_closest_marker("gui"):
+                item.add_marker(pytest.mark.skip(reason="Qt lacks system libraries"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MISSING:
+        terminalreporter.section("THE TESTS OF THE WINDOW DID NOT RUN", red=True, bold=True)
+        terminalreporter.line(f"Left out: {', '.join(sorted(_left_out))}.")
+        for line in doctor.libraries_message(MISSING).splitlines():
+            terminalreporter.line(line)
+
+
+def _children() -> set[int]:
+    """The processes that this one has started and that still run. Linux only; elsewhere empty."""
+    own = str(os.getpid())
+    found = set()
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    state, parent = file.read().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            if parent == own and state != "Z":
+                found.add(int(name))
+    return found
+
+
+def _windows() -> set[str]:
+    """The windows that are on the screen, if Qt has been started at all."""
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets is None or widgets.QApplication.instance() is None:
+        return set()
+    return {
+        f"window {type(widget).__name__} {id(widget):x}"
+        for widget in widgets.QApplication.topLevelWidgets()
+        if widget.isVisible()
+    }
+
+
+def _running() -> set[str]:
+    return (
+        {f"thread {thread.name}" for thread in threading.enumerate()}
+        | {f"process {pid}" for pid in _children()}
+        | _windows()
+    )
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind() -> Iterator[None]:
+    """Fail a test that leaves threads, processes or windows.
+
+    What a fixture of the module or session holds was there before, and may stay.
+    """
+    before = _running()
+    yield
+    end = time.monotonic() + PATIENCE
+    while left := _running() - before:
+        if time.monotonic() > end:
+            pytest.fail(f"the test left behind: {', '.join(sorted(left))}")
+        time.sleep(0.01)
