@@ -32,6 +32,8 @@ from engine.host.protocol import (
 )
 from engine.storage import file
 
+pytestmark = pytest.mark.shares_hosts
+
 PATIENCE = 120.0
 
 
