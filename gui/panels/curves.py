@@ -69,12 +69,14 @@ class History:
 
     def read(self) -> None:
         """Take in what is new."""
+        points: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
         for event in self.source[self._read :]:
             for name, value in event.values.items():
-                track = self.tracks.get((name, event.split))
-                if track is None:
-                    track = self.tracks[name, event.split] = Track()
-                track.append(event.step, event.epoch, event.seconds, value)
+                points.setdefault((name, event.split), []).append(
+                    (event.step, event.epoch, event.seconds, value)
+                )
+        for key, found in points.items():
+            self.tracks.setdefault(key, Track()).extend(found)
         self._read = len(self.source)
 
     @property
@@ -109,7 +111,7 @@ class Line:
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""
-        self._plot.paint_curve(self.raw, self._color, 1.0, 0.28)
+        self._plot.paint_curve(self.raw, self._color, 1.0, 0.3)
         self._plot.paint_curve(
             self.smooth, self._color, 1.0 if self._faint else 2.0, 0.45 if self._faint else 1
         )
@@ -205,7 +207,7 @@ class Chart(QWidget):
             x = track.column(column)
             values = track.column("value")
             calm = decay if track.size > DOTS else 0.0
-            smooth = thin(x, track.smoothed(calm), left, right, width)
+            smooth = thin(x, track.smoothed(calm), left, right, width // 2)
             raw = thin(x, values, left, right, width) if calm > 0 and not old else (x[:0], x[:0])
             drawn.append((old, split, track, smooth, raw))
         parts = [curve[1] for _, _, _, smooth, raw in drawn for curve in (smooth, raw)]
@@ -301,6 +303,7 @@ class CurvesPanel(Panel):
         self.smoothing.setMinimumWidth(48)
         self.smoothing.setMaximumWidth(160)
         self._smooth_title = QLabel("Smooth")
+        self._smooth_title.setMinimumWidth(1)
         self.compare = QAction("Show the run before", self, checkable=True, checked=True)
         self.reset = QAction("Show all (double click)", self)
 

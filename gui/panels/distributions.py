@@ -138,7 +138,7 @@ class DistributionsPanel(Panel):
         self.image = pg.ImageItem()
         self.image.setZValue(-90)
         self.heat_plot.addItem(self.image, ignoreBounds=True)
-        self.mean = self.heat_plot.curve("text", 1.0, 0.6)
+        self.mean = self.heat_plot.curve("text", 1.0, 0.7)
         self.now_plot = Plot(f"{title}: distribution now")
         self.now_plot.setToolTip("The distribution now (filled) and at the first step (line).")
         self.now_plot.hideAxis("left")
@@ -299,7 +299,7 @@ class DistributionsPanel(Panel):
         self.heading.setToolTip(name + size)
         words = [
             f"mean {figure(now.mean)}",
-            f"spread {figure(now.std)}",
+            f"std {figure(now.std)}",
             f"norm {figure(now.norm)}",
             f"range {figure(now.lo)} … {figure(now.hi)}",
             f"zeros {100 * now.zeros:.3g} %",
@@ -338,7 +338,7 @@ class DistributionsPanel(Panel):
             trend.follow_theme()
         self.image.setLookupTable(ramp(self.color))
         self.bars.setOpts(brush=theme.color(self.color), pen=pg.mkPen(None))
-        self.heat_plot.paint_curve(self.mean, "text", 1.0, 0.6)
+        self.heat_plot.paint_curve(self.mean, "text", 1.0, 0.7)
         self.now_plot.paint_curve(self.first, "text", 1.0, 0.8)
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:

@@ -12,8 +12,8 @@ import numpy as np
 from engine.host.protocol import Distribution
 from gui.panels.series import Array, padded
 
-#: Bins of the common axis.
-BINS = 128
+#: Bins of the common axis, at least and at most: few values in many bins are a comb, not a shape.
+BINS = (16, 128)
 
 #: Columns of the picture.
 COLUMNS = 300
@@ -44,51 +44,63 @@ def resample(distribution: Distribution, edges: Array) -> Array:
     return np.diff(below)
 
 
-def extent(distributions: Sequence[Distribution]) -> tuple[float, float]:
-    """The range of a common axis: all values, unless thin tails would make it :data:`FAR` times as long."""
-    usable = [d for d in distributions if np.isfinite(d.lo) and np.isfinite(d.hi) and sum(d.counts)]
-    if not usable:
-        return -1.0, 1.0
-    full = min(d.lo for d in usable), max(d.hi for d in usable)
-    tails = np.array([_tails(d) for d in usable])
-    bulk = float(np.quantile(tails[:, 0], 0.05)), float(np.quantile(tails[:, 1], 0.95))
-    if full[1] - full[0] > FAR * (bulk[1] - bulk[0]) > 0:
-        return padded(*bulk, 0.25)
-    return padded(*full, 0.04)
-
-
-def _tails(distribution: Distribution) -> tuple[float, float]:
-    """The values between which all but the tails lie."""
+def limits(distribution: Distribution) -> Array:
+    """Least value, greatest value, and the values between which all but the tails lie; NaN where empty."""
     below = np.concatenate([[0.0], np.cumsum(distribution.counts)])
+    if not below[-1] or not np.isfinite(distribution.hi - distribution.lo):
+        return np.full(4, np.nan)
     own = np.linspace(distribution.lo, distribution.hi, len(below))
-    least, most = np.interp([TAIL * below[-1], (1 - TAIL) * below[-1]], below, own)
-    return float(least), float(most)
+    tails = np.interp([TAIL * below[-1], (1 - TAIL) * below[-1]], below, own)
+    return np.array([distribution.lo, distribution.hi, *tails])
+
+
+def extent(found: Array) -> tuple[float, float]:
+    """The range of a common axis: all values, unless thin tails would make it :data:`FAR` times as long.
+
+    `found` has a row of :func:`limits` per distribution, shape [n, 4].
+    """
+    found = found[np.isfinite(found[:, 0])]
+    if not len(found):
+        return -1.0, 1.0
+    lo, hi = float(found[:, 0].min()), float(found[:, 1].max())
+    least, most = float(np.quantile(found[:, 2], 0.05)), float(np.quantile(found[:, 3], 0.95))
+    if hi - lo > FAR * (most - least) > 0:
+        return padded(least, most, 0.25)
+    return padded(lo, hi, 0.04)
 
 
 class Heat:
     """The columns of one tensor's picture: computed once each, as long as the axis holds."""
 
     def __init__(self) -> None:
-        self.edges: Array = np.linspace(-1.0, 1.0, BINS + 1)
+        self.edges: Array = np.linspace(-1.0, 1.0, BINS[0] + 1)
         self._columns: dict[int, Array] = {}
+        self._limits: dict[int, Array] = {}
 
     def clear(self) -> None:
         """Begin anew."""
-        self._columns = {}
+        self._columns, self._limits = {}, {}
 
     def update(self, steps: Sequence[int], distributions: Sequence[Distribution]) -> Array:
-        """Counts per column and bin, shape [steps, BINS]; :attr:`edges` are their common axis."""
-        lo, hi = extent(distributions)
-        now_lo, now_hi = self.edges[0], self.edges[-1]
-        if not self._columns or lo < now_lo or hi > now_hi or now_hi - now_lo > 2.5 * (hi - lo):
-            self.edges = np.linspace(*padded(lo, hi, 0.08), BINS + 1)
-            self._columns = {}
-        kept = {
-            step: self._columns[step] if step in self._columns else resample(distribution, self.edges)
+        """Counts per column and bin, shape [steps, bins]; :attr:`edges` are their common axis."""
+        known = self._limits
+        self._limits = {
+            step: known[step] if step in known else limits(distribution)
             for step, distribution in zip(steps, distributions, strict=True)
         }
-        self._columns = kept
-        return np.array(list(kept.values())) if kept else np.empty((0, BINS))
+        lo, hi = extent(np.array(list(self._limits.values())))
+        now_lo, now_hi = self.edges[0], self.edges[-1]
+        if not self._columns or lo < now_lo or hi > now_hi or now_hi - now_lo > 2.5 * (hi - lo):
+            sample = max(sum(distribution.counts) for distribution in distributions)
+            bins = int(np.clip(2.5 * np.sqrt(sample), *BINS))
+            self.edges = np.linspace(*padded(lo, hi, 0.08), bins + 1)
+            self._columns = {}
+        columns = self._columns
+        self._columns = {
+            step: columns[step] if step in columns else resample(distribution, self.edges)
+            for step, distribution in zip(steps, distributions, strict=True)
+        }
+        return np.array(list(self._columns.values()))
 
 
 def spread_out(steps: Sequence[int], matrix: Array, columns: int = COLUMNS) -> tuple[Array, float, float]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen, QWheelEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
 from gui.panels.series import Array, figure
@@ -26,8 +26,8 @@ AXIS_TYPE = 11
 #: Pixels of the numbers on the left: the same everywhere, so that plots above one another line up.
 LEFT = 50
 
-#: A curve of more points than this is drawn in segments: wide lines cost ten times less so.
-SEGMENTS = 600
+#: A curve that travels more than this many heights of the plot is drawn a pixel wide.
+TRAVEL = 12.0
 
 
 class Axis(pg.AxisItem):  # type: ignore[misc]
@@ -66,6 +66,10 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """The numbers as text."""
         return [self.format(10.0**value if self.log else value) for value in values]
+
+    def drawPicture(self, painter: QPainter, line: Any, ticks: Any, texts: Any) -> None:
+        """Draw the numbers, without ticks."""
+        super().drawPicture(painter, line, [], texts)
 
 
 def _even(least: float, most: float, room: float) -> tuple[float, list[float]]:
@@ -146,30 +150,36 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.setBackground(theme.color("surface"))
         for axis in self.axes.values():
             axis.setPen(QPen(Qt.PenStyle.NoPen))
-            axis.setTickPen(QPen(Qt.PenStyle.NoPen))
             axis.setTextPen(theme.color("muted"))
         self.cross.setPen(pg.mkPen(theme.color("muted"), width=1))
         self._grid.update()
 
-    def curve(self, color: str, width: float = 1.0, alpha: float = 1.0) -> pg.PlotCurveItem:
+    def curve(self, color: str, width: float = 1.0, strength: float = 1.0) -> pg.PlotCurveItem:
         """A line in a token's colour."""
         item = pg.PlotCurveItem(connect="finite", antialias=True)
-        self.paint_curve(item, color, width, alpha)
+        self.paint_curve(item, color, width, strength)
         self.addItem(item, ignoreBounds=True)
         return item
 
-    @staticmethod
-    def draw(item: pg.PlotCurveItem, x: Array, y: Array) -> None:
-        """Give a curve its points; a long one is drawn in segments, which stays cheap."""
-        item.setSegmentedLineMode("on" if len(x) > SEGMENTS else "off")
+    def draw(self, item: pg.PlotCurveItem, x: Array, y: Array) -> None:
+        """Give a curve its points; one that goes up and down a lot gets a line a pixel wide.
+
+        The outline of a wide line costs a hundred times as much (275 ms against 1.1 ms for 600
+        points of noise), and where the line covers itself nobody sees the difference.
+        """
+        bottom, top = self.view.viewRange()[1]
+        travel = float(np.nansum(np.abs(np.diff(y)))) / ((top - bottom) or 1.0)
+        pen = item.opts["pen"]
+        width = 1.0 if travel > TRAVEL else item.full_width
+        if pen.widthF() != width:
+            item.setPen(pg.mkPen(pen.color(), width=width))
         item.setData(x, y)
 
     @staticmethod
-    def paint_curve(item: pg.PlotCurveItem, color: str, width: float = 1.0, alpha: float = 1.0) -> None:
-        """Give a curve its pen."""
-        shade = theme.color(color)
-        shade.setAlphaF(alpha)
-        item.setPen(pg.mkPen(shade, width=width))
+    def paint_curve(item: pg.PlotCurveItem, color: str, width: float = 1.0, strength: float = 1.0) -> None:
+        """Give a curve its pen. A weak one is mixed with the ground: translucent ink costs ten times more."""
+        item.full_width = width
+        item.setPen(pg.mkPen(mixed(color, strength), width=width))
 
     # ------------------------------------------------------------------ range
 
@@ -221,6 +231,18 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.cross.setVisible(x is not None)
         if x is not None:
             self.cross.setPos(x)
+
+
+def mixed(name: str, strength: float) -> QColor:
+    """A token's colour, mixed with the plots' ground."""
+    ink, ground = theme.color(name), theme.color("surface")
+
+    def mix(a: int, b: int) -> int:
+        return round(b + strength * (a - b))
+
+    return QColor(
+        mix(ink.red(), ground.red()), mix(ink.green(), ground.green()), mix(ink.blue(), ground.blue())
+    )
 
 
 def drawable(y: Array, lo: float, hi: float, log: bool = False) -> Array:

@@ -39,7 +39,8 @@ MOST = 5000
 #: Likeliest classes listed with an example.
 LISTED = 3
 
-CARD = QSize(184, 84)
+#: The least size of an example's card.
+CARD = QSize(140, 88)
 
 
 class Answers(Protocol):
@@ -103,13 +104,14 @@ class CardModel(QAbstractListModel):
 class CardDelegate(QStyledItemDelegate):
     """Paints an example: its picture, the likeliest classes as bars, right or wrong as an edge."""
 
-    def __init__(self, model: CardModel, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, model: CardModel, cards: QListView) -> None:
+        super().__init__(cards)
         self._model = model
+        self._cards = cards
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """All cards are alike."""
-        return CARD
+        """All cards are alike, and fill their row."""
+        return self._cards.gridSize().expandedTo(CARD)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one card."""
@@ -236,6 +238,7 @@ class PredictionsPanel(Panel):
         self.model = CardModel(self.cards)
         self.cards.setModel(self.model)
         self.cards.setItemDelegate(CardDelegate(self.model, self.cards))
+        self.cards.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.confusion = Confusion()
         self.figures = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.figures.setAccessibleName("Figures per split")
@@ -375,6 +378,9 @@ class PredictionsPanel(Panel):
         """Fit to the room."""
         super().resizeEvent(event)
         self.status.setVisible(self.width() >= 360)
+        room = self.width() - 24  # for the scroll bar
+        across = max(1, room // CARD.width())
+        self.cards.setGridSize(QSize(room // across, CARD.height()))
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""

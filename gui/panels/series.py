@@ -29,16 +29,18 @@ class Track:
         self._sums = (0.0, 0.0)
         self.size = 0
 
-    def append(self, step: float, epoch: float, seconds: float, value: float) -> None:
-        """Add one point."""
-        if self.size == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-            self._smooth = np.concatenate([self._smooth, np.empty_like(self._smooth)])
-        self._rows[self.size] = step, epoch, seconds, value
-        self.size += 1
+    def extend(self, points: list[tuple[float, float, float, float]]) -> None:
+        """Add points, each (step, epoch, seconds, value)."""
+        size = self.size + len(points)
+        if size > len(self._rows):
+            room = max(size, 2 * len(self._rows))
+            self._rows = np.concatenate([self._rows[: self.size], np.empty((room - self.size, 4))])
+            self._smooth = np.concatenate([self._smooth, np.empty(room - len(self._smooth))])
+        self._rows[self.size : size] = points
+        self.size = size
 
     def column(self, name: str) -> Array:
-        """All numbers of one of :attr:`COLUMNS`: a view, valid until the next append."""
+        """All numbers of one of :attr:`COLUMNS`: a view, valid until more is added."""
         return self._rows[: self.size, self.COLUMNS.index(name)]
 
     def smoothed(self, decay: float) -> Array:
@@ -101,25 +103,26 @@ def _decayed_sum(values: Array, decay: float) -> Array:
 def thin(x: Array, y: Array, lo: float, hi: float, width: int) -> tuple[Array, Array]:
     """What is seen of a curve between `lo` and `hi` on `width` pixels.
 
-    Each pixel column keeps its first, least, greatest and last value, so the line drawn is the one
-    that all points would draw, and no spike is lost. One point either side of the range is kept,
-    so that lines run out of the picture. `x` must not fall.
+    Each pixel column keeps its least and its greatest value, so the line covers what all points
+    would cover, and no spike is lost. One point either side of the range is kept, so that lines
+    run out of the picture. `x` must not fall.
     """
     first = max(int(np.searchsorted(x, lo, "left")) - 1, 0)
     last = min(int(np.searchsorted(x, hi, "right")) + 1, len(x))
     x, y = x[first:last], y[first:last]
-    if len(x) <= 4 * width or not hi > lo:
+    if len(x) <= 2 * width or not hi > lo:
         return x, y
-    pixel = np.floor((x - lo) * (width / (hi - lo)))
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(pixel)) + 1])
-    ends = np.concatenate([starts[1:], [len(x)]]) - 1
-    thin_x = np.repeat(x[starts], 4)
-    thin_x[3::4] = x[ends]
-    thin_y = np.empty(4 * len(starts))
-    thin_y[0::4] = y[starts]
-    thin_y[1::4] = np.fmin.reduceat(y, starts)
-    thin_y[2::4] = np.fmax.reduceat(y, starts)
-    thin_y[3::4] = y[ends]
+    # Points outside fall into the columns before the first and after the last.
+    pixel = np.searchsorted(x, np.linspace(lo, hi, width + 1))
+    starts = np.unique(np.concatenate([[0], pixel[pixel < len(x)]]))
+    ends = np.append(starts[1:], len(x)) - 1
+    least, most = np.fmin.reduceat(y, starts), np.fmax.reduceat(y, starts)
+    falling = y[ends] < y[starts]
+    thin_y = np.empty(2 * len(starts))
+    thin_y[0::2] = np.where(falling, most, least)
+    thin_y[1::2] = np.where(falling, least, most)
+    thin_x = np.empty(2 * len(starts))
+    thin_x[0::2], thin_x[1::2] = x[starts], x[ends]
     return thin_x, thin_y
 
 

@@ -14,13 +14,13 @@ from gui.session import Session
 
 
 class WeightsPanel(DistributionsPanel):
-    """Distribution, norm and spread of every parameter over the run."""
+    """Distribution, norm and standard deviation of every parameter over the run."""
 
     color = "train"
     measures = (Measure("Norm", "Euclidean norm, logarithmic", "train"),)
     trends = (
         Trend("Norm", lambda observation, name: observation.weights[name].norm, "train"),
-        Trend("Spread", lambda observation, name: observation.weights[name].std, "train"),
+        Trend("Std", lambda observation, name: observation.weights[name].std, "train"),
     )
     hint = "Each layer's weights are drawn here as they move away from their first draw."
 
