@@ -3,6 +3,9 @@
 import hashlib
 import json
 import math
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +20,7 @@ import engine
 from engine.host.protocol import Metrics, Observation, RunStarted, RunState
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from engine.problems import FileProblem, NetworkProblem
+from engine.runs import RunFolder, read_events
 from engine.training import Control, evaluate, predict, train
 from engine.training.feed import Feed, batch_sizes
 from engine.training.session import failure
@@ -263,6 +267,43 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
         left.write_bytes(b"")
     with pytest.raises(FileProblem, match="checkpoints are damaged"):
         train(resume=first["run"])
+    assert json.loads((tmp_path / first["run"] / "result.json").read_text()) == result
+
+
+def test_a_killed_run_is_interrupted_and_goes_on_to_the_same_end(tmp_path):
+    network = with_everything(epochs=40)
+    expected = train(network, run_dir=tmp_path, observe=False)
+    engine.save(network, tmp_path / "a.layerlab")
+    program = (
+        "import sys, engine; from engine.training import trainer; trainer._CHECKPOINT_EPOCH = 0.0;"
+        "engine.train(engine.load(sys.argv[1]), run_dir=sys.argv[2], observe=False,"
+        "             emit=lambda event: print(getattr(event, 'step', 0), flush=True))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.layerlab"), str(tmp_path / "killed")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        for line in child.stdout:
+            if int(line) > 100:
+                child.kill()
+    (folder,) = map(RunFolder, (tmp_path / "killed").iterdir())
+    assert folder.state() == "interrupted"
+    told = Told()
+    result = train(resume=folder.path, emit=told, observe=False)
+    assert 0 < told.of(RunStarted)[0].step < expected["steps"]
+    for name in ("weights", "best"):
+        assert same(weights(result, name), weights(expected, name))
+    whole = [
+        e.step for e in read_events(folder.metrics) if isinstance(e, Metrics) and e.split == "validation"
+    ]
+    assert whole == [15 * epoch for epoch in range(1, 41)]
+
+
+def test_control_c_stops_a_run_in_good_order(tmp_path):
+    told = Told(lambda e: signal.raise_signal(signal.SIGINT) if isinstance(e, Metrics) else None)
+    before = signal.getsignal(signal.SIGINT)
+    result = train(perceptron(), run_dir=tmp_path, emit=told)
+    assert (result["state"], result["steps"]) == ("stopped", 1)
+    assert len(list((tmp_path / result["run"] / "checkpoints").iterdir())) == 2
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_run_is_not_resumed_with_another_network(tmp_path):
@@ -324,6 +365,14 @@ def test_what_does_not_fit_the_data_is_refused_before_a_run_begins(tmp_path):
         train(small, run_dir=tmp_path)
     with pytest.raises(NetworkProblem, match="shape"):
         train(replaced(perceptron(), "image", fields={"shape": [1, 9, 9]}), run_dir=tmp_path)
+    frozen = perceptron()
+    for id in ("fc1", "fc2"):
+        frozen = replaced(frozen, id, training=Training(frozen=True))
+    with pytest.raises(NetworkProblem, match="nothing to train"):
+        train(frozen, run_dir=tmp_path)
+    nesterov = Recipe(optimizer=Choice("SGD", {"nesterov": True}))
+    with pytest.raises(NetworkProblem, match="requires a momentum"):
+        train(perceptron(nesterov), run_dir=tmp_path)
     with pytest.raises(NetworkProblem, match="no device"):
         train(perceptron(), run_dir=tmp_path, device="abacus")
     with pytest.raises(TypeError, match="Did you mean 'batch_size'"):
@@ -411,16 +460,16 @@ def test_a_picture_of_an_example_is_predicted_as_the_example(tmp_path):
 
 def test_training_starts_from_weights_that_fit_and_says_which(tmp_path):
     first = train(perceptron(), run_dir=tmp_path)
-    wider = replaced(
-        perceptron(Recipe(epochs=1, optimizer=Choice("SGD", {"lr": 0.0}))), "fc2", fields={"out_features": 12}
-    )
+    recipe = Recipe(epochs=1, optimizer=Choice("SGD", {"lr": 0.0}))
+    other = perceptron(recipe, fc3=Node("Linear", {"out_features": 16}))
     told = Told()
-    second = train(wider, run_dir=tmp_path, weights=f"{first['run']}/best.safetensors", emit=told)
-    assert torch.equal(weights(second)["fc1.weight"], weights(first, "best")["fc1.weight"])
+    second = train(other, run_dir=tmp_path, weights=f"{first['run']}/best.safetensors", emit=told)
+    for name in ("fc1.weight", "fc2.weight"):
+        assert torch.equal(weights(second)[name], weights(first, "best")[name])
     (note,) = [note for note in told.of(RunStarted)[0].notes if "started from" in note]
-    assert "2 of 4 tensors; fresh: fc2.weight, fc2.bias" in note
+    assert "4 of 6 tensors; fresh: fc3.weight, fc3.bias" in note
     with pytest.raises(FileProblem, match="no weights of that name"):
-        train(wider, run_dir=tmp_path, weights=tmp_path / "none.safetensors")
+        train(other, run_dir=tmp_path, weights=tmp_path / "none.safetensors")
 
 
 def test_damaged_weights_are_noticed(tmp_path):

@@ -48,7 +48,7 @@ class Recorder:
         self._next = self._began
 
     def __call__(self, event: Event) -> None:
-        """Write `event` if it is of a kind that is kept."""
+        """Write `event` if it is of a kind that is kept; with any other, hand on what is written."""
         if isinstance(event, Metrics):
             self._metrics.write(frame(event))
         elif isinstance(event, Observation):
@@ -62,6 +62,8 @@ class Recorder:
             self.flush()
         elif isinstance(event, RunState):
             self._metrics.write(frame(event))
+            self.flush()
+        else:
             self.flush()
 
     def flush(self) -> None:

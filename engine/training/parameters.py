@@ -11,6 +11,7 @@ from torch import nn
 from engine.catalog import LAYERS, OPTIMIZERS, Call
 from engine.compile.resolve import construct
 from engine.network import Choice, Network, Node
+from engine.problems import NetworkProblem
 
 #: Optimizers that have a fused form, which is faster on CPU and CUDA alike.
 _FUSED = frozenset({"torch.optim.SGD", "torch.optim.Adam", "torch.optim.AdamW"})
@@ -78,7 +79,13 @@ def _clips(binarizer: Choice) -> bool:
 
 
 def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, str]:
-    """The optimizer of the parts that are not frozen, a group per learning rate, and its name for people."""
+    """The optimizer of the parts that are not frozen, a group per learning rate, and its name for people.
+
+    Raises
+    ------
+    NetworkProblem
+        If nothing is left to train, or torch refuses the settings.
+    """
     entry = OPTIMIZERS[choice.id]
     call = entry.call(entry.settings(choice.fields))
     kwargs: dict[str, Any] = dict(call.kwargs)
@@ -89,8 +96,15 @@ def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, st
     for part in of:
         if not part.frozen:
             groups.setdefault(part.lr_multiplier, []).append(part.tensor)
-    made: torch.optim.Optimizer = construct(
-        Call(call.target, *call.args, **kwargs),
-        [{"params": tensors, "lr": kwargs["lr"] * multiplier} for multiplier, tensors in groups.items()],
-    )
+    if not groups:
+        raise NetworkProblem(
+            "There is nothing to train: every layer is frozen or has no weights. Thaw one, or add a Linear."
+        )
+    try:
+        made: torch.optim.Optimizer = construct(
+            Call(call.target, *call.args, **kwargs),
+            [{"params": tensors, "lr": kwargs["lr"] * multiplier} for multiplier, tensors in groups.items()],
+        )
+    except ValueError as problem:  # settings that do not go together, such as nesterov without momentum
+        raise NetworkProblem(f"recipe.optimizer: {problem}.") from problem
     return made, f"{'fused ' if fused else ''}{entry.title}"

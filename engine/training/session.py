@@ -84,19 +84,23 @@ def run(
             if resume:
                 _check_same(network, folder)
             notes = [] if weights is None else [tensors.start_from(task.model, weights)]
+            readers = [] if emit is None else [emit]
+
+            def tell(event: Event) -> None:
+                for reader in readers:
+                    reader(event)
+
+            trainer = Trainer(task, folder, control, tell, observe=observe, resume=resume, notes=notes)
+            # Nothing is written until all is ready, so that what cannot begin leaves nothing behind.
             path.mkdir(parents=True, exist_ok=True)
             if not resume or read(folder.network) != network:
                 write_network(network, folder.network)
             folder.claim(_facts(task))
             with Recorder(folder) as recorder:
-
-                def tell(event: Event) -> None:
-                    recorder(event)
-                    if emit is not None:
-                        emit(event)
-
-                trainer = Trainer(task, folder, control, tell, observe=observe, resume=resume, notes=notes)
+                readers.insert(0, recorder)
                 return _train(trainer, tell)
+        except torch.OutOfMemoryError as problem:
+            raise NetworkProblem(failure(problem, 0)) from problem
         finally:
             torch.set_num_threads(threads)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.analysis import analyze
 from engine.catalog import LOSSES
 from engine.compile import build
 from engine.compile.resolve import construct
@@ -45,13 +46,15 @@ class Task:
             If the data cannot be had.
         """
         recipe = network.recipe
+        # What is wrong with the data, loading them says.
+        errors = [str(problem) for problem in analyze(network).errors if problem.code != "data"]
+        if errors:
+            raise NetworkProblem("\n".join(errors))
         model = build(network, seed=recipe.seed)
         dataset = load(recipe.data, recipe.seed)
         if "train" not in dataset.splits:
             raise NetworkProblem("The split leaves no examples to train on. Lower validation or test.")
-        entry = LOSSES.get(recipe.loss.id)
-        if entry is None:
-            raise NetworkProblem(f"There is no loss {recipe.loss.id!r}. Choose one of: {', '.join(LOSSES)}.")
+        entry = LOSSES[recipe.loss.id]
         loss = construct(entry.call(entry.settings(recipe.loss.fields)))
         task = cls(network, dataset, model, loss, device, one_hot=entry.target == "like")
         task._try()

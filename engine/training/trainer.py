@@ -135,8 +135,8 @@ class Trainer:
         while state == "finished" and self.position.epoch < self.epochs:
             state = self._epoch()
         self._halted = time.perf_counter()
-        self._tell_progress()
         if state == "diverged":
+            self._tell_progress()
             self._write_best()
         else:
             self.save()
@@ -144,6 +144,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint, and the best weights if they are newer than their file."""
+        self._tell_progress()  # and the record is handed on: it must reach as far as the checkpoint
         self._write_best()
         if self.position.step > self._saved_step or not self.folder.checkpoints.exists():
             self._saved_step = self.position.step
@@ -230,9 +231,10 @@ class Trainer:
             if clock() >= tick:
                 if not self._count():
                     return "diverged"
-                self._tell_progress()
                 if clock() - self._saved_at > _CHECKPOINT_WITHIN:
                     self.save()
+                else:
+                    self._tell_progress()
                 tick = clock() + _TICK
         return None
 
