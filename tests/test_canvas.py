@@ -12,8 +12,8 @@ from tests.gui_helpers import ALT, CTRL, LEFT, MIDDLE, SHIFT  # isort: skip
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from engine import edit
-from engine.findings import Analysis, NodeReport, Problem, Tensor
+from engine import diff, edit
+from engine.findings import Analysis, NodeReport, Problem, Repair, Tensor
 from engine.network import Edge, End, Network, Node
 from gui.canvas import Canvas, Palette, card
 from gui.document import Document
@@ -619,3 +619,33 @@ def test_the_empty_canvas_says_what_to_do_first(bench):
     assert b.canvas.empty.isVisible()
     b.canvas.add_layer("Input")
     assert not b.canvas.empty.isVisible()
+
+
+# ---------------------------------------------------------------------------- mending and renaming
+
+
+def test_a_repair_is_taken_from_the_card(bench):
+    b = bench(chain("Input", "Conv2d"))
+    mended = edit.set_field(b.network, "conv1", "padding", [1, 1])
+    way_out = Repair("Set padding to [1, 1]", diff.changes(b.network, mended))
+    problem = Problem("error", "window-fits", "the window is too large", "conv1", "kernel_size", (way_out,))
+    b.canvas.set_analysis(Analysis({}, (problem,)))
+    b.selection.set(("conv1",))
+    before = b.network
+    hands.key(b.canvas, Qt.Key.Key_Period, CTRL)
+    menu = QApplication.activePopupWidget()
+    assert menu.actions()[0].text() == "Set padding to [1, 1]"
+    hands.key(menu, Qt.Key.Key_Return)
+    assert b.network == mended
+    b.undo_and_redo(before)
+
+
+def test_a_renamed_card_stays_where_it_is(bench):
+    b = bench(replace(chain("Input", "Conv2d", "Flatten"), view={}))
+    before = b.canvas.drawing.positions()
+    b.document.edit(edit.rename(b.network, "conv1", "stem"), "Rename")
+    after = b.canvas.drawing.positions()
+    assert after["stem"] == before["conv1"]
+    assert after["flatten1"] == before["flatten1"]
+    b.document.undo_stack.undo()
+    assert b.canvas.drawing.positions() == before

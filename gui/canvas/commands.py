@@ -106,6 +106,7 @@ def make(canvas: Canvas) -> list[QAction]:
         ("walk_right", "Go to what it feeds", "Right", "mdi6.arrow-right", lambda: editor.walk("right")),
         ("walk_up", "Go to the layer above", "Up", "mdi6.arrow-up", lambda: editor.walk("up")),
         ("walk_down", "Go to the layer below", "Down", "mdi6.arrow-down", lambda: editor.walk("down")),
+        ("repair", "Repair…", "Ctrl+.", "mdi6.lightbulb-on-outline", canvas.offer_repairs),
         ("edit", "Edit its first field", "Return", "mdi6.pencil-outline", canvas.ask_to_edit),
     ]
     for key, (dx, dy) in {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}.items():

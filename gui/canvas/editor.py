@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
 
-from engine import edit, ports
+from engine import diff, edit, ports
 from engine.edit import EditProblem
+from engine.findings import Repair
 from engine.network import Edge, End, Network
+from engine.problems import FileProblem
 from gui.canvas import card, clipboard, compose, layout
 
 if TYPE_CHECKING:
@@ -252,6 +254,26 @@ class Editor:
         places = self.canvas.drawing.positions()
         with self.canvas.animated():
             self.attempt(label, lambda network: compose.move(network, moved, places, self.block))
+
+    # ------------------------------------------------------------------ mending
+
+    def repairs(self) -> list[Repair]:
+        """The ways out of the selected nodes' problems, best first; with nothing selected, of all."""
+        chosen = self.selection.nodes or tuple(self.canvas.drawing.nodes)
+        shown = self.canvas.drawing.nodes
+        problems = [problem for id in chosen if id in shown for problem in shown[id].card.problems]
+        return [repair for problem in problems for repair in problem.repairs]
+
+    def repair(self, repair: Repair) -> None:
+        """Take one way out."""
+        try:
+            after = diff.apply(self.network, repair.changes)
+        except (KeyError, ValueError, FileProblem):
+            self.canvas.refuse(
+                "The network has changed since this repair was found. Wait for the next check."
+            )
+            return
+        self.document.edit(after, repair.text)
 
     # ------------------------------------------------------------------ selecting
 

@@ -57,7 +57,7 @@ class Scene(QGraphicsScene):
         self.detail = NEAR
         #: While nodes are dragged, labels rest.
         self.moving = False
-        #: Places of nodes for which the document has none.
+        #: Places of nodes for which the document has none; kept when they go, for undo brings them back.
         self.placed: dict[str, tuple[float, float]] = {}
         self.analysis = Analysis()
         self._problems: dict[str, list[Problem]] = {}
@@ -129,6 +129,10 @@ class Scene(QGraphicsScene):
     ) -> None:
         graph = after.graph(block)
         positions = after.positions(block)
+        gone = [id for id in touched if id in self.nodes and id not in graph.nodes]
+        come = [id for id in touched if id in graph.nodes and id not in self.nodes]
+        if len(gone) == len(come) == 1:  # renamed: it stays where it is
+            self.placed[come[0]] = (self.nodes[gone[0]].rect.x(), self.nodes[gone[0]].rect.y())
         self._place_missing(after, block)
         wanted = dict.fromkeys(graph.edges) if edges_changed or touched else {}
         changed_wires: set[EdgeItem] = set()
@@ -167,7 +171,6 @@ class Scene(QGraphicsScene):
         """Find places for nodes that have none: all of them by layout, single ones beside what feeds them."""
         graph = network.graph(block)
         positions = network.positions(block)
-        self.placed = {id: at for id, at in self.placed.items() if id in graph.nodes and id not in positions}
         missing = [id for id in graph.nodes if not _is_place(positions.get(id)) and id not in self.placed]
         if not missing:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from PySide6.QtCore import (
     QEasingCurve,
@@ -39,7 +40,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QMenu, QToolTip, QWidget
 
-from engine.findings import Analysis, Tensor
+from engine.findings import Analysis, Repair, Tensor
 from engine.network import End, Network
 from gui.canvas import card, commands, compose
 from gui.canvas.edge_item import EdgeItem
@@ -374,6 +375,27 @@ class Canvas(QGraphicsView):
         if self.selection.current is not None:
             self.edit_requested.emit(self.selection.current)
 
+    def offer_repairs(self) -> None:
+        """A menu of the ways out of what is wrong with the selected nodes."""
+        repairs = self.editor.repairs()
+        if not repairs:
+            self.refuse("There is nothing here that a repair is known for.")
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for repair in repairs[:12]:
+            entry = menu.addAction(theme.icon("mdi6.lightbulb-on-outline"), repair.text.replace("&", "&&"))
+            entry.triggered.connect(partial(self._repair, repair))
+        place = self.viewport().rect().center()
+        if self.selection.current in self.drawing.nodes:
+            rect = self.drawing.nodes[self.selection.current].rect
+            place = self.mapFromScene(rect.bottomLeft())
+        menu.popup(self.viewport().mapToGlobal(place))
+        menu.setActiveAction(menu.actions()[0])
+
+    def _repair(self, repair: Repair, *_: object) -> None:
+        self.editor.repair(repair)
+
     # ------------------------------------------------------------------ mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -574,7 +596,9 @@ class Canvas(QGraphicsView):
             self.selection.set((), (wire.edge,))
         names = "add paste | select_all fit arrange".split()
         if item is not None:
-            names = "edit add | cut copy duplicate delete | select_upstream select_downstream arrange".split()
+            names = (
+                "edit repair add | cut copy duplicate delete | select_upstream select_downstream arrange"
+            ).split()
         elif wire is not None:
             names = ["delete"]
         menu = QMenu(self)
