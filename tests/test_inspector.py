@@ -246,7 +246,7 @@ def test_a_problem_is_shown_at_its_field_and_a_click_mends_it(bench):
     assert "larger than its padded input" in row.message.text()
     button = bench.panel.problems.findChildren(QPushButton)[0]
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert not bench.inspector.panel.subject.analysis.errors
+    assert not analyze(bench.document.network).errors
     assert not bench.panel.problems.isVisible()
     bench.document.undo_stack.undo()
     assert bench.node("conv2").fields["kernel_size"] == 9
@@ -313,7 +313,7 @@ def test_a_scheme_is_chosen_drawn_and_described(bench, qtbot):
     event = InitPreview(
         number, "xavier_uniform", (10, 128), edges, counts, (0.5, 0.5), 0.0, 0.577, -1.0, 1.0, 128, 10, 100
     )
-    qtbot.waitUntil(lambda: part._preview._request == number)
+    qtbot.waitUntil(lambda: part._preview.waiting == number)
     bench.workers.answered.emit(number, event)
     # Density of 50 of 100 values in a bin of width 1.
     assert part.plot.heights == (0.5, 0.5)
@@ -327,8 +327,8 @@ def test_a_failed_draw_is_explained_in_place(bench, qtbot):
     bench.select("fc")
     part = bench.panel.init
     qtbot.waitUntil(lambda: ("init", "fc", "weight") in bench.workers.asked)
-    qtbot.waitUntil(lambda: part._preview._request is not None)
-    bench.workers.answered.emit(part._preview._request, Failed(1, "The layer has no input yet."))
+    qtbot.waitUntil(lambda: part._preview.waiting is not None)
+    bench.workers.answered.emit(part._preview.waiting, Failed(1, "The layer has no input yet."))
     assert part.plot.message == "The layer has no input yet."
 
 
@@ -361,7 +361,7 @@ def test_weights_are_binarized_with_forward_and_backward_drawn(bench, qtbot):
     qtbot.waitUntil(lambda: ("binarizer", "ste_sign", {}) in bench.workers.asked)
     estimator = part.places["weight"]
     number = bench.workers.number("binarizer")
-    qtbot.waitUntil(lambda: estimator._preview._request == number)
+    qtbot.waitUntil(lambda: estimator._preview.waiting == number)
     bench.workers.answered.emit(
         number, CurvePreview(number, (-2.0, 0.0, 2.0), (-1.0, 1.0, 1.0), (0.0, 1.0, 0.0))
     )

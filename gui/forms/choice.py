@@ -116,6 +116,13 @@ class ChoiceEditor(QWidget):
         show_if(self.doc, bool(said))
         self._show_form()
 
+    def set_drafts(self, drafts: dict[str, str]) -> None:
+        """Speak of another owner, whose unfinished texts are kept in `drafts`."""
+        self._drafts = drafts
+        self._remembered.clear()
+        if self.form is not None:
+            self.form.set_drafts(drafts)
+
     def set_marks(self, marks: Mapping[str, tuple[str, str]]) -> None:
         """Mark fields: name -> (severity, message)."""
         if self.form is not None:

@@ -87,6 +87,14 @@ class Form(QWidget):
         """The row of one field: label, editor, reset button, message."""
         return self._rows[name]
 
+    def set_drafts(self, drafts: dict[str, str]) -> None:
+        """Speak of another owner, whose unfinished texts are kept in `drafts`."""
+        kept = dict(drafts)
+        self._drafts = drafts
+        for row in self._rows.values():
+            row.editor.discard()
+        drafts.update(kept)
+
     def set_values(self, values: Mapping[str, Any], mixed: Collection[str] = ()) -> None:
         """Show these; what is absent is at its default. `mixed`: fields in which several nodes differ."""
         for name, row in self._rows.items():

@@ -88,6 +88,11 @@ class Header(QWidget):
         self.figures.show_figures(self._several_figures() if several else self._figures())
         self.update()
 
+    def turn(self) -> None:
+        """Speak of other nodes."""
+        self.name.setModified(False)
+        self._say("")
+
     def _figures(self) -> list[tuple[str, str, str]]:
         report = self._subject.report
         shapes = [
@@ -191,6 +196,10 @@ class Problems(QWidget):
         show_if(self, False)
         theme.changed.connect(self._dress)
 
+    def turn(self) -> None:
+        """Speak of other nodes."""
+        self._shown = ()
+
     def refresh(self) -> None:
         """Show the problems of the selected nodes."""
         problems = self._subject.problems
@@ -205,7 +214,8 @@ class Problems(QWidget):
     def _dress(self) -> None:
         """Make the cards again, for their icons."""
         self._shown = ()
-        self.refresh()
+        if self.isVisible():
+            self.refresh()
 
     def _card(self, problem: Problem) -> QFrame:
         card = QFrame()

@@ -10,7 +10,7 @@ from gui.document import Document
 from gui.inspector.header import Header, Problems
 from gui.inspector.learning import ActivationPart, BinarizePart, InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart, WindowPart
-from gui.inspector.preview import Previews
+from gui.inspector.preview import Desk, Previews
 from gui.inspector.subject import Drafts, Subject
 from gui.inspector.summary import Summary
 from gui.selection import Selection
@@ -18,6 +18,8 @@ from gui.theme import SPACE
 
 #: No dock need be wider than this for all text to be read.
 MINIMUM_WIDTH = 260
+#: Panels that are kept while layers of other kinds are looked at.
+_KEPT = 16
 
 
 class Inspector(QScrollArea):
@@ -33,27 +35,27 @@ class Inspector(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setMinimumWidth(MINIMUM_WIDTH)
-        self._document = document
-        self._selection = selection
-        self._workers = workers
-        self._analysis = Analysis()
+        self._desk = Desk(workers)
         self._drafts: Drafts = {}
+        self._document = document
+        self._subject = Subject(document, selection, self._drafts)
         self._key: object = None
+        #: Panels by the kind of what they show, the one used last at the end.
+        self._panels: dict[object, NodePanel | SummaryPanel] = {}
         body = QWidget()
         self._stage = QVBoxLayout(body)
         self._stage.setContentsMargins(0, 0, 0, 0)
         self.setWidget(body)
         self.panel: NodePanel | SummaryPanel | None = None
         document.changed.connect(self.refresh)
+        document.path_changed.connect(self._forget_drafts)
         selection.changed.connect(self.refresh)
         selection.block_changed.connect(self.refresh)
         self.refresh()
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Show what a new analysis found."""
-        self._analysis = analysis
-        if self.panel is not None:
-            self.panel.subject.analysis = analysis
+        self._subject.analysis = analysis
         self.refresh()
 
     def focus_first(self) -> None:
@@ -66,22 +68,49 @@ class Inspector(QScrollArea):
         return QSize(320, 640)
 
     def refresh(self, *_: object) -> None:
-        """Show the selection as it is now, with new editors only where others are needed."""
-        subject = Subject(self._document, self._selection, self._drafts, self._analysis)
-        if self.panel is not None and subject.key == self._key:
-            self.panel.refresh()
-            return
-        self._key = subject.key
-        old = self.panel
-        self.panel = NodePanel(subject, self._workers) if subject.ids else SummaryPanel(subject)
+        """Show the selection as it is now. Layers of one kind share one panel, which is kept."""
+        if self.panel is not None:
+            if self._wanted().key != self._key:
+                # Finishes what is being typed, for the layer in which it was; that may call again.
+                self._finish_typing()
+            if self._wanted().key == self._key:
+                self.panel.refresh()
+                return
+        self._subject.look()
+        self._key = self._subject.key
+        before, self.panel = self.panel, self._panel(self._subject.kind)
+        self.panel.turn()
         self.panel.refresh()
-        if old is not None:
-            # Hiding it finishes what was being typed in it; it may itself be what calls.
-            old.hide()
-            self._stage.removeWidget(old)
-            old.deleteLater()
-        self._stage.addWidget(self.panel)
+        if before is not None and before is not self.panel:
+            before.hide()
         self.panel.show()
+
+    def _wanted(self) -> Subject:
+        """What the selection asks for."""
+        return Subject(self._document, self._subject.selection, self._drafts)
+
+    def _finish_typing(self) -> None:
+        focus = self.panel.focusWidget() if self.panel is not None else None
+        if focus is not None and focus.hasFocus():
+            focus.clearFocus()
+
+    def _panel(self, kind: object) -> NodePanel | SummaryPanel:
+        panel = self._panels.pop(kind, None)
+        if panel is None:
+            panel = NodePanel(self._subject, self._desk) if kind else SummaryPanel(self._subject)
+            self._stage.addWidget(panel)
+            if len(self._panels) >= _KEPT:
+                oldest = next(name for name, kept in self._panels.items() if kept is not self.panel)
+                gone = self._panels.pop(oldest)
+                self._stage.removeWidget(gone)
+                gone.deleteLater()
+        self._panels[kind] = panel
+        return panel
+
+    def _forget_drafts(self) -> None:
+        """Another document was opened: what was left unfinished in the old one went with it."""
+        if self._document.undo_stack.count() == 0:
+            self._drafts.clear()
 
 
 class SummaryPanel(QWidget):
@@ -89,11 +118,14 @@ class SummaryPanel(QWidget):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__()
-        self.subject = subject
         self.summary = Summary(subject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
         layout.addWidget(self.summary)
+
+    def turn(self) -> None:
+        """Speak of something else."""
+        self.summary.turn()
 
     def refresh(self) -> None:
         """Show the document as it is."""
@@ -103,16 +135,15 @@ class SummaryPanel(QWidget):
 class NodePanel(QWidget):
     """All parts of the selected nodes."""
 
-    def __init__(self, subject: Subject, workers: Previews) -> None:
+    def __init__(self, subject: Subject, desk: Desk) -> None:
         super().__init__()
-        self.subject = subject
         self.header = Header(subject)
         self.problems = Problems(subject)
         self.fields = FieldsPart(subject)
         self.window_part = WindowPart(subject)
-        self.activation = ActivationPart(subject, workers)
-        self.init = InitPart(subject, workers)
-        self.binarize = BinarizePart(subject, workers)
+        self.activation = ActivationPart(subject, desk)
+        self.init = InitPart(subject, desk)
+        self.binarize = BinarizePart(subject, desk)
         self.training = TrainingPart(subject)
         self.about = AboutPart(subject)
         self._parts = (
@@ -132,6 +163,11 @@ class NodePanel(QWidget):
         for part in self._parts:
             layout.addWidget(part)
         layout.addStretch(1)
+
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        for part in self._parts:
+            part.turn()
 
     def refresh(self) -> None:
         """Show the document as it is."""

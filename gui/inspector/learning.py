@@ -14,7 +14,7 @@ from engine.storage import form as document_form
 from gui.forms import ChoiceEditor, show_if
 from gui.inspector.common import Figures, Segments, text_label
 from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
-from gui.inspector.preview import Preview, Previews
+from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, number_text, shape_text
@@ -24,21 +24,27 @@ from gui.theme import SPACE
 class ActivationPart(Section):
     """The activation inside the node, or the node that is one: chooser, curve, derivative, range."""
 
-    def __init__(self, subject: Subject, workers: Previews, parent: QWidget | None = None) -> None:
+    def __init__(self, subject: Subject, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__("activation", "Activation", parent)
         self._subject = subject
-        self._workers = workers
+        self._workers = desk.workers
         self.choice = ChoiceEditor(
             ACTIVATIONS, "Activation", none="None", drafts=subject.drafts("activation")
         )
         self.choice.chosen.connect(self._chosen)
         self.choice.ended.connect(subject.document.end_merge)
         self.plot = CurvePlot("The activation's curve and derivative")
+        self.note = text_label(role="muted")
         self.range = Figures()
-        for widget in (self.choice, self.plot, self.range):
+        for widget in (self.choice, self.plot, self.note, self.range):
             self.rows.addWidget(widget)
-        self._preview = Preview(workers, self._received, self)
+        self._preview = Preview(desk, self._received, self)
         self.toggled.connect(self.refresh)
+
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
+        self.choice.set_drafts(self._subject.drafts("activation"))
 
     def refresh(self) -> None:
         """Show the current node's activation."""
@@ -56,8 +62,10 @@ class ActivationPart(Section):
         show_if(self.range, entry is not None)
         if entry is None or shown is None:
             self._preview.forget()
+            show_if(self.note, False)
             return
         figures = [("Values", entry.values, "The range of what comes out.")] if entry.values else []
+        show_if(self.note, bool(self.note.text()))
         self.range.show_figures(figures)
         wrong = entry.check(shown.fields)
         if wrong:
@@ -76,6 +84,8 @@ class ActivationPart(Section):
                     Curve("f′(x)", event.x, event.slope, "muted", dashed=True),
                 )
             )
+            self.note.setText(event.note)
+            show_if(self.note, bool(event.note))
         elif isinstance(event, Failed):
             self.plot.set_curves(())
             self.plot.set_message(event.message)
@@ -92,10 +102,10 @@ class ActivationPart(Section):
 class InitPart(Section):
     """How each parameter gets its first values, with a real draw of them."""
 
-    def __init__(self, subject: Subject, workers: Previews, parent: QWidget | None = None) -> None:
+    def __init__(self, subject: Subject, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__("initialisation", "Initialisation", parent)
         self._subject = subject
-        self._workers = workers
+        self._workers = desk.workers
         self.parameters = Segments("Parameter")
         self.parameters.changed.connect(self.refresh)
         self._editors: dict[str, ChoiceEditor] = {}
@@ -117,7 +127,7 @@ class InitPart(Section):
             self.lesson,
         ):
             self.rows.addWidget(widget)
-        self._preview = Preview(workers, self._received, self)
+        self._preview = Preview(desk, self._received, self)
         self.toggled.connect(self.refresh)
 
     @property
@@ -136,6 +146,12 @@ class InitPart(Section):
             self._editors[name] = editor
             self._chooser_rows.addWidget(editor)
         return self._editors[name]
+
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
+        for name, editor in self._editors.items():
+            editor.set_drafts(self._subject.drafts(f"init {name}"))
 
     def names(self) -> tuple[str, ...]:
         """The parameters that can be initialised, as far as they are there."""
@@ -244,9 +260,11 @@ class InitPart(Section):
             return
         layer = self._subject.layer if self._subject.ids else None
         group = layer.group if layer else "Other"
-        self.plot.set_histogram(event.edges, event.counts, event.density, group)
-        if self.plot.ranges() is None:
-            self.plot.set_message(f"Every value is {number_text(event.lo)}." if event.lo == event.hi else "")
+        if event.lo == event.hi:
+            self.plot.set_histogram((), ())
+            self.plot.set_message(f"Every value is {number_text(event.lo)}.")
+        else:
+            self.plot.set_histogram(event.edges, event.counts, event.density, group)
         figures = [
             ("Shape", f"{shape_text(event.shape)}", f"{event.drawn:,} values drawn."),
             ("Mean ± std", f"{number_text(event.mean)} ± {number_text(event.std)}", "Of the values drawn."),
@@ -279,13 +297,19 @@ _PLACES = {"weight": "Weights", "input": "Input"}
 class BinarizePart(Section):
     """Whether weights and input are binarized, and by which estimator."""
 
-    def __init__(self, subject: Subject, workers: Previews, parent: QWidget | None = None) -> None:
+    def __init__(self, subject: Subject, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__("binarization", "Binarization", parent, open=False)
         self._subject = subject
-        self.places = {place: _Estimator(place, subject, workers) for place in _PLACES}
+        self.places = {place: _Estimator(place, subject, desk) for place in _PLACES}
         for estimator in self.places.values():
             self.rows.addWidget(estimator)
         self.toggled.connect(self.refresh)
+
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
+        for place, estimator in self.places.items():
+            estimator.choice.set_drafts(self._subject.drafts(f"binarize {place}"))
 
     def refresh(self) -> None:
         """Show the current node's estimators."""
@@ -302,11 +326,11 @@ class BinarizePart(Section):
 class _Estimator(QWidget):
     """One place's estimator: chooser, forward and backward curve, lesson."""
 
-    def __init__(self, place: str, subject: Subject, workers: Previews) -> None:
+    def __init__(self, place: str, subject: Subject, desk: Desk) -> None:
         super().__init__()
         self._place = place
         self._subject = subject
-        self._workers = workers
+        self._workers = desk.workers
         entries = {id: entry for id, entry in BINARIZERS.items() if place in entry.places}
         self.choice = ChoiceEditor(
             entries,
@@ -326,7 +350,7 @@ class _Estimator(QWidget):
         layout.addWidget(text_label(_PLACES[place], "heading"))
         for widget in (self.choice, self.formula, self.forward, self.backward, self.lesson):
             layout.addWidget(widget)
-        self._preview = Preview(workers, self._received, self)
+        self._preview = Preview(desk, self._received, self)
 
     def refresh(self, open: bool) -> None:
         choice = self._subject.node.binarize.get(self._place)

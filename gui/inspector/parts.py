@@ -30,6 +30,11 @@ class FieldsPart(Section):
         self.form.ended.connect(subject.document.end_merge)
         self.rows.addWidget(self.form)
 
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
+        self.form.set_drafts(self._subject.drafts("fields"))
+
     def _fields(self) -> tuple[Field, ...]:
         subject = self._subject
         if len(subject.ids) == 1 and subject.node.block is not None:
@@ -109,6 +114,10 @@ class WindowPart(Section):
         for widget in (self.view, self.working, self.note):
             self.rows.addWidget(widget)
 
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
+
     def refresh(self) -> None:
         """Draw the window for the current fields and input."""
         subject = self._subject
@@ -154,6 +163,11 @@ class TrainingPart(Section):
         self.form.ended.connect(subject.document.end_merge)
         self.rows.addWidget(self.form)
 
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
+        self.form.set_drafts(self._subject.drafts("training"))
+
     def refresh(self) -> None:
         """Show how the current node trains."""
         layer = self._subject.layer
@@ -190,6 +204,10 @@ class AboutPart(Section):
         self.source = text_label(role="muted")
         for widget in (self.doc, self.flow, self.source):
             self.rows.addWidget(widget)
+
+    def turn(self) -> None:
+        """Speak of other nodes of the same kind."""
+        self.sync()
 
     def refresh(self) -> None:
         """Show the entry's own words."""

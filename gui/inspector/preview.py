@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
+
+from engine.host.protocol import Failed
 
 #: Milliseconds between two requests while a value is being scrubbed.
 _PAUSE = 40
+#: Milliseconds after which an answer is no longer waited for: a host may have died with the request.
+_PATIENCE = 3000
+#: Answers that are kept for when the same is looked at again.
+_KEPT = 64
 
 
 class Previews(Protocol):
@@ -27,43 +33,79 @@ class Previews(Protocol):
         """Ask for an estimator's curves."""
 
 
+class Desk:
+    """Where previews are asked for, and answers kept."""
+
+    def __init__(self, workers: Previews) -> None:
+        self.workers = workers
+        self._answers: dict[str, object] = {}
+
+    def keep(self, key: str, answer: object) -> None:
+        """Keep an answer; the oldest goes when there are many."""
+        self._answers[key] = answer
+        if len(self._answers) > _KEPT:
+            del self._answers[next(iter(self._answers))]
+
+    def find(self, key: str) -> object | None:
+        """An answer that was kept."""
+        return self._answers.get(key)
+
+
 class Preview(QObject):
     """One picture's requests.
 
     A change of key makes a request, at most one per pause; only the newest request's answer is
-    handed on.
+    handed on. What was answered before is handed on at once.
     """
 
-    def __init__(self, workers: Previews, receive: Callable[[object], None], parent: QObject) -> None:
+    def __init__(self, desk: Desk, receive: Callable[[object], None], parent: QObject) -> None:
         super().__init__(parent)
+        self._desk = desk
         self._receive = receive
-        self._key: object = None
+        self._key = ""
         self._ask: Callable[[], int] | None = None
         self._request: int | None = None
+        self._since = QElapsedTimer()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE)
         self._timer.timeout.connect(self._fire)
-        workers.answered.connect(self._answered)
+        desk.workers.answered.connect(self._answered)
 
     def want(self, key: object, ask: Callable[[], int]) -> None:
         """Show what `ask` requests, unless `key` says that this is it already."""
-        if key == self._key:
+        name = repr(key)
+        waited = self._request is not None and self._since.hasExpired(_PATIENCE)
+        if name == self._key and not waited:
             return
-        self._key, self._ask = key, ask
+        self._key, self._request = name, None
+        known = self._desk.find(name)
+        if known is not None:
+            self._ask = None
+            self._receive(known)
+            return
+        self._ask = ask
         if not self._timer.isActive():
             self._timer.start()
 
     def forget(self) -> None:
         """Nothing is wanted now."""
-        self._key = self._ask = self._request = None
+        self._key, self._ask, self._request = "", None, None
         self._timer.stop()
+
+    @property
+    def waiting(self) -> int | None:
+        """The request whose answer is waited for."""
+        return self._request
 
     def _fire(self) -> None:
         if self._ask is not None:
-            self._request = self._ask()
-            self._ask = None
+            self._request, self._ask = self._ask(), None
+            self._since.start()
 
     def _answered(self, request: int, event: object) -> None:
         if request == self._request:
+            self._request = None
+            if not isinstance(event, Failed):
+                self._desk.keep(self._key, event)
             self._receive(event)

@@ -51,6 +51,10 @@ class Section(QWidget):
         """Fold or unfold."""
         self.heading.setChecked(open)
 
+    def sync(self) -> None:
+        """Fold or unfold as another section of the same key was left."""
+        self.set_open(_open.get(self._key, self.open))
+
     def set_title(self, title: str, note: str = "") -> None:
         """Name it; `note` is a word about what is inside, seen while it is folded."""
         self._title, self._note = title, note
@@ -60,7 +64,7 @@ class Section(QWidget):
         self.body.setVisible(open)
         _open[self._key] = open
         if QCoreApplication.organizationName():
-            QSettings().setValue(self._key, open)
+            _store().setValue(self._key, open)
         self._dress()
         self.toggled.emit(open)
 
@@ -74,7 +78,13 @@ class Section(QWidget):
         self.heading.setAccessibleName(f"{text}, {'open' if open else 'folded'}")
 
 
+def _store() -> QSettings:
+    """The file in which the window keeps its state."""
+    name = QCoreApplication.organizationName()
+    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, name, name)
+
+
 def _recall(key: str, standard: bool) -> bool:
     if key not in _open and QCoreApplication.organizationName():
-        _open[key] = bool(QSettings().value(key, standard, type=bool))
+        _open[key] = bool(_store().value(key, standard, type=bool))
     return _open.get(key, standard)

@@ -16,21 +16,27 @@ Drafts = dict[tuple[str | None, tuple[str, ...], str], dict[str, str]]
 
 
 class Subject:
-    """The nodes that were selected when it was made; edits go to all of them alike.
+    """The nodes that were selected when it last looked; edits go to all of them alike.
 
-    It does not follow the selection: a text that is finished because another layer was clicked
-    belongs to the layer in which it was typed.
+    It does not follow the selection by itself: a text that is finished because another layer was
+    clicked belongs to the layer in which it was typed.
     """
 
-    def __init__(self, document: Document, selection: Selection, drafts: Drafts, analysis: Analysis) -> None:
+    def __init__(self, document: Document, selection: Selection, drafts: Drafts) -> None:
         self.document = document
         self.selection = selection
-        self.analysis = analysis
+        self.analysis = Analysis()
         self._drafts = drafts
-        block = selection.block
         #: The graph that is shown, or None for the top level.
-        self.block = block if block in document.network.blocks else None
-        self._ids = selection.nodes
+        self.block: str | None = None
+        self._ids: tuple[str, ...] = ()
+        self.look()
+
+    def look(self) -> None:
+        """Speak of what is selected now."""
+        block = self.selection.block
+        self.block = block if block in self.document.network.blocks else None
+        self._ids = self.selection.nodes
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -65,9 +71,19 @@ class Subject:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal as long as the same editors serve."""
-        ids = self.ids
-        return (self.block, ids, tuple((self.nodes[id].type, self.nodes[id].block) for id in ids))
+        """Equal as long as it speaks of the same nodes."""
+        return (self.block, self.ids, self.kind)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal as long as the same editors serve: the nodes' types, and the arguments of blocks."""
+        found: list[object] = []
+        for id in self.ids:
+            node = self.nodes[id]
+            block = self.document.network.blocks.get(node.block or "")
+            arguments = [(name, argument.type) for name, argument in block.arguments.items()] if block else []
+            found.append((node.type, node.block, tuple(arguments)))
+        return tuple(found)
 
     @property
     def path(self) -> str:

@@ -44,6 +44,10 @@ class Summary(QWidget):
         layout.addWidget(self.hint)
         layout.addStretch(1)
 
+    def turn(self) -> None:
+        """Speak of something else."""
+        self.name.setModified(False)
+
     def refresh(self) -> None:
         """Show what document and analysis say now."""
         subject = self._subject
