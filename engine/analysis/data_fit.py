@@ -41,7 +41,7 @@ def _inputs(
         column = node.fields.get("column")
         if column is None and len(shapes) == 1:
             column = next(iter(shapes))
-        if column not in shapes:
+        if not isinstance(column, str) or column not in shapes:
             message = f"the data have no input {column!r}: choose one of {', '.join(shapes)}."
             problems.append(Problem("error", "data-column", message, id, "column"))
             continue
