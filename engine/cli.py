@@ -144,11 +144,11 @@ def _open(window: Window) -> int:
     if missing := doctor.missing_libraries(x11=on_x11):
         raise UsageProblem(doctor.libraries_message(missing))
     try:
-        from gui import app
+        from gui.app import run, screenshot
     except ImportError as error:
         raise UsageProblem(f"the window cannot be loaded: {error}. See `layerlab doctor`.") from None
     if window.screenshot is None:
-        return app.run(window.file)
+        return run(window.file)
     if window.file is not None:
         from engine.problems import FileProblem
         from engine.storage import read
@@ -157,7 +157,7 @@ def _open(window: Window) -> int:
             read(window.file)
         except FileProblem as file_problem:
             raise UsageProblem(str(file_problem)) from None
-    return app.screenshot(
+    return screenshot(
         window.screenshot, window.file, window.train_seconds, size=window.size, theme=window.theme
     )
 
