@@ -153,7 +153,7 @@ def test_double_click_on_empty_ground_searches_and_adds_there(bench):
     b = bench(chain("Input"))
     place = b.empty()
     hands.double_click(b.port, place)
-    assert b.canvas.search.isVisible()
+    assert b.canvas.adder.popup.isVisible()
     hands.type_text("max pool")
     before = b.network
     hands.key(QApplication.focusWidget(), Qt.Key.Key_Return)
@@ -167,7 +167,7 @@ def test_escape_closes_the_search_and_adds_nothing(bench):
     hands.key(b.canvas, Qt.Key.Key_Tab)
     hands.type_text("conv")
     hands.key(QApplication.focusWidget(), Qt.Key.Key_Escape)
-    assert not b.canvas.search.isVisible()
+    assert not b.canvas.adder.popup.isVisible()
     assert b.network.nodes == {}
     assert b.canvas.hasFocus()
 
@@ -177,10 +177,10 @@ def test_a_wire_dropped_on_empty_ground_offers_only_layers_that_take_its_shape(b
     b.canvas.set_analysis(Analysis({"flatten1": NodeReport({"output": Tensor((64,))})}))
     before = b.network
     hands.drag(b.port, b.output("flatten1"), b.empty())
-    assert b.canvas.search.isVisible()
+    assert b.canvas.adder.popup.isVisible()
     offered = [
-        b.canvas.search.layers.item(i).data(Qt.ItemDataRole.UserRole)
-        for i in range(b.canvas.search.layers.count())
+        b.canvas.adder.popup.layers.item(i).data(Qt.ItemDataRole.UserRole)
+        for i in range(b.canvas.adder.popup.layers.count())
     ]
     assert "Linear" in offered
     assert "Conv2d" not in offered  # it takes images: four dimensions
@@ -331,7 +331,7 @@ def test_escape_cancels_every_gesture(bench, what):
     assert b.document.undo_stack.count() == steps
     assert b.canvas.drawing.positions() == shown
     assert b.canvas.drawing.sketch.path().isEmpty()
-    assert not b.canvas.search.isVisible()
+    assert not b.canvas.adder.popup.isVisible()
 
 
 # ---------------------------------------------------------------------------- selecting and removing

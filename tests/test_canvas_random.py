@@ -76,11 +76,11 @@ class Hand:
             if which == Qt.Key.Key_V and len(self.canvas.drawing.nodes) > 40:
                 return
             hands.key(self.canvas, which, modifiers)
-        if self.canvas.search.isVisible():
+        if self.canvas.adder.popup.isVisible():
             if self.random.random() < 0.5:
-                hands.key(self.canvas.search.search, Qt.Key.Key_Return)
+                hands.key(self.canvas.adder.popup.search, Qt.Key.Key_Return)
             else:
-                hands.key(self.canvas.search.search, Qt.Key.Key_Escape)
+                hands.key(self.canvas.adder.popup.search, Qt.Key.Key_Escape)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_random_gestures_undo_to_the_start_and_redo_to_the_end(qtbot, seed, coun
             assert set(canvas.selection.nodes) <= set(document.network.nodes)
     finally:
         qInstallMessageHandler(before)
-    canvas._stop_animation()
+    canvas.stop_animation()
     end, stack = document.network, document.undo_stack
     assert stack.count() > count / 10
     while stack.canUndo():

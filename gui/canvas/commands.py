@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 
+from gui.canvas import menus
 from gui.theme import theme
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def make(canvas: Canvas) -> list[QAction]:
     """All actions of `canvas`; their shortcuts work while it has the focus."""
     editor = canvas.editor
     table: list[tuple[str, str, str, str, Callable[[], object]]] = [
-        ("add", "Add layer…", "Tab", "mdi6.plus", canvas.search_here),
+        ("add", "Add layer…", "Tab", "mdi6.plus", canvas.adder.search_here),
         ("cut", "Cut", "Ctrl+X", "mdi6.content-cut", editor.cut),
         ("copy", "Copy", "Ctrl+C", "mdi6.content-copy", editor.copy),
         ("paste", "Paste", "Ctrl+V", "mdi6.content-paste", lambda: editor.paste(canvas.cursor_point())),
@@ -106,7 +107,7 @@ def make(canvas: Canvas) -> list[QAction]:
         ("walk_right", "Go to what it feeds", "Right", "mdi6.arrow-right", lambda: editor.walk("right")),
         ("walk_up", "Go to the layer above", "Up", "mdi6.arrow-up", lambda: editor.walk("up")),
         ("walk_down", "Go to the layer below", "Down", "mdi6.arrow-down", lambda: editor.walk("down")),
-        ("repair", "Repair…", "Ctrl+.", "mdi6.lightbulb-on-outline", canvas.offer_repairs),
+        ("repair", "Repair…", "Ctrl+.", "mdi6.lightbulb-on-outline", partial(menus.offer_repairs, canvas)),
         ("edit", "Edit its first field", "Return", "mdi6.pencil-outline", canvas.ask_to_edit),
     ]
     for key, (dx, dy) in {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}.items():

@@ -235,3 +235,39 @@ def beside(
         if top < y + height + gap and y < top + other + gap:
             y = top + other + NODE_GAP
     return x, y
+
+
+def is_place(value: object) -> bool:
+    """Whether `value` is a position ``[x, y]`` that makes sense."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(v, int | float) and abs(v) < 1e7 for v in value)
+    )
+
+
+def complete(
+    network: Network, placed: Mapping[str, tuple[float, float]], *, block: str | None = None
+) -> Positions:
+    """Places for nodes that have none in the document nor in `placed`.
+
+    All of them by :func:`arrange` where none has one; single ones beside what feeds them.
+    """
+    graph = network.graph(block)
+    written = network.positions(block)
+    known = {id: (float(at[0]), float(at[1])) for id, at in written.items() if is_place(at)}
+    known.update((id, at) for id, at in placed.items() if id not in known and id in graph.nodes)
+    missing = [id for id in graph.nodes if id not in known]
+    if not missing:
+        return {}
+    if len(missing) == len(graph.nodes):
+        return arrange(network, block=block)
+    arriving = ports.incoming(graph.edges)
+    height = {id: float(card.card_of(network, id, node, 2).height) for id, node in graph.nodes.items()}
+    found: Positions = {}
+    for id in missing:
+        feeding = [edge.source.node for edge in arriving.get(id, ()) if edge.source.node in known]
+        x, y = known[feeding[0]] if feeding else (-card.WIDTH - COLUMN_GAP, 0.0)
+        taken = [(left, top, card.WIDTH, height.get(other, 100.0)) for other, (left, top) in known.items()]
+        known[id] = found[id] = beside(taken, x + card.WIDTH + COLUMN_GAP, y, height[id])
+    return found

@@ -79,7 +79,7 @@ class Minimap(QWidget):
             self._transform.translate(-content.center().x(), -content.center().y())
             painter.setTransform(self._transform, True)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(drawing.nodes) < 300)
-            drawing.paint_map(painter)
+            drawing.far.paint_map(painter)
         painter.end()
         self._picture = picture
 

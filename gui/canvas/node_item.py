@@ -248,7 +248,7 @@ class NodeItem(QGraphicsItem):
 
     def _paint_labels(self, painter: QPainter, tools: look.Look, text: CardText) -> None:
         """The shape above the beginning of each wire."""
-        if not text.shapes or self.owner.moving:
+        if not text.shapes:
             return
         leaving = {item.source_index for item in self.edges if item.source is self}
         painter.setFont(look.font(10))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from PySide6.QtCore import QLineF, QObject, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QGraphicsPathItem, QGraphicsScene
 
 from engine import diff, ports
 from engine.findings import Analysis, NodeReport, Problem
 from engine.network import Edge, End, Network
-from gui.canvas import card, layout, look
-from gui.canvas.edge_item import LEAD, EdgeItem, wire_path
+from gui.canvas import card, layout, look, routing
+from gui.canvas.edge_item import EdgeItem, wire_path
+from gui.canvas.far import FarPainter
 from gui.canvas.node_item import NEAR, NodeItem
 from gui.theme import theme
 
@@ -55,15 +57,13 @@ class Scene(QGraphicsScene):
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Edge, EdgeItem] = {}
         self.detail = NEAR
-        #: While nodes are dragged, labels rest.
-        self.moving = False
         #: Places of nodes for which the document has none; kept when they go, for undo brings them back.
         self.placed: dict[str, tuple[float, float]] = {}
         self.analysis = Analysis()
         self._problems: dict[str, list[Problem]] = {}
         self._content: QRectF | None = None
-        self._far_nodes: list[tuple[str, list[QRectF]]] | None = None
-        self._far_wires: list[tuple[QPen, list[QLineF]]] | None = None
+        #: Draws the whole from far away.
+        self.far = FarPainter(self)
         #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
         self.sketch = QGraphicsPathItem()
         self.sketch.setZValue(10)
@@ -82,7 +82,7 @@ class Scene(QGraphicsScene):
         for item in self.nodes.values():
             self.removeItem(item)
         self.nodes, self.wires, self.placed = {}, {}, {}
-        self._place_missing(network, block)
+        self._complete(network, block)
         graph = network.graph(block)
         arriving = ports.incoming(graph.edges)
         positions = network.positions(block)
@@ -133,7 +133,7 @@ class Scene(QGraphicsScene):
         come = [id for id in touched if id in graph.nodes and id not in self.nodes]
         if len(gone) == len(come) == 1:  # renamed: it stays where it is
             self.placed[come[0]] = (self.nodes[gone[0]].rect.x(), self.nodes[gone[0]].rect.y())
-        self._place_missing(after, block)
+        self._complete(after, block)
         wanted = dict.fromkeys(graph.edges) if edges_changed or touched else {}
         changed_wires: set[EdgeItem] = set()
         if edges_changed or touched:
@@ -167,32 +167,12 @@ class Scene(QGraphicsScene):
         self._stale()
         self._grow()
 
-    def _place_missing(self, network: Network, block: str | None) -> None:
-        """Find places for nodes that have none: all of them by layout, single ones beside what feeds them."""
-        graph = network.graph(block)
-        positions = network.positions(block)
-        missing = [id for id in graph.nodes if not _is_place(positions.get(id)) and id not in self.placed]
-        if not missing:
-            return
-        if len(missing) == len(graph.nodes):
-            self.placed = layout.arrange(network, block=block)
-            return
-        arriving = ports.incoming(graph.edges)
-        known = {id: (float(p[0]), float(p[1])) for id, p in positions.items() if _is_place(p)} | self.placed
-        heights = {id: float(card.card_of(network, id, node, 2).height) for id, node in graph.nodes.items()}
-        for id in missing:
-            feeding = [edge.source.node for edge in arriving.get(id, ()) if edge.source.node in known]
-            if feeding:
-                x, y = known[feeding[0]]
-                x += card.WIDTH + layout.COLUMN_GAP
-            else:
-                x, y = 0.0, 0.0
-            taken = [(kx, ky, card.WIDTH, heights.get(other, 100.0)) for other, (kx, ky) in known.items()]
-            known[id] = self.placed[id] = layout.beside(taken, x, y, heights[id])
+    def _complete(self, network: Network, block: str | None) -> None:
+        self.placed.update(layout.complete(network, self.placed, block=block))
 
     def _position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
         place = positions.get(id)
-        if isinstance(place, list | tuple) and _is_place(place):
+        if isinstance(place, list | tuple) and layout.is_place(place):
             return float(place[0]), float(place[1])
         return self.placed.get(id, (0.0, 0.0))
 
@@ -280,7 +260,7 @@ class Scene(QGraphicsScene):
             if wire.selected != (edge in wires):
                 wire.selected = edge in wires
                 wire.restyle()
-        self._far_nodes = self._far_wires = None
+        self.far.forget()
 
     # ------------------------------------------------------------------ geometry
 
@@ -295,7 +275,8 @@ class Scene(QGraphicsScene):
         for wire in wires:
             wire.detour = None
             wire.follow()
-        self._far_wires = self._content = None
+        self._content = None
+        self.far.forget_wires()
 
     def settle(self, network: Network, block: str | None) -> None:
         """Bring all items back to where the document has them."""
@@ -324,47 +305,23 @@ class Scene(QGraphicsScene):
         return _around([self.nodes[id].rect for id in ids if id in self.nodes])
 
     def _route(self, wires: Iterable[EdgeItem]) -> None:
-        """Lead long wires around the cards that stand in their way."""
+        """Lead wires around the cards that stand in their way."""
         for wire in wires:
-            start, end = wire.start, wire.end
-            detour = self._way_back(wire) if end.x() - start.x() < LEAD else None
-            if end.x() - start.x() > card.WIDTH:
-                low, high = min(start.y(), end.y()), max(start.y(), end.y())
-                corridor = QRectF(start.x() + 8, low - 6, end.x() - start.x() - 16, high - low + 12)
-                blocking = [
-                    item.rect
-                    for item in self.items(corridor, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-                    if isinstance(item, NodeItem)
-                    and item not in (wire.source, wire.target)
-                    and item.rect.intersects(corridor)
-                ]
-                if blocking and _crosses(start, end, blocking):
-                    top = min(rect.top() for rect in blocking) - 24
-                    bottom = max(rect.bottom() for rect in blocking) + 24
-                    middle = (start.y() + end.y()) / 2
-                    below = wire.target_index > 0 or bottom - middle < middle - top
-                    detour = bottom if below else top
+            detour = routing.detour(
+                wire.start, wire.end, wire.target_index > 0, partial(self._cards_in, wire)
+            )
             if detour != wire.detour:
                 wire.detour = detour
                 wire.follow()
 
-    def _way_back(self, wire: EdgeItem) -> float | None:
-        """The widest gap between cards through which a wire can go back to the left."""
-        start, end = wire.start, wire.end
-        low, high = min(start.y(), end.y()), max(start.y(), end.y())
-        if high - low < 4 * LEAD:
-            return None
-        band = QRectF(end.x() - LEAD, low, start.x() - end.x() + 2 * LEAD, high - low)
-        cards = sorted(
-            (item.rect.top(), item.rect.bottom())
-            for item in self.items(band, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-            if isinstance(item, NodeItem) and item.rect.intersects(band)
-        )
-        best, reached = (0.0, (low + high) / 2), low
-        for top, bottom in cards:
-            best = max(best, (top - reached, (top + reached) / 2))
-            reached = max(reached, bottom)
-        return max(best, (high - reached, (high + reached) / 2))[1]
+    def _cards_in(self, wire: EdgeItem, area: QRectF) -> list[QRectF]:
+        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        ends = (wire.source, wire.target) if wire.end.x() > wire.start.x() else ()
+        return [
+            item.rect
+            for item in found
+            if isinstance(item, NodeItem) and item not in ends and item.rect.intersects(area)
+        ]
 
     def _grow(self) -> None:
         content = self.content()
@@ -375,7 +332,8 @@ class Scene(QGraphicsScene):
             self.setSceneRect(room)
 
     def _stale(self) -> None:
-        self._far_nodes = self._far_wires = self._content = None
+        self._content = None
+        self.far.forget()
         self.altered.emit()
 
     # ------------------------------------------------------------------ what lies under the cursor
@@ -418,71 +376,12 @@ class Scene(QGraphicsScene):
         found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
         return [item for item in found if isinstance(item, NodeItem)]
 
-    # ------------------------------------------------------------------ far away
-
-    def paint_far(self, painter: QPainter) -> None:
-        """Draw everything at once: rectangles and lines, batched by colour."""
-        tools = self.look
-        if self._far_wires is None:
-            lines: dict[tuple[int | None, bool], list[QLineF]] = {}
-            for wire in self.wires.values():
-                lines.setdefault((wire.dimensions, wire.selected), []).extend(wire.far_lines)
-            self._far_wires = []
-            for (dimensions, selected), found in lines.items():
-                pen = QPen(tools.accent if selected else tools.rank(dimensions), 1.5 if selected else 1.0)
-                pen.setCosmetic(True)
-                self._far_wires.append((pen, found))
-        for pen, found in self._far_wires:
-            painter.setPen(pen)
-            painter.drawLines(found)
-        if self._far_nodes is None:
-            cards: dict[str, list[QRectF]] = {}
-            for item in self.nodes.values():
-                cards.setdefault(item.card.group, []).append(item.far_stripe)
-                cards.setdefault(_ground(item), []).append(item.far_rect)
-            self._far_nodes = list(cards.items())
-        self._paint_far_cards(painter, tools)
-        for sketch in (self.guides, self.sketch):
-            if not sketch.path().isEmpty():
-                painter.setPen(sketch.pen())
-                painter.setBrush(sketch.brush())
-                painter.drawPath(sketch.path())
-
-    def paint_map(self, painter: QPainter) -> None:
-        """Draw the nodes for the minimap: filled with their family's colour."""
-        painter.setPen(Qt.PenStyle.NoPen)
-        cards: dict[str, list[QRectF]] = {}
-        for item in self.nodes.values():
-            cards.setdefault(item.card.group, []).append(item.far_rect)
-        for group, rects in cards.items():
-            painter.setBrush(self.look.family(group))
-            painter.drawRects(rects)
-
-    def _paint_far_cards(self, painter: QPainter, tools: look.Look) -> None:
-        grounds = {
-            " plain": (tools.surface, tools.muted),
-            " error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
-            " selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
-        }
-        batches = dict(self._far_nodes or ())
-        for key, (ground, border) in grounds.items():
-            if key in batches:
-                pen = QPen(border, 1.0)
-                pen.setCosmetic(True)
-                painter.setPen(pen)
-                painter.setBrush(ground)
-                painter.drawRects(batches[key])
-        painter.setPen(Qt.PenStyle.NoPen)
-        for key, rects in batches.items():
-            if key not in grounds:
-                painter.setBrush(tools.family(key))
-                painter.drawRects(rects)
-
     # ------------------------------------------------------------------ sketches
 
-    def sketch_wire(self, start: QPointF, end: QPointF, good: bool) -> None:
+    def sketch_wire(self, start: QPointF, end: QPointF, good: bool, refused: bool = False) -> None:
         """Draw the wire that is being made."""
-        pen = QPen(self.look.accent if good else self.look.unknown_wire, 2.2)
+        color = self.look.accent if good else self.look.error if refused else self.look.unknown_wire
+        pen = QPen(color, 2.2)
         if not good:
             pen.setStyle(Qt.PenStyle.DashLine)
         self.sketch.setBrush(Qt.BrushStyle.NoBrush)
@@ -497,32 +396,12 @@ def ports_of(item: NodeItem) -> list[Port]:
     ]
 
 
-def _ground(item: NodeItem) -> str:
-    if item.selected:
-        return " selected"
-    return " error" if item.card.severity == "error" else " plain"
-
-
 def _around(rects: list[QRectF]) -> QRectF:
     if not rects:
         return QRectF()
     left, top = min(rect.x() for rect in rects), min(rect.y() for rect in rects)
     right, bottom = max(rect.right() for rect in rects), max(rect.bottom() for rect in rects)
     return QRectF(left, top, right - left, bottom - top)
-
-
-def _is_place(value: object) -> bool:
-    return (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and all(isinstance(v, int | float) and abs(v) < 1e7 for v in value)
-    )
-
-
-def _crosses(start: QPointF, end: QPointF, blocking: list[QRectF]) -> bool:
-    path = wire_path(start, end)
-    points = [path.pointAtPercent(i / 24) for i in range(1, 24)]
-    return any(rect.adjusted(-2, -2, 2, 2).contains(point) for rect in blocking for point in points)
 
 
 def _inside(analysis: Analysis, use: str) -> Analysis:

@@ -97,7 +97,7 @@ class Connect(Gesture):
         start, end = self.port.point, point
         if self.port.kind == "in":
             start, end = end, start
-        self.scene.sketch_wire(start, end, good)
+        self.scene.sketch_wire(start, end, good, refused=self.why is not None)
         self.canvas.explain(self.why or "")
 
     def _free_port(self, id: str) -> Port | None:
@@ -136,9 +136,9 @@ class Connect(Gesture):
     def dropped(self, at: QPointF) -> None:
         """The wire ends on empty ground: which layer comes there?"""
         if self.port.kind == "out":
-            self.canvas.search_at(at, source=self.port.end, tensor=self._tensor())
+            self.canvas.adder.search_at(at, source=self.port.end, tensor=self._tensor())
         else:
-            self.canvas.search_at(at, target=self.port.end)
+            self.canvas.adder.search_at(at, target=self.port.end)
 
     def cancel(self) -> None:
         """Draw no wire."""

@@ -34,12 +34,12 @@ class Move(Gesture):
         self.start = {id: place for id, place in self.scene.positions().items() if id in set(self.ids)}
         self._wire: EdgeItem | None = None
         self._beginning = True
+        self.shift = QPointF()
 
     def move(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Follow the cursor, attracted by grid and neighbours unless Ctrl is held."""
         if self._beginning:
             self._beginning = False
-            self.scene.moving = True
             self.canvas.viewport().setCursor(
                 Qt.CursorShape.DragCopyCursor if self.copy else Qt.CursorShape.SizeAllCursor
             )
@@ -56,8 +56,6 @@ class Move(Gesture):
             self.scene.drag({id: (x + shift.x(), y + shift.y()) for id, (x, y) in self.start.items()})
             self._consider_wire()
         self.shift = shift
-
-    shift = QPointF()
 
     def finish(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Tell the document, as one step."""
@@ -87,14 +85,10 @@ class Move(Gesture):
         self.scene.settle(self.canvas.network, self.canvas.block)
 
     def _clear(self) -> None:
-        self.scene.moving = False
         self._mark(None)
         self.scene.guides.setPath(QPainterPath())
         self.scene.sketch.setPath(QPainterPath())
         self.canvas.viewport().unsetCursor()
-        for id in self.ids:
-            if id in self.scene.nodes:
-                self.scene.nodes[id].update()
 
     def _sketch_copies(self, shift: QPointF) -> None:
         path = QPainterPath()

@@ -1,0 +1,233 @@
+"""Where the canvas looks from: zoom, scroll, levels of detail, and cards that glide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from PySide6.QtCore import (
+    QEasingCurve,
+    QEvent,
+    QPoint,
+    QPointF,
+    QRectF,
+    QSizeF,
+    Qt,
+    QVariantAnimation,
+    Signal,
+)
+from PySide6.QtGui import QNativeGestureEvent, QPainter, QPaintEvent, QTransform, QWheelEvent
+from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
+
+from gui.canvas.node_item import FAR, MIDDLE, NEAR
+from gui.canvas.scene import Scene
+from gui.theme import SPACE
+
+MIN_ZOOM, MAX_ZOOM = 0.02, 4.0
+#: Zoom factors from which cards show their id, and everything.
+MIDDLE_FROM, NEAR_FROM = 0.3, 0.56
+GRID = 32
+ANIMATION_MS = 140
+
+
+class Camera(QGraphicsView):
+    """A view of the scene that can be moved, and knows how closely it looks."""
+
+    #: It looks elsewhere.
+    looked = Signal()
+
+    def __init__(self, drawing: Scene, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.drawing = drawing
+        self.setScene(drawing)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
+        self.setOptimizationFlags(
+            QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing
+            | QGraphicsView.OptimizationFlag.DontSavePainterState
+        )
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.fit_wanted = True
+        self._animation: QVariantAnimation | None = None
+
+    def settle(self) -> None:
+        """Bring every card to where the document has it."""
+
+    # ------------------------------------------------------------------ where we look
+
+    @property
+    def zoom_factor(self) -> float:
+        """Pixels per scene unit."""
+        return self.transform().m11()
+
+    def visible_rect(self) -> QRectF:
+        """What is in view, in scene coordinates."""
+        return self.mapToScene(self.viewport().rect()).boundingRect()
+
+    def scroll_position(self) -> QPoint:
+        """Where the view is scrolled to, in pixels."""
+        return QPoint(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
+
+    def scroll_to(self, position: QPoint) -> None:
+        """Scroll to a place that :meth:`scroll_position` gave."""
+        self.horizontalScrollBar().setValue(position.x())
+        self.verticalScrollBar().setValue(position.y())
+
+    def cursor_point(self) -> QPointF | None:
+        """The cursor in scene coordinates; None when it is elsewhere."""
+        place = self.viewport().mapFromGlobal(self.cursor().pos())
+        return self.mapToScene(place) if self.viewport().rect().contains(place) else None
+
+    def set_zoom(self, factor: float) -> None:
+        """Set the zoom, and the level of detail that goes with it."""
+        factor = max(MIN_ZOOM, min(MAX_ZOOM, factor))
+        self.setTransform(QTransform.fromScale(factor, factor))
+        detail = NEAR if factor >= NEAR_FROM else MIDDLE if factor >= MIDDLE_FROM else FAR
+        if detail != self.drawing.detail:
+            self.drawing.detail = detail
+            self.viewport().update()
+
+    def zoom(self, by: float, about: QPoint | None = None) -> None:
+        """Zoom by a factor; the scene point under `about` (the middle) stays where it is."""
+        place = self.viewport().rect().center() if about is None else about
+        fixed = self.mapToScene(place)
+        self.set_zoom(self.zoom_factor * by)
+        self.scroll_to(self.scroll_position() + self.mapFromScene(fixed) - place)
+        self.looked.emit()
+
+    def zoom_reset(self) -> None:
+        """Show cards at their own size."""
+        self.zoom(1.0 / self.zoom_factor)
+
+    def fit(self, ids: Iterable[str] | None = None) -> None:
+        """Bring all nodes, or `ids`, into view."""
+        if not self.isVisible():
+            self.fit_wanted = True
+            return
+        content = self.drawing.content(ids)
+        if content.isNull():
+            self.set_zoom(1.0)
+            self.centerOn(0, 0)
+            return
+        margin = 10.0 * SPACE
+        room = QSizeF(self.viewport().width() - 2 * margin, self.viewport().height() - 2 * margin)
+        self.set_zoom(
+            min(1.0, max(room.width(), 1) / content.width(), max(room.height(), 1) / content.height())
+        )
+        self.centerOn(content.center())
+        self.looked.emit()
+
+    def reveal(self, ids: Iterable[str]) -> None:
+        """Scroll so far that `ids` are in view."""
+        content = self.drawing.content(ids).adjusted(-40, -40, 40, 40)
+        if not content.isNull() and not self.visible_rect().contains(content):
+            self.ensureVisible(content, 24, 24)
+            self.looked.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom about the cursor; a touchpad scrolls, Ctrl zooms it."""
+        pixels, ctrl = event.pixelDelta(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        angle = event.angleDelta()
+        if not pixels.isNull() and not ctrl:
+            self.scroll_to(self.scroll_position() - pixels)
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.scroll_to(self.scroll_position() - QPoint(angle.y() + angle.x(), 0))
+        else:
+            self.zoom(1.0015 ** (angle.y() or angle.x()), event.position().toPoint())
+        self.looked.emit()
+        event.accept()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Pinch to zoom."""
+        if (
+            isinstance(event, QNativeGestureEvent)
+            and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
+        ):
+            self.zoom(1.0 + event.value(), event.position().toPoint())
+            return True
+        return super().viewportEvent(event)
+
+    # ------------------------------------------------------------------ gliding
+
+    @contextmanager
+    def animated(self) -> Iterator[None]:
+        """Let nodes glide to where an edit made inside puts them."""
+        before = self.drawing.positions()
+        yield
+        after = self.drawing.positions()
+        moving = {id: place for id, place in before.items() if id in after and after[id] != place}
+        if not moving or not self.isVisible() or len(moving) > 1500:
+            return
+        self.stop_animation()
+        animation = QVariantAnimation(self)
+        animation.setDuration(ANIMATION_MS)
+        animation.setStartValue(0.0)
+        animation.setEndValue(1.0)
+        animation.setEasingCurve(QEasingCurve.Type.OutCubic)
+
+        def step(share: float) -> None:
+            self.drawing.drag(
+                {
+                    id: (x + (after[id][0] - x) * share, y + (after[id][1] - y) * share)
+                    for id, (x, y) in moving.items()
+                }
+            )
+            self.refresh_far()
+
+        animation.valueChanged.connect(step)
+        animation.finished.connect(self.stop_animation)
+        self._animation = animation
+        animation.start()
+
+    def stop_animation(self) -> None:
+        """Let gliding cards arrive."""
+        animation, self._animation = self._animation, None
+        if animation is not None:
+            animation.valueChanged.disconnect()
+            animation.finished.disconnect()
+            animation.stop()
+            animation.deleteLater()
+            self.settle()
+
+    # ------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Near: item by item. Far: everything at once, past the items."""
+        if self.drawing.detail != FAR:
+            super().paintEvent(event)
+            return
+        painter = QPainter(self.viewport())
+        painter.setClipRegion(event.region())
+        painter.fillRect(event.rect(), self.drawing.look.canvas_brush)
+        painter.setTransform(self.viewportTransform())
+        self.drawing.far.paint(painter)
+        painter.end()
+
+    def refresh_far(self) -> None:
+        """Far away Qt does not know what has changed: paint anew."""
+        if self.drawing.detail == FAR:
+            self.viewport().update()
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | object) -> None:
+        """The ground, with a grid of dots."""
+        assert isinstance(rect, QRectF)
+        tools = self.drawing.look
+        painter.fillRect(rect, tools.canvas_brush)
+        if self.drawing.detail != NEAR:
+            return
+        painter.setPen(tools.grid)
+        left, top = int(rect.left()) // GRID * GRID, int(rect.top()) // GRID * GRID
+        # Round, smoothed points cost forty times as much.
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.drawPoints(
+            [
+                QPointF(x, y)
+                for x in range(left, int(rect.right()) + GRID, GRID)
+                for y in range(top, int(rect.bottom()) + GRID, GRID)
+            ]
+        )
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -1,0 +1,98 @@
+"""The drawing from far away: thousands of nodes as a few batches of rectangles and lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QLineF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+
+from gui.canvas import look
+
+if TYPE_CHECKING:
+    from gui.canvas.node_item import NodeItem
+    from gui.canvas.scene import Scene
+
+
+class FarPainter:
+    """Keeps the batches; the rectangles in them are the items' own, and move with them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._cards: dict[str, list[QRectF]] | None = None
+        self._stripes: dict[str, list[QRectF]] = {}
+        self._wires: list[tuple[QPen, list[QLineF]]] | None = None
+
+    def forget(self) -> None:
+        """Nodes or wires have come, gone or changed their look."""
+        self._cards = self._wires = None
+
+    def forget_wires(self) -> None:
+        """Wires have moved."""
+        self._wires = None
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw everything at once, batched by colour."""
+        if self._wires is None:
+            self._wires = self._batched_wires()
+        for pen, lines in self._wires:
+            painter.setPen(pen)
+            painter.drawLines(lines)
+        if self._cards is None:
+            self._cards, self._stripes = {}, {}
+            for item in self._scene.nodes.values():
+                self._cards.setdefault(_ground(item), []).append(item.far_rect)
+                self._stripes.setdefault(item.card.group, []).append(item.far_stripe)
+        self._paint_cards(painter, self._cards)
+        for sketch in (self._scene.guides, self._scene.sketch):
+            if not sketch.path().isEmpty():
+                painter.setPen(sketch.pen())
+                painter.setBrush(sketch.brush())
+                painter.drawPath(sketch.path())
+
+    def paint_map(self, painter: QPainter) -> None:
+        """Draw the nodes for the overview: filled with their family's colour."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        cards: dict[str, list[QRectF]] = {}
+        for item in self._scene.nodes.values():
+            cards.setdefault(item.card.group, []).append(item.far_rect)
+        for group, rects in cards.items():
+            painter.setBrush(self._scene.look.family(group))
+            painter.drawRects(rects)
+
+    def _batched_wires(self) -> list[tuple[QPen, list[QLineF]]]:
+        tools = self._scene.look
+        lines: dict[tuple[int | None, bool], list[QLineF]] = {}
+        for wire in self._scene.wires.values():
+            lines.setdefault((wire.dimensions, wire.selected), []).extend(wire.far_lines)
+        batches = []
+        for (dimensions, selected), found in lines.items():
+            pen = QPen(tools.accent if selected else tools.rank(dimensions), 1.5 if selected else 1.0)
+            pen.setCosmetic(True)
+            batches.append((pen, found))
+        return batches
+
+    def _paint_cards(self, painter: QPainter, cards: dict[str, list[QRectF]]) -> None:
+        tools = self._scene.look
+        grounds = {
+            "plain": (tools.surface, tools.muted),
+            "error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
+            "selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
+        }
+        for kind, rects in cards.items():
+            ground, border = grounds[kind]
+            pen = QPen(border, 1.0)
+            pen.setCosmetic(True)
+            painter.setPen(pen)
+            painter.setBrush(ground)
+            painter.drawRects(rects)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for group, rects in self._stripes.items():
+            painter.setBrush(tools.family(group))
+            painter.drawRects(rects)
+
+
+def _ground(item: NodeItem) -> str:
+    if item.selected:
+        return "selected"
+    return "error" if item.card.severity == "error" else "plain"

@@ -1,0 +1,237 @@
+"""The mouse on the canvas: which gesture a press begins, what a click does, what is hovered."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QHelpEvent, QMouseEvent
+from PySide6.QtWidgets import QToolTip
+
+from gui.canvas import card
+from gui.canvas.edge_item import EdgeItem
+from gui.canvas.gestures import Connect, Gesture, Move, Pan, Rewire, RubberBand
+from gui.canvas.node_item import FAR, NodeItem
+from gui.canvas.scene import Port
+
+if TYPE_CHECKING:
+    from gui.canvas.view import Canvas
+
+#: How near, in pixels, ports and wires are hit.
+PORT_REACH, WIRE_REACH = 11.0, 7.0
+#: Distance in pixels from which a press is a drag.
+DRAG_FROM = 4
+
+
+class Hands:
+    """Turns mouse events into gestures."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self.canvas = canvas
+        self.drawing = canvas.drawing
+        self.selection = canvas.selection
+        self.gesture: Gesture | None = None
+        #: While space is held, the left button pans.
+        self.panning = False
+        self.hovered: NodeItem | EdgeItem | None = None
+        self._hot: Port | None = None
+        self._pressed: tuple[QPoint, Callable[[], Gesture] | None, Callable[[], None] | None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a button is held."""
+        return self.gesture is not None or self._pressed is not None
+
+    def press(self, event: QMouseEvent) -> None:
+        """Decide which gesture begins if the mouse moves, and what a click does."""
+        self.canvas.stop_animation()
+        self.canvas.adder.popup.dismiss()
+        place = event.position().toPoint()
+        if self.gesture is not None:
+            return
+        at = self.canvas.mapToScene(place)
+        if event.button() == Qt.MouseButton.MiddleButton or (
+            self.panning and event.button() == Qt.MouseButton.LeftButton
+        ):
+            self.gesture = Pan(self.canvas, at, place)
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._choose(place, at, event.modifiers())
+
+    def _choose(self, place: QPoint, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        add = shift or bool(modifiers & Qt.KeyboardModifier.ControlModifier)
+        alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
+        port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
+        item = self.drawing.node_at(at)
+        wire = None if item or port else self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
+        if port is not None and self.drawing.detail != FAR:
+            self._begin_wire(place, at, port, shift)
+        elif item is not None:
+            self._press_node(place, at, item, add, alt)
+        elif wire is not None:
+            edges = (*self.selection.edges, wire.edge) if add else (wire.edge,)
+            edge = wire.edge
+            near_target = (wire.end - at).manhattanLength() < (wire.start - at).manhattanLength()
+            rewire = (
+                (lambda: Rewire(self.canvas, at, edge, "target" if near_target else "source"))
+                if shift
+                else None
+            )
+            self._pressed = (place, rewire, lambda: self.selection.set((), edges))
+        else:
+            self._pressed = (
+                place,
+                lambda: RubberBand(self.canvas, at, add),
+                None if add else self.selection.set,
+            )
+
+    def _begin_wire(self, place: QPoint, at: QPointF, port: Port, shift: bool) -> None:
+        wires = [
+            wire
+            for wire in port.item.edges
+            if (wire.target is port.item and port.kind == "in" and wire.target_index == port.number)
+            or (wire.source is port.item and port.kind == "out" and wire.source_index == port.number)
+        ]
+        if shift and wires:
+            edge = wires[-1].edge
+            end = "target" if port.kind == "in" else "source"
+            self._pressed = (place, lambda: Rewire(self.canvas, at, edge, end), None)
+        else:
+            self._pressed = (place, lambda: Connect(self.canvas, at, port), lambda: self._click(port.item.id))
+
+    def _click(self, id: str) -> None:
+        self.selection.set((id,))
+
+    def _press_node(self, place: QPoint, at: QPointF, item: NodeItem, add: bool, alt: bool) -> None:
+        id, chosen = item.id, self.selection.nodes
+        click: Callable[[], None] | None = None
+        if add:
+            rest = tuple(other for other in chosen if other != id)
+            self.selection.set(rest if id in chosen else (*chosen, id), self.selection.edges)
+        elif id not in chosen:
+            self.selection.set((id,))
+        else:
+            click = lambda: self._click(id)  # noqa: E731
+        begin = (lambda: Move(self.canvas, at, id, alt)) if id in self.selection.nodes else None
+        self._pressed = (place, begin, click)
+
+    def move(self, event: QMouseEvent) -> None:
+        """Go on with the gesture, or show what the cursor is over."""
+        place = event.position().toPoint()
+        at = self.canvas.mapToScene(place)
+        if self._pressed is not None and self.gesture is None:
+            begun, make, _ = self._pressed
+            if make is not None and (place - begun).manhattanLength() >= DRAG_FROM:
+                self.hover(None)
+                self.gesture = make()
+        if self.gesture is not None:
+            self.gesture.move(at, event.modifiers())
+            self.canvas.refresh_far()
+        elif self._pressed is None:
+            self._hover_at(at)
+
+    def release(self, event: QMouseEvent) -> None:
+        """Finish the gesture, or do what a click does."""
+        pressed, self._pressed = self._pressed, None
+        gesture, self.gesture = self.gesture, None
+        at = self.canvas.mapToScene(event.position().toPoint())
+        if gesture is not None:
+            gesture.finish(at, event.modifiers())
+            self.canvas.refresh_far()
+        elif pressed is not None and pressed[2] is not None:
+            pressed[2]()
+
+    def double_click(self, event: QMouseEvent) -> None:
+        """On empty ground: search-to-add. On a node: edit it, or enter the block."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        at = self.canvas.mapToScene(event.position().toPoint())
+        item = self.drawing.node_at(at)
+        if item is None:
+            if self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor) is None:
+                self.canvas.adder.search_at(at)
+            return
+        node = self.canvas.network.graph(self.canvas.block).nodes.get(item.id)
+        if node is not None and node.block in self.canvas.network.blocks:
+            self.selection.show_block(node.block)
+        else:
+            self.canvas.edit_requested.emit(item.id)
+
+    # ------------------------------------------------------------------ hovering
+
+    def _hover_at(self, at: QPointF) -> None:
+        port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
+        item: NodeItem | EdgeItem | None = port.item if port else self.drawing.node_at(at)
+        if item is None:
+            item = self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
+        self.hover(item, port)
+
+    def hover(self, item: NodeItem | EdgeItem | None, port: Port | None = None) -> None:
+        """Mark what the cursor is over; None: nothing."""
+        if item is not self.hovered:
+            for changed, on in ((self.hovered, False), (item, True)):
+                if isinstance(changed, NodeItem):
+                    changed.hovered = on
+                    changed.update()
+                elif isinstance(changed, EdgeItem):
+                    changed.hovered = on
+                    changed.restyle()
+            self.hovered = item
+        if port != self._hot:
+            for hot, spot in ((self._hot, None), (port, port)):
+                if hot is not None:
+                    hot.item.hot_port = None if spot is None else (spot.kind, spot.number)
+                    hot.item.update()
+            self._hot = port
+            if port is not None:
+                self.canvas.viewport().setCursor(Qt.CursorShape.CrossCursor)
+            else:
+                self.canvas.viewport().unsetCursor()
+
+    def show_tooltip(self, event: QHelpEvent) -> None:
+        """Say what a port or wire carries, or what is wrong with a node."""
+        at = self.canvas.mapToScene(event.pos())
+        port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
+        item = self.drawing.node_at(at)
+        text = ""
+        if port is not None:
+            text = describe_port(port)
+        elif item is not None:
+            text = "\n".join(problem.message for problem in item.card.problems)
+        else:
+            wire = self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
+            if wire is not None:
+                tensor = Port(wire.source, "out", wire.source_index)
+                text = f"{wire.edge}\n{describe_port(tensor)}"
+        if text:
+            plain = "<br>".join(html.escape(line) for line in text.split("\n"))
+            QToolTip.showText(event.globalPos(), f"<p>{plain}</p>", self.canvas)
+        else:
+            QToolTip.hideText()
+
+    def cancel(self) -> None:
+        """Leave the gesture; the document is as it was."""
+        gesture, self.gesture = self.gesture, None
+        self._pressed = None
+        if gesture is not None:
+            gesture.cancel()
+            self.canvas.refresh_far()
+
+    def forget(self) -> None:
+        """Everything on the canvas has been replaced."""
+        self.hovered = self._hot = None
+
+
+def describe_port(port: Port) -> str:
+    """What a port's or wire's tooltip says."""
+    shown = port.item.card
+    available = shown.inputs if port.kind == "in" else shown.outputs
+    entry = available[port.number]
+    words = f"{entry.name}: {entry.doc}" if entry.doc else entry.name
+    if port.kind == "out":
+        tensor = shown.tensor(entry.name)
+        if tensor is not None:
+            words = f"{words}\n{card.tensor_text(tensor)}" if len(available) > 1 else card.tensor_text(tensor)
+    return words

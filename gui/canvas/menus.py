@@ -1,0 +1,66 @@
+"""The canvas's menus."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QMenu
+
+from engine.findings import Repair
+from gui.canvas.hands import WIRE_REACH
+from gui.theme import theme
+
+if TYPE_CHECKING:
+    from gui.canvas.view import Canvas
+
+
+def offer_repairs(canvas: Canvas) -> None:
+    """A menu of the ways out of what is wrong with the selected nodes."""
+    repairs = canvas.editor.repairs()
+    if not repairs:
+        canvas.refuse("There is nothing here that a repair is known for.")
+        return
+    menu = QMenu(canvas)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    for repair in repairs[:12]:
+        entry = menu.addAction(theme.icon("mdi6.lightbulb-on-outline"), repair.text.replace("&", "&&"))
+        entry.triggered.connect(partial(_take, canvas, repair))
+    place = canvas.viewport().rect().center()
+    if canvas.selection.current in canvas.drawing.nodes:
+        rect = canvas.drawing.nodes[canvas.selection.current].rect
+        place = canvas.mapFromScene(rect.bottomLeft())
+    menu.popup(canvas.viewport().mapToGlobal(place))
+    menu.setActiveAction(menu.actions()[0])
+
+
+def _take(canvas: Canvas, repair: Repair, *_: object) -> None:
+    canvas.editor.repair(repair)
+
+
+def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
+    """The actions that fit what lies under the cursor."""
+    at = canvas.mapToScene(event.pos())
+    item = canvas.drawing.node_at(at)
+    wire = None if item else canvas.drawing.wire_at(at, WIRE_REACH / canvas.zoom_factor)
+    if item is not None and item.id not in canvas.selection.nodes:
+        canvas.selection.set((item.id,))
+    elif wire is not None:
+        canvas.selection.set((), (wire.edge,))
+    names = "add paste | select_all fit arrange".split()
+    if item is not None:
+        names = (
+            "edit repair add | cut copy duplicate delete | select_upstream select_downstream arrange"
+        ).split()
+    elif wire is not None:
+        names = ["delete"]
+    menu = QMenu(canvas)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    for name in names:
+        if name == "|":
+            menu.addSeparator()
+        else:
+            menu.addAction(canvas.command(name))
+    menu.popup(event.globalPos())
