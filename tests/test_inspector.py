@@ -451,6 +451,32 @@ def test_adaptive_windows_read_what_torch_reads(size, output):
     assert means == pytest.approx(pooled)
 
 
+def windowed():
+    for type, layer in LAYERS.items():
+        if layer.group in ("Convolution", "Pooling") and not type.startswith("Fractional"):
+            for fields in (
+                {},
+                {"stride": 2},
+                {"padding": 1},
+                {"dilation": 2},
+                {"output_padding": 1, "stride": 2},
+            ):
+                if fields.keys() <= {field.name for field in layer.fields}:
+                    yield pytest.param(type, layer.start() | fields, id=f"{type}-{fields}")
+
+
+@pytest.mark.parametrize(("type", "fields"), windowed())
+def test_the_output_size_worked_out_is_torchs_for_every_layer_with_a_window(type, fields):
+    size = [4, *[12, 11, 13][: int(type[-2])]]
+    network = chain(image=Node("Input", {"shape": size}), x=Node(type, fields))
+    told = analyze(network).shapes["x"][1:]
+    axes = axes_of(LAYERS[type], fields, size[1:])
+    assert len(axes) == len(told)
+    for axis, output in zip(axes, told, strict=True):
+        assert (axis.size if axis.spreads else axis.output) == output
+        assert axis.working.endswith(f"= {output}") or f"→ {output}:" in axis.working
+
+
 def test_same_padding_keeps_the_size():
     axes = axes_of(LAYERS["Conv2d"], {"out_channels": 1, "kernel_size": 4, "padding": "same"}, (9, 9))
     layer = torch.nn.Conv2d(1, 1, 4, padding="same")

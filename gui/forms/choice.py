@@ -157,7 +157,7 @@ class ChoiceEditor(QWidget):
         id = self._choice.id if self._choice else None
         if id != self._form_of:
             if self.form is not None:
-                self.form.setParent(None)
+                self.form.hide()
                 self.form.deleteLater()
                 self.form = None
             self._form_of = id

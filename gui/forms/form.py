@@ -150,7 +150,9 @@ class Form(QWidget):
 
     def _show_strangers(self, strangers: Mapping[str, Any]) -> None:
         for name in [name for name in self._strangers if name not in strangers]:
-            self._strangers.pop(name).deleteLater()
+            gone = self._strangers.pop(name)
+            gone.hide()
+            gone.deleteLater()
         for name, value in strangers.items():
             if name not in self._strangers:
                 stranger = self._strangers[name] = _Stranger(name, self.fields)

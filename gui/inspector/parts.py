@@ -13,7 +13,7 @@ from engine.network import Network, Training
 from gui.forms import Form, show_if, with_field
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
-from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, axes_of
+from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, SPREADING_RULE, axes_of
 from gui.inspector.subject import Subject
 from gui.inspector.window_view import WindowView
 
@@ -139,8 +139,8 @@ class WindowPart(Section):
                 "\n".join(f"{name}: {axis.working}" for name, axis in zip(names, axes, strict=False))
             )
         adaptive = any(field.name == "output_size" for field in layer.fields)
-        rule = ADAPTIVE_RULE if adaptive else SLIDING_RULE
-        self.note.setText(rule + (".  A corner of the input is shown." if self.view.cropped else ""))
+        rule = ADAPTIVE_RULE if adaptive else SPREADING_RULE if axes[0].spreads else SLIDING_RULE
+        self.note.setText(rule + (".\nA corner is shown." if self.view.cropped else ""))
 
 
 _TRAINING: tuple[Field, ...] = (

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.inspector.words import number_text
@@ -50,6 +50,8 @@ class Plot(QWidget):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.message = ""
+        #: Held while painting, for :meth:`place`.
+        self._area, self._ranges = QRectF(), (0.0, 1.0, 0.0, 1.0)
         self._pointer: float | None = None
         theme.changed.connect(self.update)
 
@@ -98,13 +100,17 @@ class Plot(QWidget):
         """Where the data is drawn."""
         line = self.fontMetrics().height()
         top = line + SPACE if self.legend() else 2.0 * SPACE
-        return QRectF(self.rect()).adjusted(8 * SPACE, top, -2 * SPACE, -line - SPACE)
+        ranges = self.ranges()
+        marks = ticks(ranges[2], ranges[3], 4) if ranges else []
+        metrics = QFontMetricsF(self.small_font())
+        widest = max((metrics.horizontalAdvance(_tick_text(value)) for value in marks), default=0.0)
+        left = max(6.0 * SPACE, widest + 2.5 * SPACE)
+        return QRectF(self.rect()).adjusted(left, top, -2 * SPACE, -line - SPACE)
 
     def place(self, x: float, y: float) -> QPointF:
-        """Data to pixels."""
-        ranges, area = self.ranges(), self.area()
-        assert ranges is not None
-        x_lo, x_hi, y_lo, y_hi = ranges
+        """Data to pixels, while painting."""
+        area = self._area
+        x_lo, x_hi, y_lo, y_hi = self._ranges
         return QPointF(
             area.left() + (x - x_lo) / (x_hi - x_lo) * area.width(),
             area.bottom() - (y - y_lo) / (y_hi - y_lo) * area.height(),
@@ -122,13 +128,15 @@ class Plot(QWidget):
         painter.setPen(QPen(theme.color("line"), 1))
         painter.setBrush(theme.color("surface"))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        if self.message or self.ranges() is None:
+        ranges = self.ranges()
+        if self.message or ranges is None:
             painter.setPen(theme.color("muted"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(12, 8, -12, -8), flags, self.message)
             return
         painter.setFont(self.small_font())
         area = self.area()
+        self._area, self._ranges = area, ranges
         self._axes(painter, area)
         painter.save()
         painter.setClipRect(area.adjusted(-1, -1, 1, 1))
@@ -162,7 +170,7 @@ class Plot(QWidget):
             painter.drawText(QPointF(left, area.bottom() + height), text)
 
     def _legend(self, painter: QPainter) -> None:
-        x = self.area().left()
+        x = self._area.left()
         y = SPACE + painter.fontMetrics().height() / 2
         for name, color, dashed in self.legend():
             style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine

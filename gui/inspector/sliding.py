@@ -23,15 +23,22 @@ class Axis:
     windows: tuple[tuple[int, ...], ...]
     #: The output size, worked out in numbers.
     working: str
+    #: A transposed convolution: `windows` has, for each input, the output places that it spreads
+    #: to, and `size` is the output's.
+    spreads: bool = False
 
     @property
     def output(self) -> int:
-        """How many places the window stands at."""
+        """How many places the window stands at: the output's size, or the input's where it spreads."""
         return len(self.windows)
 
 
 #: The general rule, in words of the fields.
 SLIDING_RULE = "out = ⌊(in + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1"
+SPREADING_RULE = (
+    "out = (in − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1; "
+    "each input spreads over a window of the output"
+)
 ADAPTIVE_RULE = "window i reads from ⌊i·in / out⌋ to ⌈(i + 1)·in / out⌉"
 
 
@@ -72,21 +79,37 @@ def adapt(size: int, output: int | None) -> Axis:
     return Axis(size, 0, 0, windows, f"{size} → {count}: each window reads {wide}")
 
 
+def spread(size: int, kernel: int, stride: int, padding: int, dilation: int, extra: int) -> Axis:
+    """The windows that a transposed convolution writes to; `extra` is its output_padding."""
+    output = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
+    working = f"({size} − 1)·{stride} − 2·{padding} + {dilation}·({kernel} − 1) + {extra} + 1 = {output}"
+    starts = (index * stride - padding for index in range(size))
+    windows = tuple(tuple(start + tap * dilation for tap in range(kernel)) for start in starts)
+    return Axis(output, padding, 0, windows, working, spreads=True)
+
+
 def axes_of(layer: Layer, fields: Mapping[str, Any], spatial: Sequence[int]) -> tuple[Axis, ...]:
     """The axes of a layer that slides a window; empty for one that does not, or with wrong fields."""
     names = {field.name for field in layer.fields}
-    if layer.check(fields) or not spatial or "Transpose" in layer.id:
+    if layer.group not in ("Convolution", "Pooling") or layer.check(fields) or not spatial:
         return ()
     settings = vars(layer.settings(fields))
-    if layer.group == "Pooling" and "output_size" in names:
+    if "output_size" in names:
+        if "kernel_size" in names:
+            # Fractional pooling: its windows stand at random.
+            return ()
         sizes = _each(settings["output_size"], len(spatial))
         return tuple(adapt(size, output) for size, output in zip(spatial, sizes, strict=False))
-    if "kernel_size" not in names or layer.group not in ("Convolution", "Pooling"):
+    if "kernel_size" not in names:
         return ()
     kernels = _each(settings["kernel_size"], len(spatial))
     strides = _each(settings.get("stride"), len(spatial))
     paddings = _each(settings.get("padding", 0), len(spatial))
     dilations = _each(settings.get("dilation", 1), len(spatial))
+    if "output_padding" in names:
+        extras = _each(settings["output_padding"], len(spatial))
+        every = zip(spatial, kernels, strides, paddings, dilations, extras, strict=False)
+        return tuple(spread(*axis) for axis in every)
     ceil = bool(settings.get("ceil_mode", False))
     return tuple(
         slide(size, kernel, kernel if stride is None else stride, padding, dilation, ceil)

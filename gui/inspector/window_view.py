@@ -23,6 +23,8 @@ _GAP, _CAPTION, _LARGEST = 8 * SPACE, 6 * SPACE, 18
 class WindowView(QWidget):
     """Input with padding on the left, output on the right, the window moving in step.
 
+    A transposed convolution is the same seen from behind: its output is on the left.
+
     It stops when hidden; with the pointer over an output the window goes there and waits.
     """
 
@@ -188,8 +190,9 @@ class WindowView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         source, out, cell = self._frames()
         accent = QColor(family_color(theme.tokens, self._group))
-        self._caption(painter, source, _sizes(self._rows, self._columns, "size"), "input")
-        self._caption(painter, out, _sizes(self._rows, self._columns, "output"), "output")
+        left, right = ("output", "input") if self._columns.spreads else ("input", "output")
+        self._caption(painter, source, _sizes(self._rows, self._columns, "size"), left)
+        self._caption(painter, out, _sizes(self._rows, self._columns, "output"), right)
         self._input(painter, source, cell)
         self._output(painter, out, cell, accent)
         if self._rows.output and self._columns.output:
