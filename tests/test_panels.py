@@ -537,3 +537,57 @@ def test_every_panel_paints_at_every_size_in_both_themes(
         assert panel.accessibleName()
         image = panel.grab().toImage()
         assert len({image.pixel(x, y) for x in range(0, size[0], 3) for y in range(0, size[1], 3)}) > 5
+
+
+def test_ridges_swell_where_the_values_are(qtbot: Any, session: Session) -> None:
+    panel = WeightsPanel(session, Selection())
+    qtbot.addWidget(panel)
+    panel.resize(900, 400)
+    panel.show()
+    begin(session)
+    for step in range(100):
+        observe(session, step)
+    panel.as_ridges.setChecked(True)
+    panel.flush()
+    assert panel.ridges.isVisible()
+    assert not panel.image.isVisible()
+    assert len(panel.ridges.polygons) == 40
+    first = panel.ridges.polygons[0]
+    swell = [(first.at(i).x(), first.at(i).y()) for i in range(first.size())]
+    peak = max(swell)[1]
+    assert abs(peak) < 1  # the mode of a standard normal draw of 72 values
+    panel.grab()
+
+
+def test_the_worst_examples_come_first_when_asked(qtbot: Any, session: Session) -> None:
+    workers = FakeWorkers()
+    panel = PredictionsPanel(session, workers)
+    qtbot.addWidget(panel)
+    panel.show()
+    begin(session)
+    panel.ask()
+    whole = next(request for request, (_, _, count) in workers.asked.items() if count > 24)
+    examples = (example(0, 1, 1), example(1, 2, 0), example(2, 0, 0))
+    workers.answered.emit(whole, protocol.Predicted(whole, ("a", "b", "c"), examples))
+    panel.worst.setChecked(True)
+    assert panel.model.predicted.predictions[0].index == 1
+    assert not panel.next.isEnabled()
+
+
+def test_predicted_values_are_drawn_against_true_ones(qtbot: Any, session: Session) -> None:
+    workers = FakeWorkers()
+    panel = PredictionsPanel(session, workers)
+    qtbot.addWidget(panel)
+    panel.show()
+    begin(session)
+    panel.ask()
+    whole = next(request for request, (_, _, count) in workers.asked.items() if count > 24)
+    values = ((1.0, 1.5), (2.0, 1.75), (3.0, float("nan")))
+    examples = tuple(
+        protocol.Prediction(index, (output,), target=target) for index, (target, output) in enumerate(values)
+    )
+    workers.answered.emit(whole, protocol.Predicted(whole, (), examples))
+    assert drawn(panel.agreement.points) == ([1.0, 2.0], [1.5, 1.75])
+    assert panel.tabs.tabText(1) == "Agreement"
+    panel.tabs.setCurrentIndex(1)
+    panel.grab()

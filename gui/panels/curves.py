@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from engine.host import protocol
 from gui.panels.panel import Panel, bar
-from gui.panels.plot import Plot, drawable
+from gui.panels.plot import DOTS, Plot, drawable
 from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
 from gui.session import Session
 from gui.theme import SPACE, theme
@@ -39,9 +39,6 @@ SHARES = ("accuracy",)
 
 #: The least size of one plot; with less room, plots stand below one another and scroll.
 LEAST_WIDTH, LEAST_HEIGHT = 230, 120
-
-#: A curve of no more points than this shows each of them, as measured, never smoothed.
-DOTS = 60
 
 
 def split_color(split: str) -> str:
@@ -105,8 +102,7 @@ class Line:
         self._faint = faint
         self.raw = plot.curve(color)
         self.smooth = plot.curve(color)
-        self.dots = pg.ScatterPlotItem(size=5, pen=None)
-        plot.addItem(self.dots, ignoreBounds=True)
+        self.dots = plot.dots(color)
         self.follow_theme()
 
     def follow_theme(self) -> None:
@@ -206,6 +202,7 @@ class Chart(QWidget):
         for old, split, track in every:
             x = track.column(column)
             values = track.column("value")
+            # A few points are shown as measured.
             calm = decay if track.size > DOTS else 0.0
             smooth = thin(x, track.smoothed(calm), left, right, width // 2)
             raw = thin(x, values, left, right, width) if calm > 0 and not old else (x[:0], x[:0])
@@ -232,6 +229,7 @@ class Chart(QWidget):
     def _axes(self, column: str, log: bool) -> None:
         left, bottom = self.plot.axes["left"], self.plot.axes["bottom"]
         bottom.format = duration if column == "seconds" else figure
+        bottom.whole = column == "step"
         left.format, left.log = self.format, log
 
     def _mark_broken(self, tracks: dict[str, Track], column: str) -> None:

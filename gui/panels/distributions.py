@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPalette, QResizeEvent
+from PySide6.QtGui import QAction, QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from engine.host.protocol import Distribution, Observation
 from gui.panels.histograms import Heat, spread_out
 from gui.panels.panel import Panel
 from gui.panels.parameters import Measure, ParameterTable
-from gui.panels.plot import Plot, drawable
+from gui.panels.plot import DOTS, Plot, drawable
+from gui.panels.ridges import Ridges
 from gui.panels.series import Array, bounds, figure, padded
 from gui.selection import Selection
 from gui.session import Session
@@ -56,7 +57,9 @@ class TrendPlot(QWidget):
         self.plot = Plot(f"{trend.title} over time")
         self.plot.axes["left"].log = trend.log
         self.plot.setMinimumHeight(80)
+        self.plot.axes["bottom"].whole = True
         self.curve = self.plot.curve(trend.color, 2.0)
+        self.dots = self.plot.dots(trend.color)
         self.band = pg.LinearRegionItem(orientation="horizontal", movable=False)
         self.band.setZValue(-50)
         self.band.setVisible(trend.band is not None)
@@ -77,7 +80,10 @@ class TrendPlot(QWidget):
         if self.trend.log:
             lo, hi = math.log10(lo), math.log10(hi)
         lo, hi = padded(lo, hi)
-        self.plot.draw(self.curve, steps, drawable(values, lo, hi, self.trend.log))
+        drawn = drawable(values, lo, hi, self.trend.log)
+        self.plot.draw(self.curve, steps, drawn)
+        few = len(steps) <= DOTS
+        self.dots.setData(steps if few else [], drawn if few else [])
         self.plot.show_range(span, (lo, hi))
         self.title.setText(
             f"{self.trend.title}  {figure(float(values[-1]))}" if len(values) else self.trend.title
@@ -87,6 +93,7 @@ class TrendPlot(QWidget):
         """Take on the theme's colours."""
         self.plot.follow_theme()
         self.plot.paint_curve(self.curve, self.trend.color, 2.0)
+        self.dots.setBrush(theme.color(self.trend.color))
         shade = theme.color("good")
         shade.setAlphaF(0.14)
         self.band.setBrush(pg.mkBrush(shade))
@@ -135,9 +142,14 @@ class DistributionsPanel(Panel):
         self.figures.setAccessibleName(f"{title}: figures")
         self.heat_plot = Plot(f"{title}: histograms over time")
         self.heat_plot.setToolTip("Each column is one histogram: the darker, the more values there.")
+        self.heat_plot.axes["bottom"].whole = True
         self.image = pg.ImageItem()
         self.image.setZValue(-90)
         self.heat_plot.addItem(self.image, ignoreBounds=True)
+        self.ridges = Ridges(self.color)
+        self.ridges.hide()
+        self.heat_plot.addItem(self.ridges, ignoreBounds=True)
+        self.as_ridges = QAction("Ridges instead of a heat map", self, checkable=True)
         self.mean = self.heat_plot.curve("text", 1.0, 0.7)
         self.now_plot = Plot(f"{title}: distribution now")
         self.now_plot.setToolTip("The distribution now (filled) and at the first step (line).")
@@ -161,6 +173,7 @@ class DistributionsPanel(Panel):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._scroll)
 
+        self.as_ridges.toggled.connect(self.request)
         self.parameters.chosen.connect(self.request)
         self.parameters.found.connect(self._find)
         session.observed.connect(self._observed)
@@ -174,7 +187,7 @@ class DistributionsPanel(Panel):
         head = QHBoxLayout()
         head.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
         head.addWidget(self.heading, 1)
-        head.addWidget(self.menu_button())
+        head.addWidget(self.menu_button(self.as_ridges))
         self.figures.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
         heat = QHBoxLayout()
         heat.setSpacing(0)
@@ -270,6 +283,10 @@ class DistributionsPanel(Panel):
         self.image.setImage(np.sqrt(picture), autoLevels=False, levels=(0.0, level))
         self.image.setRect(QRectF(first, edges[0], last - first, edges[-1] - edges[0]))
         places = np.array(steps, dtype=np.float64)
+        self.image.setVisible(not self.as_ridges.isChecked())
+        self.ridges.setVisible(self.as_ridges.isChecked())
+        if self.as_ridges.isChecked():
+            self.ridges.show_shares(places, shares, edges, span)
         means = np.array([d.mean for d in found])
         self.heat_plot.draw(self.mean, places, drawable(means, edges[0], edges[-1]))
         self.heat_plot.show_range(span, (edges[0], edges[-1]))
@@ -277,7 +294,7 @@ class DistributionsPanel(Panel):
         for trend in self.trend_plots:
             values = np.array([trend.trend.of(observation, name) for observation in observations])
             trend.show_values(places, values, span)
-        self._say_figures(name, found[-1])
+        self._say_figures(name, found[-1], observations[-1].cost)
 
     def _draw_now(self, edges: Array, first: Array, now: Array) -> None:
         height = float(edges[1] - edges[0])
@@ -291,12 +308,12 @@ class DistributionsPanel(Panel):
         most = max(float(now.max()), min(float(first.max()), 3 * float(now.max())))
         self.now_plot.show_range((0.0, 1.08 * (most or 1.0)), (float(edges[0]), float(edges[-1])))
 
-    def _say_figures(self, name: str, now: Distribution) -> None:
+    def _say_figures(self, name: str, now: Distribution, cost: float) -> None:
         begun = self._session.begun
         shape = begun.parameters.get(name, ()) if begun else ()
         size = f"   {' × '.join(map(str, shape))}" if shape else ""
         self.heading.setText(name + size)
-        self.heading.setToolTip(name + size)
+        self.heading.setToolTip(f"{name}{size}\nObserving has cost {100 * cost:.2g} % of training time.")
         words = [
             f"mean {figure(now.mean)}",
             f"std {figure(now.std)}",

@@ -88,11 +88,16 @@ class Heat:
             step: known[step] if step in known else limits(distribution)
             for step, distribution in zip(steps, distributions, strict=True)
         }
-        lo, hi = extent(np.array(list(self._limits.values())))
+        found = np.array(list(self._limits.values()))
+        lo, hi = extent(found)
         now_lo, now_hi = self.edges[0], self.edges[-1]
         if not self._columns or lo < now_lo or hi > now_hi or now_hi - now_lo > 2.5 * (hi - lo):
             sample = max(sum(distribution.counts) for distribution in distributions)
-            bins = int(np.clip(2.5 * np.sqrt(sample), *BINS))
+            # As many bins as the sample bears, over the width that one histogram has of the axis.
+            widths = found[:, 3] - found[:, 2]
+            widths = widths[widths > 0]
+            width = float(np.median(widths)) if len(widths) else hi - lo
+            bins = int(np.clip(2.5 * np.sqrt(sample) * (hi - lo) / width, *BINS))
             self.edges = np.linspace(*padded(lo, hi, 0.08), bins + 1)
             self._columns = {}
         columns = self._columns

@@ -26,6 +26,9 @@ AXIS_TYPE = 11
 #: Pixels of the numbers on the left: the same everywhere, so that plots above one another line up.
 LEFT = 50
 
+#: A curve of no more points than this shows each of them.
+DOTS = 60
+
 #: A curve that travels more than this many heights of the plot is drawn a pixel wide.
 TRAVEL = 12.0
 
@@ -40,6 +43,8 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
         super().__init__(orientation, maxTickLength=0)
         self.format: Callable[[float], str] = figure
         self.log = False
+        #: Whether it counts whole things, such as steps.
+        self.whole = False
         self._count = count
         self.enableAutoSIPrefix(False)
         self.setStyle(tickTextOffset=6, hideOverlappingLabels=True, autoExpandTextSpace=True)
@@ -53,7 +58,7 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
             return []
         room = max(3.0, size / self._count)
         if not self.log:
-            return [_even(least, most, room)]
+            return [_even(least, most, min(room, most - least) if self.whole else room)]
         if most - least < 0.7:  # within a decade: round values
             step, values = _even(10.0**least, 10.0**most, room)
             return [(step, [math.log10(value) for value in values if value > 0])]
@@ -141,7 +146,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.cross.hide()
         self.addItem(self.cross, ignoreBounds=True)
         self.scene().sigMouseMoved.connect(self._moved)
-        self.follow_theme()
+        Plot.follow_theme(self)
 
     # ------------------------------------------------------------------ looks
 
@@ -153,6 +158,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(theme.color("muted"))
         self.cross.setPen(pg.mkPen(theme.color("muted"), width=1))
         self._grid.update()
+
+    def dots(self, color: str) -> pg.ScatterPlotItem:
+        """Dots in a token's colour, for a curve of few points."""
+        item = pg.ScatterPlotItem(size=5, pen=None, brush=theme.color(color))
+        self.addItem(item, ignoreBounds=True)
+        return item
 
     def curve(self, color: str, width: float = 1.0, strength: float = 1.0) -> pg.PlotCurveItem:
         """A line in a token's colour."""

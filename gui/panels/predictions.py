@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QResizeEvent
+from PySide6.QtGui import QAction, QImage, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QHeaderView,
     QLabel,
     QListView,
+    QStackedWidget,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -21,12 +26,13 @@ from PySide6.QtWidgets import (
 )
 
 from engine.host.protocol import Evaluated, Failed, Predicted, Prediction
+from gui.panels.agreement import Agreement
 from gui.panels.confusion import Confusion
-from gui.panels.curves import percent, split_title
+from gui.panels.curves import SHARES, percent, split_title
 from gui.panels.panel import Panel, bar
 from gui.panels.series import figure
 from gui.session import Session
-from gui.theme import SPACE, theme
+from gui.theme import theme
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -36,11 +42,14 @@ PAGE = 24
 #: Most examples of a split that the confusion matrix asks for.
 MOST = 5000
 
+#: Most examples shown when the worst come first.
+SHOWN = 200
+
 #: Likeliest classes listed with an example.
 LISTED = 3
 
 #: The least size of an example's card.
-CARD = QSize(140, 88)
+CARD = QSize(168, 88)
 
 
 class Answers(Protocol):
@@ -183,6 +192,16 @@ class CardDelegate(QStyledItemDelegate):
         write(LISTED, percent(float(shares[best[0]])), "muted")
 
 
+def doubt(example: Prediction) -> float:
+    """How wrong an example is: minus log of the right class' probability, or the squared error."""
+    assert example.target is not None
+    if example.probabilities:
+        share = example.probabilities[int(example.target)]
+        return -math.log(share) if share > 0 else math.inf
+    error = (example.outputs[0] - example.target) ** 2
+    return error if math.isfinite(error) else math.inf
+
+
 def image_of(example: Prediction) -> QImage | None:
     """The example's picture, or None where it has none that can be shown."""
     shape = tuple(size for size in example.picture_shape)
@@ -217,6 +236,7 @@ class PredictionsPanel(Panel):
         self._figures: int | None = None
         self._run: str | None = None
         self._have = False
+        self._all = Predicted(0, (), ())
 
         self.split = QComboBox()
         self.split.setAccessibleName("Split")
@@ -240,15 +260,24 @@ class PredictionsPanel(Panel):
         self.cards.setItemDelegate(CardDelegate(self.model, self.cards))
         self.cards.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.confusion = Confusion()
-        self.figures = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.agreement = Agreement()
+        self._compare = QStackedWidget()
+        self._compare.addWidget(self.confusion)
+        self._compare.addWidget(self.agreement)
+        self.worst = QAction("Worst examples first", self, checkable=True)
+        self.worst.setToolTip("All examples of the split, by how little the right answer was expected")
+        self.figures = QTableWidget()
         self.figures.setAccessibleName("Figures per split")
-        self.figures.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.figures.setContentsMargins(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE)
+        self.figures.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.figures.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
+        self.figures.setShowGrid(False)
+        self.figures.setCornerButtonEnabled(False)
+        self.figures.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.cards, "Examples")
-        self.tabs.addTab(self.confusion, "Confusion")
+        self.tabs.addTab(self._compare, "Confusion")
         self.tabs.addTab(self.figures, "Figures")
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -269,6 +298,7 @@ class PredictionsPanel(Panel):
         self.previous.clicked.connect(lambda: self._turn(-PAGE))
         self.next.clicked.connect(lambda: self._turn(PAGE))
         self.update_button.clicked.connect(self.ask)
+        self.worst.toggled.connect(self._order)
         workers.answered.connect(self._answered)
         session.state_changed.connect(self._state_changed)
         session.started.connect(self.request)
@@ -317,8 +347,8 @@ class PredictionsPanel(Panel):
             self._have = False
             self._page = self._whole = self._figures = None
             self.model.show_predicted(Predicted(0, (), ()))
-            self.confusion.show_predicted(Predicted(0, (), ()))
-            self.figures.setText("")
+            self._show_whole(Predicted(0, (), ()))
+            self._show_figures({})
             self.status.setText("")
         if state in ("finished", "stopped") and self.isVisible():
             self.ask()
@@ -333,13 +363,37 @@ class PredictionsPanel(Panel):
         elif isinstance(event, Predicted) and request == self._page:
             self._show_page(event)
         elif isinstance(event, Predicted):
-            self.confusion.show_predicted(event)
+            self._show_whole(event)
         elif isinstance(event, Evaluated):
-            self.figures.setText(words_of(event.splits))
+            self._show_figures(event.splits)
         self._have = self._have or not isinstance(event, Failed)
         self.request()
 
+    def _show_whole(self, predicted: Predicted) -> None:
+        """Compare all answers of the split with their targets: counts of classes, or values."""
+        self._all = predicted
+        values = any(e.predicted is None and e.target is not None for e in predicted.predictions)
+        self.tabs.setTabText(1, "Agreement" if values else "Confusion")
+        self._compare.setCurrentWidget(self.agreement if values else self.confusion)
+        self.confusion.show_predicted(predicted)
+        self.agreement.show_predicted(predicted)
+        if self.worst.isChecked():
+            self._order()
+
+    def _order(self, *_: object) -> None:
+        """Show the worst examples of the split, or the page in the data's order."""
+        if not self.worst.isChecked():
+            self._ask_page()
+            return
+        known = [example for example in self._all.predictions if example.target is not None]
+        ranked = tuple(sorted(known, key=doubt, reverse=True)[:SHOWN])
+        self.model.show_predicted(Predicted(0, self._all.classes, ranked))
+        self.status.setText(f"The worst {len(ranked)} of {len(known):,}")
+        self._enable()
+
     def _show_page(self, predicted: Predicted) -> None:
+        if self.worst.isChecked():
+            return
         self.model.show_predicted(predicted)
         count = len(predicted.predictions)
         self.status.setToolTip("")
@@ -350,9 +404,24 @@ class PredictionsPanel(Panel):
             self.status.setText("No more examples" if self._first else "No examples in this split")
         self._enable()
 
+    def _show_figures(self, splits: Mapping[str, Mapping[str, float]]) -> None:
+        names = list(dict.fromkeys(name for values in splits.values() for name in values))
+        self.figures.setRowCount(len(splits))
+        self.figures.setColumnCount(len(names))
+        self.figures.setHorizontalHeaderLabels([name[:1].upper() + name[1:] for name in names])
+        self.figures.setVerticalHeaderLabels([split_title(split) for split in splits])
+        for row, values in enumerate(splits.values()):
+            for column, name in enumerate(names):
+                value = values.get(name)
+                text = "" if value is None else percent(value) if name in SHARES else figure(value)
+                item = QTableWidgetItem(text)
+                item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+                self.figures.setItem(row, column, item)
+
     def _enable(self) -> None:
-        self.previous.setEnabled(self._first > 0)
-        self.next.setEnabled(len(self.model.predicted.predictions) == PAGE)
+        ordered = not self.worst.isChecked()
+        self.previous.setEnabled(ordered and self._first > 0)
+        self.next.setEnabled(ordered and len(self.model.predicted.predictions) == PAGE)
 
     # ------------------------------------------------------------------ showing
 
@@ -388,6 +457,7 @@ class PredictionsPanel(Panel):
             button.setIcon(theme.icon(str(button.property("icon_name"))))
         self.cards.viewport().update()
         self.confusion.update()
+        self.agreement.follow_theme()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """The examples of the page."""
@@ -401,12 +471,3 @@ class PredictionsPanel(Panel):
             )
             for example in self.model.predicted.predictions
         )
-
-
-def words_of(splits: Mapping[str, Mapping[str, float]]) -> str:
-    """Figures per split, a line each."""
-    lines = []
-    for split, values in splits.items():
-        figures = [f"{name} {percent(v) if name == 'accuracy' else figure(v)}" for name, v in values.items()]
-        lines.append(f"{split_title(split)}:   " + "   ".join(figures))
-    return "\n".join(lines)
