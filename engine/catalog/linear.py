@@ -45,7 +45,8 @@ BILINEAR = Layer(
     gives="N … out_features",
     inputs=(Port("input1", "First factor."), Port("input2", "Second factor.")),
     fields=(
-        Int("out_features", start=64, lo=1, hi=1 << 20, unit="features", doc="Number of outputs."),
+        # torch goes through its outputs one by one, on meta too: a million would take minutes.
+        Int("out_features", start=64, lo=1, hi=4096, unit="features", doc="Number of outputs."),
         Bool("bias", True, doc="Add a learned number to each output."),
     ),
     parameters=("weight", "bias"),
