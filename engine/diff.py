@@ -228,7 +228,10 @@ class _Draft:
         nodes = self.nodes[block]
         id, *inner = rest
         if inner:
-            node = _replace(form.node_to_form(nodes[id]), inner, change)
+            whole = form.node_to_form(nodes[id])
+            if len(inner) > 1 and inner[0] in ("init", "binarize", "shares"):
+                whole.setdefault(inner[0], {})  # left out while empty, as between two changes inside it
+            node = _replace(whole, inner, change)
             nodes[id] = form.node_from_form(node, f"nodes.{id}")
         elif change.after is UNSET:
             del nodes[id]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine import diff, edit
 from engine.diff import Change
-from engine.network import Network, Node
+from engine.network import Choice, Network, Node
 from engine.storage import form
 from tests.strategies import gestures, networks
 
@@ -62,6 +62,12 @@ def test_a_change_of_one_field_names_its_path_and_both_values() -> None:
     before = Network(nodes={"fc": Node("Linear", {"out_features": 3})})
     after = edit.set_field(before, "fc", "out_features", 4)
     assert diff.changes(before, after) == (Change(("nodes", "fc", "fields", "out_features"), 3, 4),)
+
+
+def test_the_only_entry_of_a_part_may_give_way_to_another() -> None:
+    one = Network(nodes={"fc": Node("Linear", binarize={"input": Choice("lbsign")})})
+    other = Network(nodes={"fc": Node("Linear", binarize={"weight": Choice("lbsign")})})
+    assert text(diff.apply(one, diff.changes(one, other))) == text(other)
 
 
 def test_true_and_one_are_different_values() -> None:
