@@ -150,6 +150,12 @@ def test_the_picture_holds_every_observation_while_the_axis_grows() -> None:
     np.testing.assert_allclose(counts, [resample(one, heat.edges) for one in found])
 
 
+def test_a_step_observed_twice_is_no_trouble() -> None:
+    one = distribution(np.random.default_rng(7).normal(size=100))
+    counts = Heat().update([0, 5, 5], [one, one, one])
+    assert spread_out([0, 5, 5], counts)[0].sum(axis=1) == pytest.approx(100)
+
+
 def test_one_far_value_does_not_stretch_the_axis() -> None:
     rng = np.random.default_rng(6)
     calm = [distribution(rng.normal(size=4000)) for _ in range(30)]

@@ -277,9 +277,10 @@ class DistributionsPanel(Panel):
         edges = self._heat.edges
         picture, first, last = spread_out(steps, shares)
         span = (first, last)
-        # The square root lets thin tails be seen beside the bulk.
-        peaks = np.sort(shares.max(axis=1))
-        level = float(np.sqrt(peaks[int(0.9 * (len(peaks) - 1))])) or 1.0
+        # The square root lets thin tails be seen beside the bulk; a quantile, because one full bin
+        # (zeros behind a ReLU) would leave all else in the dark.
+        filled = shares[shares > 0]
+        level = float(np.sqrt(np.quantile(filled, 0.97))) if len(filled) else 1.0
         self.image.setImage(np.sqrt(picture), autoLevels=False, levels=(0.0, level))
         self.image.setRect(QRectF(first, edges[0], last - first, edges[-1] - edges[0]))
         places = np.array(steps, dtype=np.float64)

@@ -105,7 +105,7 @@ class Heat:
             step: columns[step] if step in columns else resample(distribution, self.edges)
             for step, distribution in zip(steps, distributions, strict=True)
         }
-        return np.array(list(self._columns.values()))
+        return np.array([self._columns[step] for step in steps])
 
 
 def spread_out(steps: Sequence[int], matrix: Array, columns: int = COLUMNS) -> tuple[Array, float, float]:
