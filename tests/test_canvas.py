@@ -590,7 +590,7 @@ def test_unknown_layers_dangling_wires_and_wrong_values_are_drawn(bench):
     assert len(b.canvas.drawing.wires) == 2
 
 
-@pytest.mark.parametrize("zoom", [1.0, 0.4, 0.1])
+@pytest.mark.parametrize("zoom", [1.0, 0.4, 0.25, 0.1])
 def test_every_level_of_detail_paints_the_cards(bench, zoom):
     b = bench(chain("Input", "Conv2d", "Flatten"))
     b.canvas.set_zoom(zoom)

@@ -11,21 +11,24 @@ from PySide6.QtCore import (
     QPoint,
     QPointF,
     QRectF,
+    QSize,
     QSizeF,
     Qt,
     QVariantAnimation,
     Signal,
 )
-from PySide6.QtGui import QNativeGestureEvent, QPainter, QPaintEvent, QTransform, QWheelEvent
+from PySide6.QtGui import QNativeGestureEvent, QPainter, QPaintEvent, QResizeEvent, QTransform, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
-from gui.canvas.node_item import FAR, MIDDLE, NEAR
+from gui.canvas.node_item import COARSE, FAR, MIDDLE, NEAR
 from gui.canvas.scene import Scene
 from gui.theme import SPACE
 
 MIN_ZOOM, MAX_ZOOM = 0.02, 4.0
-#: Zoom factors from which cards show their id, and everything.
-MIDDLE_FROM, NEAR_FROM = 0.3, 0.56
+#: Zoom factors from which cards show id and fields, and everything.
+MIDDLE_FROM, NEAR_FROM = 0.36, 0.56
+#: From here they show their id alone: later where there are more than so many.
+COARSE_FROM, CROWDED_FROM, CROWD = 0.18, 0.3, 150
 GRID = 32
 ANIMATION_MS = 140
 
@@ -51,7 +54,10 @@ class Camera(QGraphicsView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        #: Fit as soon as the canvas is seen.
         self.fit_wanted = True
+        #: The whole is in view, and stays so when the canvas changes its size.
+        self._fitted = False
         self._animation: QVariantAnimation | None = None
 
     def settle(self) -> None:
@@ -74,6 +80,7 @@ class Camera(QGraphicsView):
 
     def scroll_to(self, position: QPoint) -> None:
         """Scroll to a place that :meth:`scroll_position` gave."""
+        self._fitted = False
         self.horizontalScrollBar().setValue(position.x())
         self.verticalScrollBar().setValue(position.y())
 
@@ -86,7 +93,9 @@ class Camera(QGraphicsView):
         """Set the zoom, and the level of detail that goes with it."""
         factor = max(MIN_ZOOM, min(MAX_ZOOM, factor))
         self.setTransform(QTransform.fromScale(factor, factor))
-        detail = NEAR if factor >= NEAR_FROM else MIDDLE if factor >= MIDDLE_FROM else FAR
+        coarse_from = COARSE_FROM if len(self.drawing.nodes) <= CROWD else CROWDED_FROM
+        levels = ((NEAR, NEAR_FROM), (MIDDLE, MIDDLE_FROM), (COARSE, coarse_from))
+        detail = next((level for level, least in levels if factor >= least), FAR)
         if detail != self.drawing.detail:
             self.drawing.detail = detail
             self.viewport().update()
@@ -119,6 +128,26 @@ class Camera(QGraphicsView):
             min(1.0, max(room.width(), 1) / content.width(), max(room.height(), 1) / content.height())
         )
         self.centerOn(content.center())
+        self._fitted = ids is None
+        self.looked.emit()
+
+    def sizeHint(self) -> QSize:
+        """Room for a small network at its own size."""
+        return QSize(960, 600)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a card and its neighbours."""
+        return QSize(400, 260)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the whole in view if it was, else the middle in the middle."""
+        old, new = event.oldSize(), event.size()
+        super().resizeEvent(event)
+        if self.fit_wanted or self._fitted:
+            self.fit()
+        elif old.isValid():
+            half = QPoint((old.width() - new.width()) // 2, (old.height() - new.height()) // 2)
+            self.scroll_to(self.scroll_position() + half)
         self.looked.emit()
 
     def reveal(self, ids: Iterable[str]) -> None:

@@ -201,7 +201,7 @@ def _settle(layer: list[_Cell], forward: bool) -> None:
 
 
 def _rows(layers: list[list[_Cell]]) -> list[list[list[_Cell]]]:
-    """Cut the layers into rows of about the wanted width, where the fewest wires are cut."""
+    """Cut the layers into rows of about the wanted width, where the fewest outputs are cut off."""
     if len(layers) <= UNFOLDED:
         return [layers]
     height = sorted(sum(cell.height + NODE_GAP for cell in layer) for layer in layers)
@@ -210,10 +210,10 @@ def _rows(layers: list[list[_Cell]]) -> list[list[list[_Cell]]]:
     per_row = max(4, round((len(layers) * tall * ASPECT / wide) ** 0.5))
     rows, start = [], 0
     while len(layers) - start > per_row + 1:
-        slack = max(1, per_row // 4)
+        slack = max(2, per_row // 4)
         ends = range(start + per_row - slack, min(start + per_row + slack, len(layers) - 2) + 1)
         end = min(
-            ends, key=lambda n: (sum(len(cell.after) for cell in layers[n - 1]), abs(n - start - per_row))
+            ends, key=lambda n: (sum(1 for cell in layers[n - 1] if cell.after), abs(n - start - per_row))
         )
         rows.append(layers[start:end])
         start = end

@@ -21,7 +21,7 @@ LABEL = 76.0
 LEFT = 16.0
 
 #: Levels of detail.
-NEAR, MIDDLE, FAR = 2, 1, 0
+NEAR, MIDDLE, COARSE, FAR = 3, 2, 1, 0
 
 
 class CardText:
@@ -122,6 +122,7 @@ class NodeItem(QGraphicsItem):
         self._bounds = QRectF(-MARGIN, -MARGIN, card.WIDTH + MARGIN + room, self.card.height + 2 * MARGIN)
         self.text: CardText | None = None
         self._large: tuple[str, str] | None = None
+        self._short: str | None = None
 
     # ------------------------------------------------------------------ painting
 
@@ -140,8 +141,13 @@ class NodeItem(QGraphicsItem):
             self._paint_text(painter, tools, self.text)
             self._paint_ports(painter, tools)
             self._paint_labels(painter, tools, self.text)
-        else:
+        elif self.owner.detail == MIDDLE:
             self._paint_large_text(painter, tools)
+        else:
+            painter.setPen(tools.text)
+            painter.setFont(look.font(38, bold=True))
+            box = QRectF(14, 0, card.WIDTH - 18, self.card.height)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._short_id())
         if self.card.severity:
             self._paint_badge(painter, tools, self.card.severity)
 
@@ -216,6 +222,11 @@ class NodeItem(QGraphicsItem):
             painter.setPen(tools.muted)
             painter.setFont(look.font(16))
             painter.drawText(QPointF(LEFT + 2, 60), self._large[1])
+
+    def _short_id(self) -> str:
+        if self._short is None:
+            self._short = look.elided(self.card.id, 38, card.WIDTH - 18, bold=True)
+        return self._short
 
     def _paint_ports(self, painter: QPainter, tools: look.Look) -> None:
         shown = self.card

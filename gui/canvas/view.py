@@ -295,8 +295,6 @@ class Canvas(Camera):
             self.width() - self.minimap.width() - 12, self.height() - self.minimap.height() - 12
         )
         self.toast.place()
-        if self.fit_wanted and self.isVisible():
-            self.fit()
         self._show_minimap()
 
     def showEvent(self, event: QShowEvent) -> None:
