@@ -301,6 +301,23 @@ def test_an_activations_range_is_told(bench):
     assert bench.panel.activation.range.values() == {"Values": "−1 … 1"}
 
 
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (Choice("Hardtanh", {"max_val": 2.5}), "−1 … 2.5"),
+        (Choice("ELU", {"alpha": 0.5}), "−0.5 … ∞"),
+        (Choice("Hardtanh", {"max_val": "high"}), None),
+    ],
+)
+def test_the_range_is_told_in_the_numbers_of_the_fields(bench, choice, told):
+    bench.document.edit(edit.set_activation(bench.document.network, "fc", choice), "Choose")
+    part = bench.select("fc").activation
+    if told is None:
+        assert "max_val" in part.plot.message
+    else:
+        assert part.range.values() == {"Values": told}
+
+
 def test_a_scheme_is_chosen_drawn_and_described(bench, qtbot):
     bench.select("fc")
     part = bench.panel.init
@@ -465,7 +482,7 @@ def windowed():
                     yield pytest.param(type, layer.start() | fields, id=f"{type}-{fields}")
 
 
-@pytest.mark.parametrize(("type", "fields"), windowed())
+@pytest.mark.parametrize(("type", "fields"), list(windowed()))
 def test_the_output_size_worked_out_is_torchs_for_every_layer_with_a_window(type, fields):
     size = [4, *[12, 11, 13][: int(type[-2])]]
     network = chain(image=Node("Input", {"shape": size}), x=Node(type, fields))
@@ -529,6 +546,14 @@ def test_nothing_is_wider_than_a_narrow_dock(bench, qtbot):
         for label in panel.findChildren(QLabel):
             if label.isVisible() and label.text() and not label.wordWrap():
                 assert label.width() >= label.sizeHint().width(), label.text()
+
+
+def test_a_wrapped_field_name_gets_the_height_that_it_needs(bench, qtbot):
+    bench.inspector.setStyleSheet("* { font-size: 20px; }")
+    bench.inspector.resize(260, 900)
+    label = bench.select("conv1").fields.form.row("out_channels").label
+    qtbot.waitUntil(lambda: label.heightForWidth(label.width()) > 1.5 * label.fontMetrics().height())
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
 
 
 def test_ticks_are_round_and_few():

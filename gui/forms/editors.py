@@ -447,9 +447,10 @@ class ScrubLabel(QLabel):
         # Zero-width spaces let a long name wrap behind its underscores.
         super().__init__(editor.field.name.replace("_", "_\u200b"), parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
+        # Before the wrapping, which adds "height for width" to the policy.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setWordWrap(True)
         self.setBuddy(editor)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._editor = editor
         self._from: tuple[float, Any] | None = None
         self._travel = 0.0

@@ -27,11 +27,11 @@ def text_label(text: str = "", role: str = "") -> QLabel:
     """A wrapping label that shows its text as it is, and lets it be copied."""
     label = QLabel(text)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    # A long word must not widen the panel. (Before the wrapping, which adds to the policy.)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    # A long word must not widen the panel.
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     if role:
         set_state(label, "role", role)
     return label

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import edit
-from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, Entry, Initializer
+from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, Entry, Initializer, Layer
 from engine.host.protocol import CurvePreview, Failed, InitPreview
 from engine.network import Choice
 from engine.storage import form as document_form
@@ -17,7 +18,7 @@ from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
-from gui.inspector.words import count_text, number_text, shape_text
+from gui.inspector.words import breakable, count_text, number_text, shape_text
 from gui.theme import SPACE
 
 
@@ -64,7 +65,8 @@ class ActivationPart(Section):
             self._preview.forget()
             show_if(self.note, False)
             return
-        figures = [("Values", entry.values, "The range of what comes out.")] if entry.values else []
+        told = _range_of(entry, shown.fields)
+        figures = [("Values", told, "The range of what comes out.")] if told else []
         show_if(self.note, bool(self.note.text()))
         self.range.show_figures(figures)
         wrong = entry.check(shown.fields)
@@ -97,6 +99,16 @@ class ActivationPart(Section):
             lambda network, id: edit.set_activation(network, id, choice, block=block),
             merge,
         )
+
+
+def _range_of(entry: Layer, fields: Mapping[str, Any]) -> str:
+    """The values that an activation gives, with its fields' numbers in place of their names."""
+    told = entry.values
+    for field in entry.fields:
+        value = fields.get(field.name, field.default)
+        if isinstance(value, int | float):
+            told = told.replace(field.name, number_text(value))
+    return told.replace("−−", "")
 
 
 class InitPart(Section):
@@ -241,7 +253,7 @@ class InitPart(Section):
     def _explain(self, scheme: Initializer | None, inherited: bool) -> None:
         self.formula.setText(scheme.formula if scheme else "")
         show_if(self.formula, bool(self.formula.text()))
-        said = [scheme.lesson, f"Source: {scheme.source}."] if scheme else []
+        said = [scheme.lesson, f"Source: {breakable(scheme.source)}."] if scheme else []
         if scheme and inherited:
             said.insert(0, scheme.doc.replace("`", ""))
         self.lesson.setText("\n".join(part for part in said if part))
@@ -362,7 +374,7 @@ class _Estimator(QWidget):
             self._preview.forget()
             return
         self.formula.setText(f"forward  {entry.forward}\nbackward  {entry.backward}")
-        self.lesson.setText(f"{entry.lesson}\nSource: {entry.source}.".strip())
+        self.lesson.setText(f"{entry.lesson}\nSource: {breakable(entry.source)}.".strip())
         wrong = entry.check(choice.fields)
         if wrong:
             self._preview.forget()

@@ -16,6 +16,7 @@ from gui.inspector.section import Section
 from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, SPREADING_RULE, axes_of
 from gui.inspector.subject import Subject
 from gui.inspector.window_view import WindowView
+from gui.inspector.words import breakable
 
 
 class FieldsPart(Section):
@@ -219,4 +220,4 @@ class AboutPart(Section):
         flow = " → ".join(part for part in (layer.reads, layer.gives) if part)
         self.flow.setText(f"Shapes: {flow}")
         show_if(self.flow, bool(flow))
-        self.source.setText(f"Source: {layer.source}")
+        self.source.setText(f"Source: {breakable(layer.source)}")
