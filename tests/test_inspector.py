@@ -549,7 +549,7 @@ def test_nothing_is_wider_than_a_narrow_dock(bench, qtbot):
 
 
 def test_a_wrapped_field_name_gets_the_height_that_it_needs(bench, qtbot):
-    bench.inspector.setStyleSheet("* { font-size: 20px; }")
+    bench.inspector.setStyleSheet("* { font-size: 24px; }")
     bench.inspector.resize(260, 900)
     label = bench.select("conv1").fields.form.row("out_channels").label
     qtbot.waitUntil(lambda: label.heightForWidth(label.width()) > 1.5 * label.fontMetrics().height())

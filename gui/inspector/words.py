@@ -26,4 +26,4 @@ def number_text(value: float) -> str:
 
 def breakable(name: str) -> str:
     """A dotted name that may wrap behind its dots and underscores, by zero-width spaces."""
-    return re.sub(r"(?<=\w)([._])(?=\w)", "\\1\u200b", name)
+    return re.sub(r"(?<=[A-Za-z_])([._])(?=[A-Za-z_])", "\\1\u200b", name)
