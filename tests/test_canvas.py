@@ -556,6 +556,17 @@ def test_analysis_puts_shapes_on_cards_and_marks_problems(bench):
     assert shown["conv1"].card.severity == "error"
 
 
+def test_cards_show_their_share_of_the_costliest(bench):
+    b = bench(chain("Input", "Conv2d", "Conv2d"))
+    found = {"conv1": NodeReport(macs=250, parameter_count=1160), "conv2": NodeReport(macs=1000)}
+    b.canvas.set_analysis(Analysis(found))
+    shown = b.canvas.drawing.nodes
+    assert (shown["conv1"].card.cost, shown["conv2"].card.cost) == (0.25, 1.0)
+    assert "1,160 parameters" in card.cost_text(shown["conv1"].card)
+    b.canvas.set_analysis(Analysis({**found, "conv2": NodeReport(macs=500)}))
+    assert shown["conv1"].card.cost == 0.5  # though its own cost is what it was
+
+
 def test_an_edit_elsewhere_shows_on_the_card_at_once(bench):
     b = bench(chain("Input", "Conv2d"))
     item = b.canvas.drawing.nodes["conv1"]

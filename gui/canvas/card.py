@@ -52,6 +52,10 @@ class Card:
     #: Output port -> what flows out of it; empty while unknown.
     tensors: tuple[tuple[str, Tensor], ...] = ()
     parameters: int = 0
+    #: Multiply–accumulate operations for one example.
+    macs: int = 0
+    #: The same as a share of the costliest node's, 0 … 1.
+    cost: float = 0.0
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -99,8 +103,9 @@ def card_of(
     wired: int = 0,
     report: NodeReport | None = None,
     problems: Iterable[Problem] = (),
+    most_macs: int = 0,
 ) -> Card:
-    """The card of one node, `wired` edges arriving at it."""
+    """The card of one node, `wired` edges arriving at it; the costliest node has `most_macs`."""
     layer = LAYERS.get(node.type)
     repeat = f"{node.repeat} × " if node.repeat != 1 else ""
     return Card(
@@ -113,6 +118,8 @@ def card_of(
         outputs=ports.output_ports(network, node),
         tensors=tuple(report.outputs.items()) if report else (),
         parameters=report.parameter_count if report else 0,
+        macs=report.macs if report else 0,
+        cost=round(report.macs / most_macs, 2) if report and most_macs else 0.0,
         problems=tuple(problems),
     )
 
@@ -192,6 +199,16 @@ def count_text(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g}{unit}"
     return str(count)
+
+
+def cost_text(shown: Card) -> str:
+    """What hovering over a card says of its cost; empty where it has none."""
+    parts = []
+    if shown.parameters:
+        parts.append(f"{shown.parameters:,} parameters")
+    if shown.macs:
+        parts.append(f"{shown.macs:,} multiply–accumulates per example")
+    return "\n".join(parts)
 
 
 def tensor_text(tensor: Tensor) -> str:

@@ -199,7 +199,8 @@ class Hands:
         if port is not None:
             text = describe_port(port)
         elif item is not None:
-            text = "\n".join(problem.message for problem in item.card.problems)
+            lines = [problem.message for problem in item.card.problems]
+            text = "\n".join(filter(None, [*lines, card.cost_text(item.card)]))
         else:
             wire = self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
             if wire is not None:

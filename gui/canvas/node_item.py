@@ -198,6 +198,9 @@ class NodeItem(QGraphicsItem):
             y = shown.height - 24.0
             painter.setPen(tools.divider)
             painter.drawLine(QPointF(LEFT, y), QPointF(card.WIDTH - 12, y))
+            if shown.cost:
+                length = max(2.0, shown.cost * (card.WIDTH - 12 - LEFT))
+                painter.fillRect(QRectF(LEFT, y - 1, length, 2), tools.family(shown.group))
             painter.setFont(look.font(11))
             tensor = shown.tensor()
             painter.setPen(tools.muted if tensor is None else tools.text)

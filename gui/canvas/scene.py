@@ -61,6 +61,7 @@ class Scene(QGraphicsScene):
         self.placed: dict[str, tuple[float, float]] = {}
         self.analysis = Analysis()
         self._problems: dict[str, list[Problem]] = {}
+        self._most_macs = 0
         self._content: QRectF | None = None
         #: Draws the whole from far away.
         self.far = FarPainter(self)
@@ -214,8 +215,8 @@ class Scene(QGraphicsScene):
         node = network.graph(block).nodes[id]
         return self.nodes[id].set_card(card.card_of(network, id, node, wired, *self._found(id)))
 
-    def _found(self, id: str) -> tuple[NodeReport | None, list[Problem]]:
-        return self.analysis.nodes.get(id), self._problems.get(id, [])
+    def _found(self, id: str) -> tuple[NodeReport | None, list[Problem], int]:
+        return self.analysis.nodes.get(id), self._problems.get(id, []), self._most_macs
 
     def set_analysis(self, analysis: Analysis, network: Network, block: str | None) -> None:
         """Show shapes, costs and problems."""
@@ -227,12 +228,14 @@ class Scene(QGraphicsScene):
         for problem in analysis.problems:
             if problem.node is not None:
                 self._problems.setdefault(problem.node, []).append(problem)
+        most = max((report.macs for report in analysis.nodes.values()), default=0)
+        rescaled, self._most_macs = most != self._most_macs, most
         graph = network.graph(block)
         arriving = ports.incoming(graph.edges)
         wires: set[EdgeItem] = set()
         for id, item in self.nodes.items():
             same = before.nodes.get(id) == analysis.nodes.get(id)
-            if same and old_problems.get(id, []) == self._problems.get(id, []):
+            if same and not rescaled and old_problems.get(id, []) == self._problems.get(id, []):
                 continue
             if id in graph.nodes and self._refresh(network, block, id, len(arriving.get(id, ()))):
                 wires |= item.edges
