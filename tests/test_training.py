@@ -297,6 +297,21 @@ def test_a_killed_run_is_interrupted_and_goes_on_to_the_same_end(tmp_path):
     assert whole == [15 * epoch for epoch in range(1, 41)]
 
 
+def test_what_is_trained_is_written_behind_the_first_figures_and_before_anything_that_it_explains(tmp_path):
+    there = []
+
+    def look(event):
+        (folder,) = map(RunFolder, tmp_path.iterdir())
+        there.append((type(event), folder.network.exists(), folder.facts.exists()))
+
+    result = train(perceptron(), run_dir=tmp_path, emit=look)
+    first = [kind for kind, _, _ in there].index(Metrics)
+    # The first step waits for no disk.
+    assert not any(network or facts for _, network, facts in there[: first + 1])
+    assert all(network and facts for _, network, facts in there[first + 1 :])
+    assert engine.load(RunFolder(tmp_path / result["run"]).network) == perceptron()
+
+
 def test_control_c_stops_a_run_in_good_order(tmp_path):
     told = Told(lambda e: signal.raise_signal(signal.SIGINT) if isinstance(e, Metrics) else None)
     before = signal.getsignal(signal.SIGINT)

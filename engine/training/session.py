@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import torch
 
-from engine.host.protocol import Event, RunState
+from engine.host.protocol import Event, RunStarted, RunState
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
 from engine.runs import Recorder, RunFolder
@@ -93,19 +93,46 @@ def run(
             trainer = Trainer(task, folder, control, tell, observe=observe, resume=resume, notes=notes)
             # Nothing is written until all is ready, so that what cannot begin leaves nothing behind.
             path.mkdir(parents=True, exist_ok=True)
-            if not resume or read(folder.network) != network:
-                write_network(network, folder.network)
-            folder.claim(_facts(task))
+            claim = _Claim(folder, network, _facts(task))
+            if resume:
+                claim.make()
             with Recorder(folder) as recorder:
                 readers.insert(0, recorder)
-                return _train(trainer, tell)
+                readers.append(claim)
+                return _train(trainer, tell, claim)
         except torch.OutOfMemoryError as problem:
             raise NetworkProblem(failure(problem, 0)) from problem
         finally:
             torch.set_num_threads(threads)
 
 
-def _train(trainer: Trainer, tell: Callable[[Event], None]) -> dict[str, Any]:
+class _Claim:
+    """Puts what is trained, and by whom, into the run's folder.
+
+    Both files wait for the disk, so a new run's come right behind its first figures: nobody who
+    pressed Train waits for them, and all that the run keeps comes after them.
+    """
+
+    def __init__(self, folder: RunFolder, network: Network, facts: Mapping[str, Any]) -> None:
+        self._folder, self._network, self._facts = folder, network, facts
+        self._made = False
+
+    def __call__(self, event: Event) -> None:
+        """Write at the first event that is not about the run's beginning."""
+        if not self._made and not isinstance(event, RunStarted) and event != RunState("running", 0):
+            self.make()
+
+    def make(self) -> None:
+        """Write, unless that is done."""
+        if self._made:
+            return
+        self._made = True
+        if not self._folder.network.exists() or read(self._folder.network) != self._network:
+            write_network(self._network, self._folder.network)
+        self._folder.claim(self._facts)
+
+
+def _train(trainer: Trainer, tell: Callable[[Event], None], claim: _Claim) -> dict[str, Any]:
     task, folder = trainer.task, trainer.folder
     message = ""
     test: dict[str, float] | None = None
@@ -135,6 +162,7 @@ def _train(trainer: Trainer, tell: Callable[[Event], None]) -> dict[str, Any]:
         "steps_per_second": trainer.steps_per_second,
         **({"message": message} if message else {}),
     }
+    claim.make()
     write_bytes(folder.result, msgspec.json.format(msgspec.json.encode(result)))
     tell(RunState(state, trainer.position.step, message, result))
     return result
