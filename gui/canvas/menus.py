@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QFileDialog, QMenu
 
 from engine.findings import Repair
+from gui.canvas.export import save
 from gui.canvas.hands import WIRE_REACH
 from gui.theme import theme
 
@@ -38,6 +40,21 @@ def offer_repairs(canvas: Canvas) -> None:
 
 def _take(canvas: Canvas, repair: Repair, *_: object) -> None:
     canvas.editor.repair(repair)
+
+
+def export(canvas: Canvas) -> None:
+    """Ask for a file, and write the drawing into it."""
+    chosen, _ = QFileDialog.getSaveFileName(
+        canvas, "Export picture", f"{canvas.network.name}.svg", "Pictures (*.svg *.pdf *.png)"
+    )
+    if not chosen:
+        return
+    try:
+        save(canvas.drawing, Path(chosen))
+    except (OSError, ValueError) as problem:
+        canvas.refuse(str(problem))
+    else:
+        canvas.message.emit(f"The drawing is in {chosen}")
 
 
 def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
