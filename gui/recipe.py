@@ -88,6 +88,7 @@ class RecipePanel(QScrollArea):
         self._layout.addStretch(1)
         self.setWidget(body)
         document.changed.connect(self.refresh)
+        document.path_changed.connect(self._forget_drafts)
         self.refresh()
 
     def _section(self, key: str, title: str, content: QWidget, open: bool = True) -> Section:
@@ -115,12 +116,16 @@ class RecipePanel(QScrollArea):
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Mark the fields in which the analysis found problems of the recipe."""
-        marks: dict[str, tuple[str, str]] = {}
+        marks: dict[str, dict[str, tuple[str, str]]] = {}
         for problem in reversed(analysis.problems):
-            if problem.node is None and problem.field and problem.severity != "hint":
-                marks[problem.field.rpartition(".")[2]] = (problem.severity, problem.message)
-        for form in (self.split, self.length, self.data, self.loss, self.optimizer, self.schedule):
-            form.set_marks(marks)
+            part, _, rest = (problem.field or "").removeprefix("recipe.").partition(".")
+            if problem.node is None and problem.severity != "hint":
+                found = marks.setdefault(part, {})
+                found[rest.rpartition(".")[2] or part] = (problem.severity, problem.message)
+        self.split.set_marks(marks.get("data", {}))
+        self.length.set_marks({name: found[name] for name, found in marks.items() if name in found})
+        for part in ("data", "loss", "optimizer", "schedule"):
+            getattr(self, part).set_marks(marks.get(part, {}))
 
     def refresh(self, *_: object) -> None:
         """Show the document's recipe."""
@@ -133,6 +138,13 @@ class RecipePanel(QScrollArea):
         self.loss.show_choice(recipe.loss)
         self.optimizer.show_choice(recipe.optimizer)
         self.schedule.show_choice(recipe.schedule)
+
+    def _forget_drafts(self) -> None:
+        """Another document was opened: what was left unfinished in the old one went with it."""
+        if self._document.undo_stack.count() == 0:
+            for form in (self.split, self.length, self.data, self.loss, self.optimizer, self.schedule):
+                form.set_drafts({})
+            self.refresh()
 
     def _set(self, label: str, merge: str, **replaced: Any) -> None:
         network = self._document.network

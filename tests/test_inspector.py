@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from engine import catalog, edit
 from engine.analysis import analyze
 from engine.catalog import LAYERS
+from engine.findings import Analysis, Problem
 from engine.host.protocol import CurvePreview, Failed, InitPreview
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from gui.document import Document
@@ -618,3 +619,30 @@ def test_epochs_take_whole_numbers_only(recipe):
     QTest.keyClicks(line, "25")
     QTest.keyClick(line, Qt.Key.Key_Return)
     assert document.network.recipe.epochs == 25
+
+
+def test_another_document_does_not_inherit_unfinished_texts(recipe):
+    document, panel = recipe
+    line = panel.length.editor("epochs").line
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClicks(line, "many")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    document.replace(NETWORK)
+    assert line.text() == str(Recipe().epochs)
+    assert not panel.length.row("epochs").message.text()
+
+
+def test_a_problem_of_the_recipe_is_marked_at_its_own_field_alone(recipe):
+    document, panel = recipe
+    wrong = Recipe(optimizer=Choice("SGD", {"momentum": "much"}), epochs=0)
+    document.edit(edit.set_recipe(document.network, wrong), "Spoil")
+    panel.set_analysis(analyze(document.network))
+    assert "'much' is not a number" in panel.optimizer.form.row("momentum").message.text()
+    assert panel.length.row("epochs").message.text()
+    assert not panel.length.row("seed").message.text()
+    panel.set_analysis(
+        Analysis(problems=(Problem("warning", "x", "Look here.", field="recipe.optimizer.lr"),))
+    )
+    assert panel.optimizer.form.row("lr").message.text() == "Look here."
+    assert panel.optimizer.form.editor("lr").line.property("severity") == "warning"

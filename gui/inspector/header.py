@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from engine import diff, edit
 from engine.findings import Problem
+from engine.problems import FileProblem
 from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
 from gui.inspector.subject import Subject
@@ -250,6 +251,6 @@ class Problems(QWidget):
         document = self._subject.document
         try:
             document.edit(diff.apply(document.network, changes), text)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, FileProblem):
             # The repair was made for a drawing that has changed since; a new analysis is on its way.
             return
