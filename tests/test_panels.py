@@ -591,3 +591,24 @@ def test_predicted_values_are_drawn_against_true_ones(qtbot: Any, session: Sessi
     assert panel.tabs.tabText(1) == "Agreement"
     panel.tabs.setCurrentIndex(1)
     panel.grab()
+
+
+@pytest.mark.parametrize("width", [182, 320, 900])
+def test_the_heat_map_fills_its_plot_at_every_width(qtbot: Any, session: Session, width: int) -> None:
+    panel = GradientsPanel(session, Selection())
+    qtbot.addWidget(panel)
+    panel.resize(width, 540)
+    panel.show()
+    begin(session)
+    for step in range(0, 100, 10):
+        observe(session, step)
+    panel.flush()
+    QApplication.processEvents()
+    assert panel.width() == width
+    picture = panel.image.mapToParent(panel.image.boundingRect()).boundingRect()
+    (left, right), (bottom, top) = panel.heat_plot.view.viewRange()
+    assert (left, right, bottom, top) == pytest.approx(
+        (picture.left(), picture.right(), picture.top(), picture.bottom())
+    )
+    if panel.now_plot.isVisible():
+        assert panel.now_plot.view.viewRange()[1] == pytest.approx([bottom, top])

@@ -13,7 +13,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QAction, QPalette, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from engine.host.protocol import Distribution, Observation
 from gui.panels.histograms import Heat, spread_out
@@ -28,6 +28,9 @@ from gui.theme import SPACE, theme
 
 #: From this width on, list and pictures stand side by side.
 WIDE = 560
+
+#: Below this width there is room for one plot only beside another's numbers.
+NARROW = 260
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class TrendPlot(QWidget):
         self.title = QLabel(trend.title)
         self.title.setProperty("role", "muted")
         self.title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        self.title.setMinimumWidth(1)
         self.plot = Plot(f"{trend.title} over time")
         self.plot.axes["left"].log = trend.log
         self.plot.setMinimumHeight(80)
@@ -155,7 +159,8 @@ class DistributionsPanel(Panel):
         self.now_plot.setToolTip("The distribution now (filled) and at the first step (line).")
         self.now_plot.hideAxis("left")
         self.now_plot.axes["bottom"].format = lambda share: f"{share:.3g} %"
-        self.now_plot.setYLink(self.heat_plot)
+        # Not linked by pyqtgraph, which would shift the range by how the two overlap on the screen.
+        self.heat_plot.view.sigYRangeChanged.connect(self._follow_heat)
         self.bars = pg.BarGraphItem(x0=[], y0=[], width=[], height=[])
         self.now_plot.addItem(self.bars, ignoreBounds=True)
         self.first = self.now_plot.curve("text", 1.0, 0.8)
@@ -188,16 +193,17 @@ class DistributionsPanel(Panel):
         head.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
         head.addWidget(self.heading, 1)
         head.addWidget(self.menu_button(self.as_ridges))
+        self.figures.setMinimumWidth(1)
         self.figures.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
         heat = QHBoxLayout()
         heat.setSpacing(0)
         heat.addWidget(self.heat_plot, 3)
         heat.addWidget(self.now_plot, 1)
         self.heat_plot.setMinimumHeight(110)
-        trends = QHBoxLayout()
-        trends.setSpacing(1)
+        self._trends = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._trends.setSpacing(1)
         for plot in self.trend_plots:
-            trends.addWidget(plot)
+            self._trends.addWidget(plot)
         details = QWidget()
         details.setAutoFillBackground(True)
         details.setBackgroundRole(QPalette.ColorRole.Base)
@@ -207,7 +213,7 @@ class DistributionsPanel(Panel):
         column.addLayout(head)
         column.addWidget(self.figures)
         column.addLayout(heat, 3)
-        column.addLayout(trends, 2)
+        column.addLayout(self._trends, 2)
         return details
 
     # ------------------------------------------------------------------ what is shown
@@ -297,6 +303,9 @@ class DistributionsPanel(Panel):
             trend.show_values(places, values, span)
         self._say_figures(name, found[-1], observations[-1].cost)
 
+    def _follow_heat(self, _view: object, span: tuple[float, float]) -> None:
+        self.now_plot.view.setYRange(*span, padding=0)
+
     def _draw_now(self, edges: Array, first: Array, now: Array) -> None:
         height = float(edges[1] - edges[0])
         filled = now > 0
@@ -307,7 +316,8 @@ class DistributionsPanel(Panel):
         self.first.setData(outline, np.repeat(edges, 2)[1:-1])
         # One full bin (a bias of zeros) would flatten all else.
         most = max(float(now.max()), min(float(first.max()), 3 * float(now.max())))
-        self.now_plot.show_range((0.0, 1.08 * (most or 1.0)), (float(edges[0]), float(edges[-1])))
+        low, high = self.heat_plot.view.viewRange()[1]
+        self.now_plot.show_range((0.0, 1.08 * (most or 1.0)), (low, high))
 
     def _say_figures(self, name: str, now: Distribution, cost: float) -> None:
         begun = self._session.begun
@@ -319,7 +329,7 @@ class DistributionsPanel(Panel):
             f"mean {figure(now.mean)}",
             f"std {figure(now.std)}",
             f"norm {figure(now.norm)}",
-            f"range {figure(now.lo)} … {figure(now.hi)}",
+            f"range {figure(now.lo)}…{figure(now.hi)}",
             f"zeros {100 * now.zeros:.3g} %",
         ]
         if now.bad:
@@ -344,8 +354,15 @@ class DistributionsPanel(Panel):
         orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
         if orientation != self.split.orientation() or not event.oldSize().isValid():
             self.split.setOrientation(orientation)
-            self.split.setMinimumHeight(250 if wide else 400)
             self.split.setSizes([290, max(self.width() - 290, 300)] if wide else [110, 290])
+        # In a narrow dock the trends stand below one another, and a row names one figure.
+        narrow = self.width() < NARROW
+        across = QBoxLayout.Direction.LeftToRight
+        self._trends.setDirection(QBoxLayout.Direction.TopToBottom if narrow else across)
+        self.now_plot.setVisible(self.width() >= NARROW)
+        self.split.setMinimumHeight(250 if wide else 520 if narrow else 400)
+        if len(self.measures) > 1:
+            self.parameters.setColumnHidden(1, narrow)
         self.request()
 
     def follow_theme(self) -> None:

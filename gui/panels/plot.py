@@ -56,7 +56,7 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
         """Round positions, as many as have room."""
         if not (math.isfinite(least) and math.isfinite(most) and most > least):
             return []
-        room = max(3.0, size / self._count)
+        room = max(3.0 if self.orientation == "left" else 1.5, size / self._count)
         if not self.log:
             return [_even(least, most, min(room, most - least) if self.whole else room)]
         if most - least < 0.7:  # within a decade: round values
@@ -127,6 +127,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.axes = {"left": Axis("left", 30), "bottom": Axis("bottom", 72)}
         super().__init__(parent, axisItems=dict(self.axes))
         self.setAccessibleName(name)
+        self.setMinimumWidth(80)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.view = self.getPlotItem().getViewBox()
         self.vertical_grid = vertical_grid
