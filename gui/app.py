@@ -45,7 +45,7 @@ def run(path: str | None = None) -> int:
     if path is not None:
         window.files.open_path(Path(path))
     window.show()
-    _after_first_paint(window, window.complete)
+    _after_first_paint(window, window.complete_soon)
     code = application.exec()
     window.workers.close()
     return code

@@ -56,6 +56,8 @@ class Window(QMainWindow):
         self.commands = Actions(self)
         self.running = Running(self.workers, self.commands, self.settings, self)
         self._complete = False
+        #: What :meth:`complete` has yet to make, in the order in which it is looked for.
+        self._to_build = [self._build_canvas, self._build_inspector, self._build_panels]
         self._settled = False
         self._welcome_wanted = True
 
@@ -65,6 +67,9 @@ class Window(QMainWindow):
         # all of them without touching their arrangement.
         self.workbench = QMainWindow()
         self.workbench.setWindowFlags(Qt.WindowType.Widget)
+        # Keeps the canvas's place, without which the docks would take it.
+        self.desk = QStackedWidget()
+        self.workbench.setCentralWidget(self.desk)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.workbench)
@@ -105,36 +110,50 @@ class Window(QMainWindow):
 
     def complete(self) -> None:
         """Make what the first paint did not need."""
-        if self._complete:
-            return
-        self._complete = True
+        while self._to_build:
+            self._to_build.pop(0)()
+
+    def complete_soon(self) -> None:
+        """As :meth:`complete`, but let events through between its parts."""
+        if self._to_build:
+            self._to_build.pop(0)()
+            QTimer.singleShot(0, self.complete_soon)
+
+    def _build_canvas(self) -> None:
         from gui.canvas import Canvas, Palette
-        from gui.inspector import Inspector
-        from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, WeightsPanel
-        from gui.recipe import RecipePanel
 
         self.canvas = Canvas(self.document, self.selection)
         self.canvas.message.connect(self.status.showMessage)
-        self.workbench.setCentralWidget(self.canvas)
+        self.desk.addWidget(self.canvas)
         self.canvas.edit_requested.connect(self._edit_layer)
         self.palette_view = Palette()
         self.palette_view.chosen.connect(self.canvas.add_layer)
-        self.inspector = Inspector(self.document, self.selection, self.workers)
-        self.problems = ProblemsPanel(self.document, self.selection)
         self.docks.fill("palette", self.palette_view)
+        self.menus.add_canvas(self.canvas)
+        QTimer.singleShot(0, self.canvas.fit)
+
+    def _build_inspector(self) -> None:
+        from gui.inspector import Inspector
+        from gui.recipe import RecipePanel
+
+        self.inspector = Inspector(self.document, self.selection, self.workers)
         self.docks.fill("inspector", self.inspector)
         self.recipe = RecipePanel(self.document)
         self.docks.fill("recipe", self.recipe)
+
+    def _build_panels(self) -> None:
+        from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, WeightsPanel
+
+        self.problems = ProblemsPanel(self.document, self.selection)
         self.docks.fill("curves", CurvesPanel(self.session))
         self.docks.fill("weights", WeightsPanel(self.session, self.selection))
         self.docks.fill("gradients", GradientsPanel(self.session, self.selection))
         self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
         self.docks.fill("problems", self.problems)
-        self.menus.add_canvas(self.canvas)
+        self._complete = True
         if self.workers.current:
             self._analyzed(self.workers.analysis)
         self._show_page()
-        QTimer.singleShot(0, self.canvas.fit)
         self.completed.emit()
 
     # ------------------------------------------------------------------ what is shown
@@ -186,6 +205,8 @@ class Window(QMainWindow):
         self.running.weights = None
         self.banners.hide_banner("weights")
         self._weights_asked = document.path is None
+        if self.workers.current:  # the same network as before, so no analysis follows
+            self._offer_weights(self.workers.analysis)
         self._show_page()
         if self._complete:
             QTimer.singleShot(0, self.canvas.fit)

@@ -15,8 +15,8 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPixmap
 
 _PREFIX = "mdi6."
-#: Logical sizes that are drawn; in between Qt scales.
-_SIZES = (16, 20, 24, 32)
+#: Logical sizes that are drawn; others Qt scales.
+_SIZES = (16, 20)
 _SCALES = (1.0, 2.0)
 
 

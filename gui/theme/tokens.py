@@ -55,11 +55,11 @@ class Tokens:
 
 
 _LIGHT_FAMILIES = (
-    ("Input and output", "#5B6470"),
+    ("Input and output", "#3F4855"),
     ("Linear", "#0072B2"),
     ("Convolution", "#B3541E"),
     ("Pooling", "#8A6D00"),
-    ("Padding", "#7A7A52"),
+    ("Padding", "#75754C"),
     ("Normalisation", "#00796B"),
     ("Activation", "#B0306A"),
     ("Regularisation", "#6B5B95"),
@@ -72,7 +72,7 @@ _LIGHT_FAMILIES = (
     ("Other", "#6D6D6D"),
 )
 _DARK_FAMILIES = (
-    ("Input and output", "#A7B0BC"),
+    ("Input and output", "#D3DAE4"),
     ("Linear", "#56B4E9"),
     ("Convolution", "#F0884A"),
     ("Pooling", "#E3C04B"),
