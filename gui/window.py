@@ -74,7 +74,7 @@ class Window(QMainWindow):
         self.stack.addWidget(self.welcome)
         self.stack.addWidget(self.workbench)
         centre = QWidget()
-        column = QVBoxLayout(centre)
+        column = self._column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banners)
@@ -130,7 +130,7 @@ class Window(QMainWindow):
         self.palette_view.chosen.connect(self.canvas.add_layer)
         self.docks.fill("palette", self.palette_view)
         self.menus.add_canvas(self.canvas)
-        QTimer.singleShot(0, self.canvas.fit)
+        QTimer.singleShot(0, self.canvas, self.canvas.fit)
 
     def _build_inspector(self) -> None:
         from gui.inspector import Inspector
@@ -184,7 +184,7 @@ class Window(QMainWindow):
             self._settle()
             if self._complete and not welcoming:
                 self.canvas.setFocus()
-                QTimer.singleShot(0, self.canvas.fit)
+                QTimer.singleShot(0, self.canvas, self.canvas.fit)
 
     def _show_title(self) -> None:
         self.setWindowTitle(f"{self.files.title()}{'' if self.document.clean else ' •'} — Layerlab")
@@ -209,7 +209,7 @@ class Window(QMainWindow):
             self._offer_weights(self.workers.analysis)
         self._show_page()
         if self._complete:
-            QTimer.singleShot(0, self.canvas.fit)
+            QTimer.singleShot(0, self.canvas, self.canvas.fit)
 
     def _analyzed(self, analysis: Analysis) -> None:
         self.status.show_analysis(analysis)
@@ -330,8 +330,9 @@ class Window(QMainWindow):
         """Arrange the docks, once they are seen for the first time at the window's real size."""
         if not self._settled and self.isVisible() and self.workbench.isVisible():
             self._settled = True
-            self.layout().activate()
-            self.centralWidget().layout().activate()
+            for layout in (self.layout(), self._column):
+                if layout is not None:
+                    layout.activate()
             self.docks.settle(self.settings.layout)
 
     def _restore(self) -> None:

@@ -165,7 +165,7 @@ def test_save_as_adds_the_ending_and_remembers_the_file(window, tmp_path, monkey
     path = tmp_path / "my net.layerlab"
     assert file.read(path) == window.document.network
     assert window.settings.recent == [path.resolve()]
-    assert [a.text() for a in window.menus.recent.actions()][0] == "my net.layerlab"
+    assert window.menus.recent.actions()[0].text() == "my net.layerlab"
 
 
 def test_save_as_asks_before_it_replaces_a_file_that_the_dialog_could_not_know(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from engine import assets
@@ -115,16 +115,19 @@ def open_window(
     window.show()
     if whole:
         window.complete()
+    QApplication.processEvents()
     return window
 
 
 def close_window(window: Window) -> None:
     """Close without a question, and wait for the hosts."""
+    for box in boxes(window):
+        box.close()
     window.document.undo_stack.setClean()
     window.close()
     window.workers.close()
     window.deleteLater()
-    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def answer_next_box(button: QMessageBox.StandardButton | str, seen: list[str] | None = None) -> None:
