@@ -40,7 +40,8 @@ def test_another_scheme_leaves_behind_the_fields_that_it_does_not_have(lenet: Ne
 
 
 def test_another_optimizer_keeps_the_learning_rate(lenet: Network) -> None:
-    assert assign(lenet, "recipe.optimizer=SGD").recipe.optimizer == Choice("SGD", {"lr": 0.002})
+    faster = assign(lenet, "recipe.optimizer.lr=0.25")
+    assert assign(faster, "recipe.optimizer=SGD").recipe.optimizer == Choice("SGD", {"lr": 0.25})
 
 
 def test_what_was_absent_is_made(lenet: Network) -> None:

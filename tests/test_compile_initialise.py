@@ -15,6 +15,14 @@ from engine.catalog import INITIALIZERS
 from engine.network import Network, Node
 from tests.networks import chain, choice
 
+
+def delta_orthogonal(tensor: torch.Tensor) -> None:
+    """Xiao et al. 2018: zero but for the centre, which is orthogonal."""
+    centre = init.orthogonal_(torch.empty(tensor.shape[:2]), 1.5)
+    tensor.zero_()
+    tensor[:, :, 1, 1] = centre
+
+
 CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("zeros", {}, init.zeros_),
     ("ones", {}, init.ones_),
@@ -41,6 +49,10 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("sparse", {"sparsity": 0.1}, lambda t: init.sparse_(t, 0.1)),
     ("eye", {}, init.eye_),
     ("dirac", {"groups": 2}, lambda t: init.dirac_(t, 2)),
+    ("binary_latent", {"bound": 0.5}, lambda t: init.uniform_(t, -0.5, 0.5)),
+    ("lecun_normal", {}, lambda t: init.normal_(t, 0.0, t[0].numel() ** -0.5)),
+    ("depth_scaled_normal", {"layers": 8}, lambda t: init.normal_(t, 0.0, 0.02 / 4)),
+    ("delta_orthogonal", {"gain": 1.5}, delta_orthogonal),
 ]
 
 
