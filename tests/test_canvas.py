@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from engine import diff, edit
 from engine.findings import Analysis, NodeReport, Problem, Repair, Tensor
 from engine.network import Edge, End, Network, Node
-from gui.canvas import Canvas, Palette, card, export
+from gui.canvas import Canvas, Mark, Palette, card, export
 from gui.document import Document
 from gui.selection import Selection
 
@@ -687,3 +687,29 @@ def test_a_picture_that_cannot_be_written_says_so(bench, tmp_path):
             export.save(b.canvas.drawing, tmp_path / name)
     with pytest.raises(ValueError, match="png"):
         export.save(b.canvas.drawing, tmp_path / "x.bmp")
+
+
+# ---------------------------------------------------------------------------- a measure over the cards
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.4, 0.25, 0.08])
+def test_a_measure_colours_its_cards_from_near_and_far(bench, zoom):
+    b = bench(chain("Input", "Conv2d"))
+    b.canvas.set_zoom(zoom)
+    b.canvas.centerOn(b.canvas.drawing.content().center())
+    place = b.at(b.canvas.drawing.nodes["conv1"].rect.center() + QPointF(40, -20))
+    plain = b.canvas.grab().toImage().pixelColor(place)
+    b.canvas.set_overlay({"conv1": Mark("#d00000", "0.31", (1.0, float("nan"), 0.5), "a third is dead")})
+    marked = b.canvas.grab().toImage().pixelColor(place)
+    assert marked.red() - marked.green() > plain.red() - plain.green() + 20
+    b.canvas.set_overlay(None)
+    assert b.canvas.grab().toImage().pixelColor(place) == plain
+
+
+def test_a_measure_stays_with_its_node_through_edits(bench):
+    b = bench(chain("Input", "Conv2d"))
+    b.canvas.set_overlay({"conv1": Mark("#d00000")})
+    b.selection.set(("conv1",))
+    b.canvas.command("delete").trigger()
+    b.document.undo_stack.undo()
+    assert b.canvas.drawing.nodes["conv1"].mark == Mark("#d00000")

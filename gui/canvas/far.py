@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.canvas import look
 
@@ -80,7 +80,8 @@ class FarPainter:
             "selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
         }
         for kind, rects in cards.items():
-            ground, border = grounds[kind]
+            mark = QColor(kind) if kind.startswith("#") else None
+            ground, border = grounds[kind] if mark is None else (look.mixed(mark, tools.surface, 0.7), mark)
             pen = QPen(border, 1.0)
             pen.setCosmetic(True)
             painter.setPen(pen)
@@ -95,4 +96,6 @@ class FarPainter:
 def _ground(item: NodeItem) -> str:
     if item.selected:
         return "selected"
+    if item.mark is not None:
+        return item.mark.color
     return "error" if item.card.severity == "error" else "plain"

@@ -200,7 +200,8 @@ class Hands:
             text = describe_port(port)
         elif item is not None:
             lines = [problem.message for problem in item.card.problems]
-            text = "\n".join(filter(None, [*lines, card.cost_text(item.card)]))
+            mark = "" if item.mark is None else item.mark.tip
+            text = "\n".join(filter(None, [*lines, mark, card.cost_text(item.card)]))
         else:
             wire = self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
             if wire is not None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from gui.canvas import card, look
+from gui.canvas import card, look, overlay
 
 if TYPE_CHECKING:
     from gui.canvas.edge_item import EdgeItem
@@ -67,6 +67,8 @@ class NodeItem(QGraphicsItem):
         self.accepts: bool | None = None
         #: The port under the cursor: (kind, index).
         self.hot_port: tuple[str, int] | None = None
+        #: What a measure says of this node while it trains.
+        self.mark: overlay.Mark | None = None
         self.far_rect = QRectF(0, 0, card.WIDTH, shown.height)
         self.far_stripe = QRectF(0, 0, 20, shown.height)
         self._measure()
@@ -161,7 +163,7 @@ class NodeItem(QGraphicsItem):
             for grown, shadow in tools.shadows:
                 painter.setBrush(shadow)
                 look.draw_card(painter, height, grown, 2.0)
-        painter.setBrush(tools.surface_brush)
+        painter.setBrush(tools.surface_brush if self.mark is None else overlay.tint(self.mark, tools))
         look.draw_card(painter, height)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.fillPath(look.stripe_path(height), tools.family(self.card.group))
@@ -172,6 +174,8 @@ class NodeItem(QGraphicsItem):
         else:
             painter.setPen(tools.border_hover if self.hovered else tools.border)
         painter.drawPath(look.card_path(height))
+        if self.mark is not None and not self.selected:
+            overlay.paint(painter, self.mark, height, tools)
 
     def _paint_text(self, painter: QPainter, tools: look.Look, text: CardText) -> None:
         shown = self.card

@@ -17,6 +17,7 @@ from gui.canvas import card, layout, look, routing
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
 from gui.canvas.node_item import NEAR, NodeItem
+from gui.canvas.overlay import Mark
 from gui.theme import theme
 
 #: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
@@ -62,6 +63,7 @@ class Scene(QGraphicsScene):
         self.analysis = Analysis()
         self._problems: dict[str, list[Problem]] = {}
         self._most_macs = 0
+        self._marks: Mapping[str, Mark] = {}
         self._content: QRectF | None = None
         #: Draws the whole from far away.
         self.far = FarPainter(self)
@@ -185,6 +187,7 @@ class Scene(QGraphicsScene):
         node = network.graph(block).nodes[id]
         item = NodeItem(self, card.card_of(network, id, node, wired, *self._found(id)))
         item.place(*self._position(id, positions))
+        item.mark = self._marks.get(id)
         self.nodes[id] = item
         self.addItem(item)
 
@@ -242,6 +245,16 @@ class Scene(QGraphicsScene):
         for wire in wires:
             wire.refresh()
         self._stale()
+
+    def set_overlay(self, marks: Mapping[str, Mark]) -> None:
+        """Mark nodes with what a measure says of them; those that are not named lose theirs."""
+        self._marks = marks
+        for id, item in self.nodes.items():
+            mark = marks.get(id)
+            if mark != item.mark:
+                item.mark = mark
+                item.update()
+        self.far.forget()
 
     def restyle(self) -> None:
         """Take the theme's colours anew."""

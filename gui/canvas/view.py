@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QAction,
@@ -30,6 +32,7 @@ from gui.canvas.editor import Editor
 from gui.canvas.gestures import Gesture
 from gui.canvas.hands import Hands
 from gui.canvas.minimap import Minimap
+from gui.canvas.overlay import Mark
 from gui.canvas.overlays import EmptyState, Toast
 from gui.canvas.palette import MIME
 from gui.canvas.scene import Scene
@@ -55,6 +58,7 @@ class Canvas(Camera):
         self.document = document
         self.selection = selection
         self._analysis = Analysis()
+        self._marks: Mapping[str, Mark] = {}
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas: the network's layers and wires")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -88,10 +92,34 @@ class Canvas(Camera):
         """The block that is shown; None: the top level."""
         return self.selection.block
 
+    @property
+    def use(self) -> str | None:
+        """The node whose inside is shown: the block's first use at the top level; None at the top."""
+        if self.block is None:
+            return None
+        return next((id for id, node in self.network.nodes.items() if node.block == self.block), self.block)
+
     def set_analysis(self, analysis: Analysis) -> None:
         """Show shapes on wires and cards, and mark problems."""
         self._analysis = analysis
         self.drawing.set_analysis(analysis, self.network, self.block)
+
+    def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
+        """Paint a measure over the cards of nodes, by their ids (paths inside blocks); None: nothing.
+
+        From near a card is tinted, and shows the figure and its history on its lower edge; from far
+        it is filled with the colour. Only what differs from the last call is painted anew.
+        """
+        self._marks = marks or {}
+        self._show_overlay()
+
+    def _show_overlay(self) -> None:
+        marks = self._marks
+        if self.block is not None:
+            head = f"{self.use}."
+            marks = {id.removeprefix(head): mark for id, mark in marks.items() if id.startswith(head)}
+        self.drawing.set_overlay(marks)
+        self.refresh_far()
 
     def add_layer(self, type: str, position: tuple[float, float] | None = None) -> None:
         """Add a layer, wired to the one selected node; at `position`, or beside that node."""
@@ -120,6 +148,7 @@ class Canvas(Camera):
     def _show_graph(self) -> None:
         self.hands.forget()
         self.drawing.set_analysis(self._analysis, self.network, self.block)
+        self._show_overlay()
         self.drawing.show_graph(self.network, self.block)
         self._selected()
         self.fit()

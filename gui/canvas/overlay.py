@@ -1,0 +1,73 @@
+"""What is painted over cards while a network trains: a colour, a figure and its history per node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+
+from gui.canvas import card, look
+
+#: Size of the figure's tag on a card's lower edge, in scene units.
+TAG = 18.0
+#: Width of the history inside the tag.
+HISTORY = 44.0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one node's card shows of a measure."""
+
+    #: ``"#rrggbb"``: the card's tint, its border and its colour from far away.
+    color: str
+    #: The figure, short: ``"0.31"``. Empty: the colour alone.
+    text: str = ""
+    #: The last values, oldest first, drawn as a line beside the figure.
+    history: tuple[float, ...] = ()
+    #: A sentence for the tooltip.
+    tip: str = ""
+
+
+def tint(mark: Mark, tools: look.Look) -> QColor:
+    """A card's ground under `mark`."""
+    return look.mixed(QColor(mark.color), tools.surface, 0.22 if tools.dark else 0.16)
+
+
+def paint(painter: QPainter, mark: Mark, height: float, tools: look.Look) -> None:
+    """Draw the border, and the tag on the card's lower edge."""
+    color = QColor(mark.color)
+    painter.setPen(QPen(color, 2.0))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPath(look.card_path(height))
+    if not mark.text and len(mark.history) < 2:
+        return
+    words = look.elided(mark.text, 11, 80)
+    text_width = look.metrics(11).horizontalAdvance(words) if words else 0.0
+    line_width = HISTORY + 6 if len(mark.history) > 1 else 0.0
+    width = text_width + line_width + 16
+    box = QRectF(card.WIDTH - 10 - width, height - TAG / 2, width, TAG)
+    painter.setBrush(tools.surface)
+    painter.setPen(QPen(color, 1.25))
+    painter.drawRoundedRect(box, TAG / 2, TAG / 2)
+    painter.setPen(tools.text)
+    painter.setFont(look.font(11))
+    painter.drawText(QPointF(box.left() + 8, box.top() + 13), words)
+    if line_width:
+        left = box.left() + 8 + text_width + (6 if words else 0)
+        painter.setPen(QPen(color, 1.25))
+        painter.drawPolyline(_line(mark.history, QRectF(left, box.top() + 4, HISTORY, TAG - 8)))
+
+
+def _line(history: tuple[float, ...], box: QRectF) -> QPolygonF:
+    finite = [value for value in history if value - value == 0]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    span = (high - low) or 1.0
+    step = box.width() / (len(history) - 1)
+    return QPolygonF(
+        [
+            QPointF(box.left() + number * step, box.bottom() - (value - low) / span * box.height())
+            for number, value in enumerate(history)
+            if value - value == 0
+        ]
+    )
