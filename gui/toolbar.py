@@ -61,6 +61,7 @@ class Toolbar(QToolBar):
         self.epochs.setToolTip("Passes over the training data")
         self.epochs.setAccessibleName("Epochs")
         self.epochs.setFixedWidth(84)
+        self.epochs.lineEdit().setTextMargins(SPACE + 2, 0, 0, 0)  # a style sheet's padding is ignored there
         self.epochs.setKeyboardTracking(False)
         self.epochs.valueChanged.connect(self._epochs_chosen)
         for name, widget in (("Device", self.device), ("Epochs", self.epochs)):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
     QGridLayout,
@@ -93,12 +93,12 @@ class Card(QAbstractButton):
         else:
             super().keyPressEvent(event)
 
-    def enterEvent(self, event: QMouseEvent) -> None:  # type: ignore[override]
+    def enterEvent(self, event: QEnterEvent) -> None:
         """Show that it can be pressed."""
         self.update()
-        super().enterEvent(event)  # type: ignore[arg-type]
+        super().enterEvent(event)
 
-    def leaveEvent(self, event: QMouseEvent) -> None:  # type: ignore[override]
+    def leaveEvent(self, event: QEvent) -> None:
         """Back to rest."""
         self.update()
         super().leaveEvent(event)
@@ -131,44 +131,55 @@ class Card(QAbstractButton):
 
 
 def draw_network(painter: QPainter, area: QRectF, network: Network) -> None:
-    """The network in small: a block per node in its family's colour, a line per wire."""
-    places = {
-        id: QPointF(float(at[0]), float(at[1]))
-        for id, at in network.positions().items()
-        if id in network.nodes
-    }
-    if not places:
+    """The network in small: a block per node in its family's colour, columns by depth, a line per wire."""
+    columns: dict[int, list[str]] = {}
+    for id, depth in _depths(network).items():
+        columns.setdefault(depth, []).append(id)
+    if not columns:
         return
-    left, right = min(p.x() for p in places.values()), max(p.x() for p in places.values())
-    top, bottom = min(p.y() for p in places.values()), max(p.y() for p in places.values())
-    upright = bottom - top > right - left  # a tall drawing is laid on its side: cards are wide
-    block = 20.0
-    width, height = (bottom - top, right - left) if upright else (right - left, bottom - top)
-    across, down = area.width() - block, area.height() - block
+    step = min(area.width() / len(columns), 48.0)
+    left = area.left() + step / 2
+    block = QRectF(0, 0, min(step * 0.5, 3.5 * SPACE), 6 * SPACE)
+    places: dict[str, QPointF] = {}
+    for depth, ids in columns.items():
+        for lane, id in enumerate(ids):
+            y = area.center().y() + (lane - (len(ids) - 1) / 2) * (block.height() + SPACE)
+            places[id] = QPointF(left + depth * step, y)
 
-    def at(point: QPointF) -> QPointF:
-        x, y = point.x() - left, point.y() - top
-        if upright:
-            x, y = y, x
-        return QPointF(
-            area.left() + block / 2 + (x / width * across if width else across / 2),
-            area.center().y() + ((y / height - 0.5) * min(down, height * 0.4) if height else 0.0),
-        )
-
+    painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(theme.tokens.wire), 1.5))
     for edge in network.edges:
         if edge.source.node in places and edge.target.node in places:
-            start, end = at(places[edge.source.node]), at(places[edge.target.node])
-            painter.drawLine(start, end)
+            start, end = places[edge.source.node], places[edge.target.node]
+            path = QPainterPath(start)
+            if end.x() - start.x() > 1.5 * step and abs(end.y() - start.y()) < 1:
+                lift = start.y() - block.height()  # over what it skips
+                path.cubicTo(QPointF(start.x() + step, lift), QPointF(end.x() - step, lift), end)
+            else:
+                middle = (start.x() + end.x()) / 2
+                path.cubicTo(QPointF(middle, start.y()), QPointF(middle, end.y()), end)
+            painter.drawPath(path)
     painter.setPen(Qt.PenStyle.NoPen)
     for id, place in places.items():
         layer = LAYERS.get(network.nodes[id].type)
         painter.setBrush(QColor(family_color(theme.tokens, layer.group if layer else "Other")))
-        centre = at(place)
-        tall = block * 1.2
-        painter.drawRoundedRect(
-            QRectF(centre.x() - block / 3, centre.y() - tall / 2, block * 2 / 3, tall), SPACE, SPACE
-        )
+        block.moveCenter(place)
+        painter.drawRoundedRect(block, 0.75 * SPACE, 0.75 * SPACE)
+
+
+def _depths(network: Network) -> dict[str, int]:
+    """How many wires the longest way to each node has; nodes in a circle stay at the beginning."""
+    depths = dict.fromkeys(network.nodes, 0)
+    for _ in network.nodes:
+        moved = False
+        for edge in network.edges:
+            source, target = edge.source.node, edge.target.node
+            if source in depths and target in depths and depths[target] <= depths[source] < len(depths):
+                depths[target] = depths[source] + 1
+                moved = True
+        if not moved:
+            return depths
+    return dict.fromkeys(network.nodes, 0)
 
 
 class Welcome(QScrollArea):
