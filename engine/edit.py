@@ -8,7 +8,7 @@ edit makes no sense. Each takes ``block`` (None: the top level), the graph that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -85,17 +85,28 @@ def _with_node(network: Network, block: str | None, id: str, **replaced: Any) ->
     return with_graph(network, block, nodes={**nodes, id: replace(node, **replaced)})
 
 
-def fresh_id(network: Network, base: str, block: str | None = None, taken: Iterable[str] = ()) -> str:
-    """An unused id made from a type or an id: ``Conv2d`` gives ``conv1``, ``conv2`` …"""
+def fresh_id(
+    network: Network,
+    base: str,
+    block: str | None = None,
+    taken: Container[str] = (),
+    tried: dict[str, int] | None = None,
+) -> str:
+    """An unused id made from a type or an id: ``Conv2d`` gives ``conv1``, ``conv2`` …
+
+    `tried` keeps the last number of each stem between calls, so that many ids cost little.
+    """
     stem = re.sub(r"(?<=[a-z])(?:[1-3]d|\d+)$|\d+$", "", base) or "node"
     stem = re.sub(r"[^A-Za-z0-9_]", "", re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", stem)).lower().strip("_")
     stem = re.sub("_+", "_", stem)[:48] or "node"
     if not stem[0].isalpha():
         stem = f"node_{stem}"
-    used = {*network.graph(block).nodes, *taken}
-    number = 1
-    while f"{stem}{number}" in used:
+    used = network.graph(block).nodes
+    number = 1 + (tried or {}).get(stem, 0)
+    while f"{stem}{number}" in used or f"{stem}{number}" in taken:
         number += 1
+    if tried is not None:
+        tried[stem] = number
     id = f"{stem}{number}"
     return id if id not in MODULE_ATTRIBUTES | RESERVED_WORDS else f"{stem}_{number}"
 
@@ -431,9 +442,10 @@ def paste(
         raise EditProblem(f"The clipboard's layers cannot be read: {problem}") from problem
     nodes = dict(network.graph(block).nodes)
     names: dict[str, str] = {}
+    tried: dict[str, int] = {}
     for id, node in pasted.items():
         good = id not in nodes and identifier_problem(id) is None
-        names[id] = id if good else fresh_id(network, id, block, taken=nodes)
+        names[id] = id if good else fresh_id(network, id, block, nodes, tried)
         nodes[names[id]] = node
     for old, new in names.items():
         shares = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from PySide6.QtCore import (
     QEasingCurve,
@@ -252,11 +253,11 @@ class Camera(QGraphicsView):
         left, top = int(rect.left()) // GRID * GRID, int(rect.top()) // GRID * GRID
         # Round, smoothed points cost forty times as much.
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.drawPoints(
-            [
-                QPointF(x, y)
-                for x in range(left, int(rect.right()) + GRID, GRID)
-                for y in range(top, int(rect.bottom()) + GRID, GRID)
-            ]
-        )
+        painter.drawPoints(_dots(left, top, int(rect.right()), int(rect.bottom())))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+
+@lru_cache(maxsize=8)
+def _dots(left: int, top: int, right: int, bottom: int) -> list[QPointF]:
+    """The grid's dots in an area."""
+    return [QPointF(x, y) for x in range(left, right + GRID, GRID) for y in range(top, bottom + GRID, GRID)]

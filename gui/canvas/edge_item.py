@@ -90,9 +90,11 @@ class EdgeItem(QGraphicsPathItem):
         self.hovered = False
         self.selected = False
         self.detour: float | None = None
+        #: Whether `detour` is right for where the ends are.
+        self.routed = False
         self.far_lines: list[QLineF] = []
         self._pen_key: object = None
-        self._way: object = None
+        self._way: tuple[float, float, float, float, float | None] | None = None
         source.edges.add(self)
         target.edges.add(self)
 
@@ -144,6 +146,21 @@ class EdgeItem(QGraphicsPathItem):
             self.far_lines = [QLineF(a.x, a.y, b.x, b.y) for a, b in pairwise(points)]
         else:
             self.far_lines = [QLineF(start, end)]
+
+    def move_along(self) -> bool:
+        """Follow both ends where they have moved together, detour and all; False: they have not."""
+        way, start, end = self._way, self.start, self.end
+        if way is None or not self.routed:
+            return False
+        dx, dy = start.x() - way[0], start.y() - way[1]
+        if abs(end.x() - way[2] - dx) > 1e-6 or abs(end.y() - way[3] - dy) > 1e-6:
+            return False
+        if dx or dy:
+            self.detour = None if self.detour is None else self.detour + dy
+            self._way = (start.x(), start.y(), end.x(), end.y(), self.detour)
+            self.setPath(self.path().translated(dx, dy))
+            self.far_lines = [line.translated(dx, dy) for line in self.far_lines]
+        return True
 
     def distance(self, point: QPointF) -> float:
         """How far `point` is from the wire."""

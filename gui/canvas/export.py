@@ -33,6 +33,7 @@ def save(scene: Scene, path: Path) -> None:
     area = content.adjusted(-MARGIN, -MARGIN, MARGIN + 48, MARGIN)
     selected = [id for id, item in scene.nodes.items() if item.selected]
     wires = [edge for edge, wire in scene.wires.items() if wire.selected]
+    scene.router.finish()
     detail, scene.detail = scene.detail, NEAR
     scene.select((), ())
     try:

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QToolTip
 
 from gui.canvas import card
 from gui.canvas.edge_item import EdgeItem
+from gui.canvas.finding import Port
 from gui.canvas.gestures import Connect, Gesture, Move, Pan, Rewire, RubberBand
 from gui.canvas.node_item import FAR, NodeItem
-from gui.canvas.scene import Port
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas

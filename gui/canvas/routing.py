@@ -1,13 +1,20 @@
-"""Ways around cards: a pure function of where a wire's ends and the cards are."""
+"""Ways around cards: a pure function of where a wire's ends and the cards are, and who asks it when."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 
 from gui.canvas import card
-from gui.canvas.edge_item import LEAD, wire_path
+from gui.canvas.edge_item import LEAD, EdgeItem, wire_path
+from gui.canvas.node_item import NodeItem
+
+if TYPE_CHECKING:
+    from gui.canvas.scene import Scene
 
 #: Distance that a wire keeps from the cards it goes around.
 CLEARANCE = 24.0
@@ -52,3 +59,64 @@ def _crosses(start: QPointF, end: QPointF, cards: list[QRectF]) -> bool:
     path = wire_path(start, end)
     points = [path.pointAtPercent(i / 24) for i in range(1, 24)]
     return any(rect.adjusted(-2, -2, 2, 2).contains(point) for rect in cards for point in points)
+
+
+class Router:
+    """Leads wires around cards: a few at once, many in slices of time between frames."""
+
+    #: Wires that are led at once.
+    AT_ONCE = 64
+    #: Length of a slice, in seconds.
+    SLICE = 0.004
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._waiting: dict[EdgeItem, None] = {}
+        self._timer = QTimer(scene)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._go_on)
+
+    def route(self, wires: Iterable[EdgeItem]) -> None:
+        """Lead `wires` around what stands in their way."""
+        self._waiting.update(dict.fromkeys(wires))
+        if len(self._waiting) <= self.AT_ONCE:
+            self.finish()
+        else:
+            self._timer.start()
+
+    def finish(self) -> None:
+        """Lead all that wait."""
+        self._lead(float("inf"))
+
+    def forget(self) -> None:
+        """The wires are gone."""
+        self._waiting.clear()
+        self._timer.stop()
+
+    def _go_on(self) -> None:
+        self._lead(time.perf_counter() + self.SLICE)
+        self._scene.wires_moved()
+
+    def _lead(self, end: float) -> None:
+        wires, waiting = self._scene.wires, self._waiting
+        while waiting and time.perf_counter() < end:
+            wire = next(iter(waiting))
+            del waiting[wire]
+            if wires.get(wire.edge) is not wire:
+                continue
+            way = detour(wire.start, wire.end, wire.target_index > 0, partial(self._cards_in, wire))
+            wire.routed = True
+            if way != wire.detour:
+                wire.detour = way
+                wire.follow()
+        if not waiting:
+            self._timer.stop()
+
+    def _cards_in(self, wire: EdgeItem, area: QRectF) -> list[QRectF]:
+        found = self._scene.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        ends = (wire.source, wire.target) if wire.end.x() > wire.start.x() else ()
+        return [
+            item.rect
+            for item in found
+            if isinstance(item, NodeItem) and item not in ends and item.rect.intersects(area)
+        ]

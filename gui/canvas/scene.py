@@ -3,60 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import NamedTuple
 
-from PySide6.QtCore import QLineF, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPen
-from PySide6.QtWidgets import QGraphicsPathItem, QGraphicsScene
+from PySide6.QtWidgets import QGraphicsPathItem
 
 from engine import diff, ports
 from engine.findings import Analysis, NodeReport, Problem
-from engine.network import Edge, End, Network
-from gui.canvas import card, layout, look, routing
+from engine.network import Edge, Network
+from gui.canvas import card, layout, look
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
+from gui.canvas.finding import Finder
 from gui.canvas.node_item import NEAR, NodeItem
 from gui.canvas.overlay import Mark
+from gui.canvas.routing import Router
 from gui.theme import theme
 
 #: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
 STEP = 16384.0
 
 
-class Port(NamedTuple):
-    """A port that was hit."""
-
-    item: NodeItem
-    kind: str
-    number: int
-
-    @property
-    def point(self) -> QPointF:
-        """Its centre in scene coordinates."""
-        return (
-            self.item.input_point(self.number) if self.kind == "in" else self.item.output_point(self.number)
-        )
-
-    @property
-    def end(self) -> End:
-        """The end that an edge names."""
-        shown = self.item.card
-        available = shown.inputs if self.kind == "in" else shown.outputs
-        return End(self.item.id, available[self.number].name if len(available) > 1 else None)
-
-
-class Scene(QGraphicsScene):
+class Scene(Finder):
     """Items for nodes and edges of the graph that is shown."""
 
     #: Something that the minimap shows has changed.
     altered = Signal()
+    #: Wires have found another way.
+    rerouted = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.look = look.Look(theme.tokens)
-        self.nodes: dict[str, NodeItem] = {}
-        self.wires: dict[Edge, EdgeItem] = {}
         self.detail = NEAR
         #: Places of nodes for which the document has none; kept when they go, for undo brings them back.
         self.placed: dict[str, tuple[float, float]] = {}
@@ -64,7 +42,7 @@ class Scene(QGraphicsScene):
         self._problems: dict[str, list[Problem]] = {}
         self._most_macs = 0
         self._marks: Mapping[str, Mark] = {}
-        self._content: QRectF | None = None
+        self.router = Router(self)
         #: Draws the whole from far away.
         self.far = FarPainter(self)
         #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
@@ -85,6 +63,7 @@ class Scene(QGraphicsScene):
         for item in self.nodes.values():
             self.removeItem(item)
         self.nodes, self.wires, self.placed = {}, {}, {}
+        self.router.forget()
         self._complete(network, block)
         graph = network.graph(block)
         arriving = ports.incoming(graph.edges)
@@ -93,7 +72,7 @@ class Scene(QGraphicsScene):
             self._add_node(network, block, id, len(arriving.get(id, ())), positions)
         for edge in graph.edges:
             self._add_wire(edge)
-        self._route(self.wires.values())
+        self.router.route(self.wires.values())
         self._stale()
         self._grow()
 
@@ -136,9 +115,11 @@ class Scene(QGraphicsScene):
         come = [id for id in touched if id in graph.nodes and id not in self.nodes]
         if len(gone) == len(come) == 1:  # renamed: it stays where it is
             self.placed[come[0]] = (self.nodes[gone[0]].rect.x(), self.nodes[gone[0]].rect.y())
-        self._complete(after, block)
+        if touched or moved is None:
+            self._complete(after, block)
         wanted = dict.fromkeys(graph.edges) if edges_changed or touched else {}
         changed_wires: set[EdgeItem] = set()
+        fresh: list[EdgeItem] = []
         if edges_changed or touched:
             for edge in [edge for edge in self.wires if edge not in wanted]:
                 touched |= {edge.source.node, edge.target.node}
@@ -158,15 +139,19 @@ class Scene(QGraphicsScene):
             if edge not in self.wires:
                 wire = self._add_wire(edge)
                 if wire is not None:
-                    changed_wires.add(wire)
+                    fresh.append(wire)
+        following: set[EdgeItem] = set()
         for id in self.nodes if moved is None else moved:
             item = self.nodes.get(id)
             if item is not None:
                 item.place(*self._position(id, positions))
-                changed_wires |= item.edges
+                following |= item.edges
         for wire in changed_wires:
             wire.refresh()
-        self._route(self.wires.values() if moved is None else changed_wires)
+        following = {wire for wire in following - changed_wires if not wire.move_along()}
+        for wire in following:
+            wire.follow()
+        self.router.route([*fresh, *changed_wires, *following])
         self._stale()
         self._grow()
 
@@ -289,10 +274,16 @@ class Scene(QGraphicsScene):
                 item.place(x, y)
                 wires |= item.edges
         for wire in wires:
-            wire.detour = None
-            wire.follow()
+            if not wire.move_along():
+                wire.detour, wire.routed = None, False
+                wire.follow()
         self._content = None
         self.far.forget_wires()
+
+    def wires_moved(self) -> None:
+        """Wires lead elsewhere."""
+        self.far.forget_wires()
+        self.rerouted.emit()
 
     def settle(self, network: Network, block: str | None) -> None:
         """Bring all items back to where the document has them."""
@@ -303,41 +294,11 @@ class Scene(QGraphicsScene):
             if (item.rect.x(), item.rect.y()) != place:
                 item.place(*place)
                 wires |= item.edges
+        wires = {wire for wire in wires if not wire.move_along()}
         for wire in wires:
             wire.follow()
-        self._route(wires)
+        self.router.route(wires)
         self._stale()
-
-    def positions(self) -> dict[str, tuple[float, float]]:
-        """Where all nodes stand."""
-        return {id: (item.rect.x(), item.rect.y()) for id, item in self.nodes.items()}
-
-    def content(self, ids: Iterable[str] | None = None) -> QRectF:
-        """The rectangle around all nodes, or some."""
-        if ids is None:
-            if self._content is None:
-                self._content = _around([item.rect for item in self.nodes.values()])
-            return QRectF(self._content)
-        return _around([self.nodes[id].rect for id in ids if id in self.nodes])
-
-    def _route(self, wires: Iterable[EdgeItem]) -> None:
-        """Lead wires around the cards that stand in their way."""
-        for wire in wires:
-            detour = routing.detour(
-                wire.start, wire.end, wire.target_index > 0, partial(self._cards_in, wire)
-            )
-            if detour != wire.detour:
-                wire.detour = detour
-                wire.follow()
-
-    def _cards_in(self, wire: EdgeItem, area: QRectF) -> list[QRectF]:
-        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-        ends = (wire.source, wire.target) if wire.end.x() > wire.start.x() else ()
-        return [
-            item.rect
-            for item in found
-            if isinstance(item, NodeItem) and item not in ends and item.rect.intersects(area)
-        ]
 
     def _grow(self) -> None:
         content = self.content()
@@ -352,46 +313,6 @@ class Scene(QGraphicsScene):
         self.far.forget()
         self.altered.emit()
 
-    # ------------------------------------------------------------------ what lies under the cursor
-
-    def port_at(self, point: QPointF, reach: float, kind: str | None = None) -> Port | None:
-        """The port nearest to `point` within `reach`."""
-        best: tuple[float, Port] | None = None
-        for item in self._near(point, reach + 2):
-            for port in ports_of(item):
-                if kind is None or port.kind == kind:
-                    away = QLineF(port.point, point).length()
-                    if away <= reach and (best is None or away < best[0]):
-                        best = (away, port)
-        return best[1] if best else None
-
-    def node_at(self, point: QPointF) -> NodeItem | None:
-        """The topmost node under `point`."""
-        return next((item for item in self._near(point, 0.5) if item.rect.contains(point)), None)
-
-    def wire_at(self, point: QPointF, reach: float, without: Iterable[str] = ()) -> EdgeItem | None:
-        """The wire nearest to `point` within `reach`, save those of some nodes."""
-        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
-        excluded = set(without)
-        best: tuple[float, EdgeItem] | None = None
-        for item in self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect):
-            if isinstance(item, EdgeItem) and not excluded & {item.edge.source.node, item.edge.target.node}:
-                away = item.distance(point)
-                if away <= reach and (best is None or away < best[0]):
-                    best = (away, item)
-        return best[1] if best else None
-
-    def nodes_in(self, area: QRectF) -> list[str]:
-        """Ids of the nodes that touch `area`."""
-        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-        hit = {item.id for item in found if isinstance(item, NodeItem) and item.rect.intersects(area)}
-        return [id for id in self.nodes if id in hit]
-
-    def _near(self, point: QPointF, reach: float) -> list[NodeItem]:
-        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
-        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-        return [item for item in found if isinstance(item, NodeItem)]
-
     # ------------------------------------------------------------------ sketches
 
     def sketch_wire(self, start: QPointF, end: QPointF, good: bool, refused: bool = False) -> None:
@@ -403,21 +324,6 @@ class Scene(QGraphicsScene):
         self.sketch.setBrush(Qt.BrushStyle.NoBrush)
         self.sketch.setPen(pen)
         self.sketch.setPath(wire_path(start, end))
-
-
-def ports_of(item: NodeItem) -> list[Port]:
-    """All ports of a node."""
-    return [Port(item, "in", i) for i in range(len(item.card.inputs))] + [
-        Port(item, "out", i) for i in range(len(item.card.outputs))
-    ]
-
-
-def _around(rects: list[QRectF]) -> QRectF:
-    if not rects:
-        return QRectF()
-    left, top = min(rect.x() for rect in rects), min(rect.y() for rect in rects)
-    right, bottom = max(rect.right() for rect in rects), max(rect.bottom() for rect in rects)
-    return QRectF(left, top, right - left, bottom - top)
 
 
 def _inside(analysis: Analysis, use: str) -> Analysis:

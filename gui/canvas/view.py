@@ -74,6 +74,7 @@ class Canvas(Camera):
         self.commands: list[QAction] = commands.make(self)
         self.looked.connect(self._show_minimap)
         self.drawing.altered.connect(self._altered)
+        self.drawing.rerouted.connect(self.refresh_far)
         document.changed.connect(self._changed)
         selection.changed.connect(self._selected)
         selection.block_changed.connect(lambda *_: self._show_graph())

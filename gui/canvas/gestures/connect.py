@@ -13,8 +13,8 @@ from engine.edit import EditProblem
 from engine.findings import Tensor
 from engine.network import Edge, End
 from gui.canvas import compose
+from gui.canvas.finding import Port
 from gui.canvas.gestures.base import Gesture
-from gui.canvas.scene import Port
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas

@@ -1,0 +1,112 @@
+"""What lies where in the drawing: hit tests and extents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from PySide6.QtCore import QLineF, QObject, QPointF, QRectF, Qt
+from PySide6.QtWidgets import QGraphicsScene
+
+from engine.network import Edge, End
+from gui.canvas.edge_item import EdgeItem
+from gui.canvas.node_item import NodeItem
+
+
+class Port(NamedTuple):
+    """A port that was hit."""
+
+    item: NodeItem
+    kind: str
+    number: int
+
+    @property
+    def point(self) -> QPointF:
+        """Its centre in scene coordinates."""
+        return (
+            self.item.input_point(self.number) if self.kind == "in" else self.item.output_point(self.number)
+        )
+
+    @property
+    def end(self) -> End:
+        """The end that an edge names."""
+        shown = self.item.card
+        available = shown.inputs if self.kind == "in" else shown.outputs
+        return End(self.item.id, available[self.number].name if len(available) > 1 else None)
+
+
+class Finder(QGraphicsScene):
+    """Knows the items of nodes and edges, and finds them by place."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.nodes: dict[str, NodeItem] = {}
+        self.wires: dict[Edge, EdgeItem] = {}
+        self._content: QRectF | None = None
+
+    def positions(self) -> dict[str, tuple[float, float]]:
+        """Where all nodes stand."""
+        return {id: (item.rect.x(), item.rect.y()) for id, item in self.nodes.items()}
+
+    def content(self, ids: Iterable[str] | None = None) -> QRectF:
+        """The rectangle around all nodes, or some."""
+        if ids is None:
+            if self._content is None:
+                self._content = _around([item.rect for item in self.nodes.values()])
+            return QRectF(self._content)
+        return _around([self.nodes[id].rect for id in ids if id in self.nodes])
+
+    # ------------------------------------------------------------------ what lies under the cursor
+
+    def port_at(self, point: QPointF, reach: float, kind: str | None = None) -> Port | None:
+        """The port nearest to `point` within `reach`."""
+        best: tuple[float, Port] | None = None
+        for item in self._near(point, reach + 2):
+            for port in ports_of(item):
+                if kind is None or port.kind == kind:
+                    away = QLineF(port.point, point).length()
+                    if away <= reach and (best is None or away < best[0]):
+                        best = (away, port)
+        return best[1] if best else None
+
+    def node_at(self, point: QPointF) -> NodeItem | None:
+        """The topmost node under `point`."""
+        return next((item for item in self._near(point, 0.5) if item.rect.contains(point)), None)
+
+    def wire_at(self, point: QPointF, reach: float, without: Iterable[str] = ()) -> EdgeItem | None:
+        """The wire nearest to `point` within `reach`, save those of some nodes."""
+        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        excluded = set(without)
+        best: tuple[float, EdgeItem] | None = None
+        for item in self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect):
+            if isinstance(item, EdgeItem) and not excluded & {item.edge.source.node, item.edge.target.node}:
+                away = item.distance(point)
+                if away <= reach and (best is None or away < best[0]):
+                    best = (away, item)
+        return best[1] if best else None
+
+    def nodes_in(self, area: QRectF) -> list[str]:
+        """Ids of the nodes that touch `area`."""
+        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        hit = {item.id for item in found if isinstance(item, NodeItem) and item.rect.intersects(area)}
+        return [id for id in self.nodes if id in hit]
+
+    def _near(self, point: QPointF, reach: float) -> list[NodeItem]:
+        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        return [item for item in found if isinstance(item, NodeItem)]
+
+
+def ports_of(item: NodeItem) -> list[Port]:
+    """All ports of a node."""
+    return [Port(item, "in", i) for i in range(len(item.card.inputs))] + [
+        Port(item, "out", i) for i in range(len(item.card.outputs))
+    ]
+
+
+def _around(rects: list[QRectF]) -> QRectF:
+    if not rects:
+        return QRectF()
+    left, top = min(rect.x() for rect in rects), min(rect.y() for rect in rects)
+    right, bottom = max(rect.right() for rect in rects), max(rect.bottom() for rect in rects)
+    return QRectF(left, top, right - left, bottom - top)
