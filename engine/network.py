@@ -194,6 +194,23 @@ class Network(msgspec.Struct, frozen=True):
         """The nodes and edges of `block`, or of the top level when it is None."""
         return self if block is None else self.blocks[block]
 
+    def at(self, path: str) -> Node | None:
+        """The node at a path through uses of blocks, such as ``layer1.0.conv1``; None if there is none."""
+        graph: Network | Block = self
+        node: Node | None = None
+        for word in path.split("."):
+            if word.isdecimal() and node is not None and node.type == "Block":
+                continue
+            if node is not None:
+                block = self.blocks.get(node.block or "") if node.type == "Block" else None
+                if block is None:
+                    return None
+                graph = block
+            node = graph.nodes.get(word)
+            if node is None:
+                return None
+        return node
+
     def positions(self, block: str | None = None) -> Mapping[str, Any]:
         """Where nodes stand on the canvas: id -> ``[x, y]``, in scene units."""
         view = self.view if block is None else self.view.get("blocks", {}).get(block, {})

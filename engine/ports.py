@@ -18,8 +18,8 @@ _ONE_OUTPUT = (Port("output"),)
 
 def input_ports(network: Network, node: Node, wired: int = 0) -> tuple[Port, ...]:
     """The input ports of `node`; a variadic layer has one more than are `wired`."""
-    if node.block is not None:
-        block = network.blocks.get(node.block)
+    if node.type == "Block":
+        block = network.blocks.get(node.block or "")
         return _ONE_INPUT if block is None else _block_ports(block, "Input")
     layer = LAYERS.get(node.type)
     if layer is None:
@@ -31,8 +31,8 @@ def input_ports(network: Network, node: Node, wired: int = 0) -> tuple[Port, ...
 
 def output_ports(network: Network, node: Node) -> tuple[Port, ...]:
     """The output ports of `node`."""
-    if node.block is not None:
-        block = network.blocks.get(node.block)
+    if node.type == "Block":
+        block = network.blocks.get(node.block or "")
         return _ONE_OUTPUT if block is None else _block_ports(block, "Output")
     layer = LAYERS.get(node.type)
     return _ONE_OUTPUT if layer is None else layer.output_ports(node.fields)

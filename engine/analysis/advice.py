@@ -42,7 +42,7 @@ def advice(network: Network, walked: Walked) -> list[Problem]:
 
 
 def _problem(finding: Finding, step: Step) -> Problem:
-    return bound(finding, step.path, step.node)
+    return bound(finding, step)
 
 
 def _unused(steps: dict[str, Step]) -> Iterator[tuple[Finding, Step]]:

@@ -108,7 +108,7 @@ def _ends(step: Step, findings: list[Finding], pair: SpecPair) -> Evaluated:
         )
         return Evaluated((*findings, Finding("error", "batch-place", None, message)))
     size = _bytes(pair) if step.node.type == "Input" else 0
-    return Evaluated(tuple(findings), (pair,), {"output": _tensor(pair)}, activation_bytes=size)
+    return Evaluated(tuple(findings), (pair,), {"output": tensor(pair)}, activation_bytes=size)
 
 
 def _refused(node: Node, layer: Layer, inputs: Inputs) -> list[Finding]:
@@ -185,7 +185,7 @@ def _run(
     return Evaluated(
         tuple(findings),
         tuple(outputs),
-        {name: _tensor(pair) for name, pair in zip(step.outputs, outputs, strict=True)},
+        {name: tensor(pair) for name, pair in zip(step.outputs, outputs, strict=True)},
         parameters,
         {} if child is None else {n: tuple(b.shape) for n, b in child.named_buffers()},
         sum(p.numel() for p in module.parameters()),
@@ -308,7 +308,8 @@ def _too_large(shape: tuple[int, ...], what: str) -> Finding:
     )
 
 
-def _tensor(pair: SpecPair) -> Tensor:
+def tensor(pair: SpecPair) -> Tensor:
+    """What `pair` is for a report."""
     return Tensor(_example(*pair), pair[0].dtype, batched=_batch_place(*pair) == 0)
 
 

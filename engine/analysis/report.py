@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
 from engine.analysis.advice import advice
 from engine.analysis.data_fit import data_problems
-from engine.analysis.evaluate import Evaluated, Window
+from engine.analysis.evaluate import Evaluated, Window, tensor
 from engine.analysis.recipe import recipe_problems
 from engine.analysis.walk import Walked, walk
 from engine.compile.expand import Step, Value
-from engine.findings import Analysis, NodeReport, Problem
+from engine.findings import Analysis, NodeReport, Problem, Tensor
 from engine.network import Network
 
 #: Names of the dimensions of one example, by their number.
@@ -32,11 +33,12 @@ def analyze(network: Network) -> Analysis:
     """
     walked = walk(network)
     reports = _reports(walked)
+    steps = [reports[path] for path in walked.evaluated]
     totals = {
-        "parameters": sum(report.parameter_count for report in reports.values()),
-        "trainable": sum(report.trainable_count for report in reports.values()),
-        "macs": sum(report.macs for report in reports.values()),
-        "activation_bytes": sum(report.activation_bytes for report in reports.values()),
+        "parameters": sum(report.parameter_count for report in steps),
+        "trainable": sum(report.trainable_count for report in steps),
+        "macs": sum(report.macs for report in steps),
+        "activation_bytes": sum(report.activation_bytes for report in steps),
     }
     problems = [
         *walked.problems,
@@ -59,24 +61,62 @@ _Field = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def _reports(walked: Walked) -> dict[str, NodeReport]:
+    """By path: the steps, and what lies around them: uses of blocks, their repeats and their ends."""
     reports: dict[str, NodeReport] = {}
     fields: dict[str, _Field] = {}
+    sums: dict[str, dict[str, int]] = {}
     for path, (step, result) in walked.evaluated.items():
         field = fields[path] = _receptive_field(step, result, fields)
+        own = {name: shape for name, shape in result.parameters.items() if name not in step.node.shares}
+        shared = sum(math.prod(result.parameters.get(name, (0,))) for name in step.node.shares)
+        count = result.parameter_count - shared
         frozen = step.node.training is not None and step.node.training.frozen
-        first = next(iter(result.tensors.values()), None)
-        reports[path] = NodeReport(
+        report = reports[path] = NodeReport(
             outputs=result.tensors,
-            parameters=result.parameters,
+            parameters=result.parameters if len(own) == len(result.parameters) else own,
             buffers=result.buffers,
-            parameter_count=result.parameter_count,
-            trainable_count=0 if frozen else result.parameter_count,
+            parameter_count=count,
+            trainable_count=0 if frozen else count,
             macs=result.macs,
             activation_bytes=result.activation_bytes,
             receptive_field=field[0],
-            dimensions="" if first is None else _DIMENSIONS.get(len(first.shape), ""),
+            dimensions=_dimensions(result.tensors),
         )
-    return reports
+        while "." in path:
+            path = path.rpartition(".")[0]
+            total = sums.setdefault(path, dict(_NOTHING))
+            for name in _NOTHING:
+                total[name] += getattr(report, name)
+    expanded = walked.expanded
+    around = {path: {"output": value} for path, value in expanded.passes.items()}
+    around |= {use.path: dict(use.outputs) for use in expanded.uses}
+    ordered = {}
+    for path in expanded.paths:
+        if path in reports:
+            ordered[path] = reports[path]
+            continue
+        values, total = around.get(path, {}), sums.get(path, _NOTHING)
+        tensors = {port: tensor(walked.values[v]) for port, v in values.items() if v in walked.values}
+        first = next((value for value in values.values() if value in walked.values), None)
+        ordered[path] = NodeReport(
+            outputs=tensors,
+            receptive_field=fields[first.path][0] if first is not None else (),
+            dimensions=_dimensions(tensors),
+            parameter_count=total["parameter_count"],
+            trainable_count=total["trainable_count"],
+            macs=total["macs"],
+            activation_bytes=total["activation_bytes"],
+        )
+    return ordered
+
+
+#: What a block has as much of as all that is in it.
+_NOTHING = {"parameter_count": 0, "trainable_count": 0, "macs": 0, "activation_bytes": 0}
+
+
+def _dimensions(tensors: Mapping[str, Tensor]) -> str:
+    first = next(iter(tensors.values()), None)
+    return "" if first is None else _DIMENSIONS.get(len(first.shape), "")
 
 
 def _receptive_field(step: Step, result: Evaluated, fields: dict[str, _Field]) -> _Field:

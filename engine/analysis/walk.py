@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.analysis.declared import Finding
 from engine.analysis.evaluate import Evaluated, SpecPair, evaluate
-from engine.catalog import Inputs
-from engine.compile.expand import Step, Value, expand
+from engine.catalog import LAYERS, Inputs
+from engine.compile.expand import Expanded, Step, Value, expand
 from engine.diff import Change
 from engine.findings import Problem, Repair
 from engine.network import Network, Node
+from engine.problems import did_you_mean
 from engine.storage.form import node_to_form
 
 
@@ -21,16 +23,19 @@ class Walked(NamedTuple):
     steps: tuple[tuple[Step, Inputs], ...]
     evaluated: dict[str, tuple[Step, Evaluated]]
     problems: tuple[Problem, ...]
+    #: What flows, by the step that makes it.
+    values: dict[Value, SpecPair]
+    expanded: Expanded
 
 
 def walk(network: Network) -> Walked:
     """Evaluate every step of `network`. Reads no data, and nothing of the recipe."""
-    steps, problems = expand(network)
-    found: list[Problem] = list(problems)
+    expanded = expand(network)
+    found: list[Problem] = list(expanded.problems)
     values: dict[Value, SpecPair] = {}
     evaluated: dict[str, tuple[Step, Evaluated]] = {}
     complete: list[tuple[Step, Inputs]] = []
-    for step in steps:
+    for step in expanded.steps:
         arriving: tuple[tuple[str, SpecPair], ...] | None = None
         if all(value in values for value in step.inputs.values()):
             arriving = tuple((port, values[value]) for port, value in step.inputs.items() if value)
@@ -40,9 +45,10 @@ def walk(network: Network) -> Walked:
         for port, pair in enumerate(result.outputs):
             values[Value(step.path, port)] = pair
         for finding in result.findings:
-            found.append(bound(finding, step.path, step.node))
+            found.append(bound(finding, step))
+    found += shared_problems(evaluated)
     found += _ends(network)
-    return Walked(tuple(complete), evaluated, tuple(found))
+    return Walked(tuple(complete), evaluated, tuple(found), values, expanded)
 
 
 def _ends(network: Network) -> list[Problem]:
@@ -59,26 +65,84 @@ def _ends(network: Network) -> list[Problem]:
     return problems
 
 
-def bound(finding: Finding, path: str, node: Node) -> Problem:
-    """The finding as a problem of the node at `path`, its ways out as changes of the document."""
+def bound(finding: Finding, step: Step) -> Problem:
+    """The finding as a problem of `step`, its ways out as changes of the document.
+
+    Inside a block they change the block, and so all its uses.
+    """
+    drawn = step.drawn or step.node
+    place = step.place or ("nodes", step.path)
     repairs = [
         Repair(
             fix.text,
             tuple(
-                Change(("nodes", path, "fields", name), before=node.fields[name], after=value)
-                if name in node.fields
-                else Change(("nodes", path, "fields", name), after=value)
+                Change((*place, "fields", name), before=drawn.fields[name], after=value)
+                if name in drawn.fields
+                else Change((*place, "fields", name), after=value)
                 for name, value in fix.fields.items()
             ),
         )
         for fix in finding.fixes
     ]
-    for text, place in finding.removals:
-        before, index = _at(node, place)
-        repairs.append(Repair(text, (Change(("nodes", path, *place), before=before, index=index),)))
+    for text, part in finding.removals:
+        before, index = _at(drawn, part)
+        repairs.append(Repair(text, (Change((*place, *part), before=before, index=index),)))
     return Problem(
-        finding.severity, finding.code, finding.message, path, finding.field, tuple(repairs), finding.lesson
+        finding.severity,
+        finding.code,
+        finding.message,
+        step.path,
+        finding.field,
+        tuple(repairs),
+        finding.lesson,
     )
+
+
+def shared_problems(evaluated: Mapping[str, tuple[Step, Evaluated]]) -> list[Problem]:
+    """Shared parameters that are not there, or of another shape."""
+    return [
+        bound(finding, step)
+        for step, result in evaluated.values()
+        if step.node.shares and step.node.type in LAYERS
+        for own, target in step.node.shares.items()
+        if (finding := _shared(step, result, own, target, evaluated)) is not None
+    ]
+
+
+def _shared(
+    step: Step,
+    result: Evaluated,
+    own: str,
+    target: str,
+    evaluated: Mapping[str, tuple[Step, Evaluated]],
+) -> Finding | None:
+    def wrong(message: str) -> Finding:
+        removal = ((f"Do not share {own}", ("shares", own)),)
+        return Finding("error", "shares", f"shares.{own}", message, removals=removal)
+
+    if not result.outputs:
+        return None  # its parameters are not known yet
+    if own not in result.parameters:
+        return wrong(f"{step.node.type} has no parameter {own!r}.{did_you_mean(own, result.parameters)}")
+    path, _, name = target.rpartition(".")
+    while path not in evaluated and "." in path:  # a parameter of a part: attention.out_proj.weight
+        path, _, part = path.rpartition(".")
+        name = f"{part}.{name}"
+    if path not in evaluated:
+        known = [other for other, (_, found) in evaluated.items() if found.parameters]
+        return wrong(f"there is no node {path!r} to share with.{did_you_mean(path, known)}")
+    other_step, other = evaluated[path]
+    if not other.outputs:
+        return None
+    if name not in other.parameters:
+        hint = did_you_mean(name, other.parameters) or f" It has: {', '.join(other.parameters) or 'none'}."
+        return wrong(f"{path} has no parameter {name!r}.{hint}")
+    if name in other_step.node.shares or (path == step.path and name == own):
+        return wrong(f"{target} is itself shared: name the parameter that it uses.")
+    if other.parameters[name] != result.parameters[own]:
+        shapes = f"{list(result.parameters[own])} here and {list(other.parameters[name])} in {target}"
+        return wrong(f"only parameters of one shape can be one: {own} is {shapes}.")
+    return None
 
 
 def _at(node: Node, place: tuple[str, ...]) -> tuple[object, int]:

@@ -91,7 +91,7 @@ def summary(
     rows = [_row(network, analysis, id, batch) for id in analysis.nodes]
     totals = dict(analysis.totals)
     for key in ("macs", "activation_bytes"):
-        totals[key] = sum(row[key] for row in rows)
+        totals[key] = totals.get(key, 0) * batch
     totals["batch"] = batch
     if json:
         print_json({"nodes": rows, "totals": totals})
@@ -114,12 +114,18 @@ def _row(network: Network, analysis: Analysis, id: str, batch: int) -> dict[str,
     first = next(iter(report.outputs.values()), None)
     return {
         "id": id,
-        "type": network.nodes[id].type if id in network.nodes else "",
+        "type": _type(network, id),
         "output": None if first is None else list(first.shape),
         "parameters": report.parameter_count,
         "macs": report.macs * batch,
         "activation_bytes": report.activation_bytes * batch,
     }
+
+
+def _type(network: Network, path: str) -> str:
+    """The node's type; of a block, its name."""
+    node = network.at(path)
+    return "" if node is None else node.block or node.type
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:

@@ -96,4 +96,5 @@ def _share(module: nn.Module, step: Step) -> None:
     """Let parameters of `step` be the very tensors of others."""
     for own, target in step.node.shares.items():
         owner, _, name = target.rpartition(".")
-        setattr(module.get_submodule(step.path), own, getattr(module.get_submodule(owner), name))
+        user, _, used = f"{step.path}.{own}".rpartition(".")
+        setattr(module.get_submodule(user), used, getattr(module.get_submodule(owner), name))
