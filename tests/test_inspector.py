@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from engine import catalog, edit
 from engine.analysis import analyze
 from engine.catalog import LAYERS
+from engine.compile.resolve import construct
 from engine.findings import Analysis, Problem
 from engine.host.protocol import CurvePreview, Failed, InitPreview
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
@@ -516,8 +517,8 @@ def test_the_ranges_told_of_activations_are_torchs():
         if (layer.fields and any(field.name == "dim" for field in layer.fields)) or layer.ranks:
             continue
         settings = layer.settings(layer.start())
-        call = layer.call(settings, catalog.Inputs(input=catalog.Spec((4, 4))))
-        y = getattr(torch.nn, id)(*call.args, **call.kwargs)(x).detach()
+        call = layer.call(settings, catalog.Inputs(input=catalog.Spec((4, 1))))
+        y = construct(call)(x[:, None]).detach()
         told = layer.values
         for field in layer.fields:
             told = told.replace(field.name, f"{getattr(settings, field.name)}")

@@ -14,6 +14,7 @@ def _activation(
     doc: str,
     *fields: Field,
     paper: str = "",
+    source: str = "",
     call: Callable[[Settings, Inputs], Call] | None = None,
     gives: str = "as its input",
     ranks: tuple[int, ...] = (),
@@ -28,7 +29,7 @@ def _activation(
         title=title,
         group="Activation",
         doc=doc,
-        source=f"torch.nn.{id}" + (f"; {paper}" if paper else ""),
+        source=(source or f"torch.nn.{id}") + (f"; {paper}" if paper else ""),
         reads="any",
         gives=gives,
         fields=fields,
@@ -182,6 +183,21 @@ MORE = (
         paper="He et al. 2015, arXiv 1502.01852",
         rules=(Rule("slopes-fit", _slopes_fit),),
         parameters=("weight",),
+        values="−∞ … ∞",
+    ),
+    _activation(
+        "RPReLU",
+        "Moved PReLU",
+        "PReLU(x − γ) + ζ with slope, γ and ζ learned per channel: moves and reshapes what the next sign sees. The "
+        "slope begins at `init`, γ and ζ at 0.",
+        Float("init", 0.25, lo=-10, hi=10, doc="First value of the slopes."),
+        paper="Liu et al. 2020, arXiv 2003.03488 (ReActNet)",
+        source="layerlab",
+        call=lambda f, x: Call(
+            "engine.compile.modules.RPReLU", (x.channels, *(1 for _ in x.spatial)), init=f.init
+        ),
+        parameters=("shift", "slope", "offset"),
+        keywords=("reactnet", "binary"),
         values="−∞ … ∞",
     ),
     _activation(

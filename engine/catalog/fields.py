@@ -8,6 +8,7 @@ command line, help and documentation all read it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -381,3 +382,33 @@ class Floats(Field):
         if self.count is not None:
             schema |= {"minItems": self.count, "maxItems": self.count}
         return schema
+
+
+@dataclass(frozen=True)
+class Nested(Field):
+    """Another entry of the catalogue with fields of its own: ``{"type": "Adam", "fields": {"lr": 0.001}}``."""
+
+    #: Gives the entries by id; called late, because the shelf may hold the entry with this field.
+    shelf: Callable[[], Mapping[str, Any]] = dict
+    kind: ClassVar[str] = "nested"
+
+    @property
+    def expected(self) -> str:
+        return '{"type": …, "fields": {…}} with a type out of ' + ", ".join(self.shelf())
+
+    def _check(self, value: Any) -> str | None:
+        if not isinstance(value, Mapping) or not isinstance(value.get("fields", {}), Mapping):
+            return f"{_show(value)} is not {self.expected}."
+        known, name = self.shelf(), value.get("type")
+        if name not in known:
+            hint = did_you_mean(name, known) if isinstance(name, str) else ""
+            return f"{_show(name)} is no type that may stand here.{hint} There are: {', '.join(known)}."
+        wrong = known[name].check(value.get("fields", {}))
+        return " ".join(f"{name} › {field}: {message}" for field, message in wrong) or None
+
+    def _schema(self) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {"type": {"enum": list(self.shelf())}, "fields": {"type": "object"}},
+            "required": ["type"],
+        }

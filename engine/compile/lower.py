@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, LAYERS, Apply, Call, Inputs, Layer
+from engine.catalog import (
+    ACTIVATIONS,
+    BINARIZERS,
+    INITIALIZERS,
+    LAYERS,
+    Apply,
+    Call,
+    Inputs,
+    Layer,
+    Settings,
+    Spec,
+)
 from engine.network import Choice, Network, Node
 
 
@@ -46,7 +57,7 @@ def lower(node: Node, inputs: Inputs) -> Operation:
     settings = layer.settings(node.fields)
     return Operation(
         call=layer.call(settings, inputs),
-        activation=_activation(node.activation, inputs),
+        activation=_activation(node.activation, _behind(settings, inputs)),
         input=_estimator(node.binarize.get("input"), shape=_per_channel(layer, inputs)),
         weight=_estimator(
             node.binarize.get("weight"),
@@ -66,6 +77,18 @@ def _wired(ports: tuple[Any, ...], inputs: Inputs) -> tuple[Any, ...]:
     """`ports` less those that nothing is wired to, and groups of them."""
     kept = [_wired(port, inputs) if isinstance(port, tuple) else port for port in ports]
     return tuple(port for port in kept if (port if isinstance(port, tuple) else port in inputs))
+
+
+def _behind(settings: Settings, inputs: Inputs) -> Inputs:
+    """What a node's activation sees, as far as its call asks: the layer's channels in place of the input's."""
+    if not inputs:
+        return inputs
+    shape = inputs.shape
+    if hasattr(settings, "out_channels"):
+        shape = (shape[0], settings.out_channels, *shape[2:])
+    elif hasattr(settings, "out_features"):
+        shape = (*shape[:-1], settings.out_features)
+    return Inputs(input=Spec(shape, inputs.first.dtype))
 
 
 def _activation(choice: Choice | None, inputs: Inputs) -> Call | None:

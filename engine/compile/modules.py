@@ -159,3 +159,30 @@ class Constant(nn.Module):
     def forward(self) -> Tensor:
         """Give it."""
         return self.value[None]
+
+
+class RPReLU(nn.Module):
+    """A PReLU whose bend is moved: PReLU_β(x − γ) + ζ, all three learned per channel.
+
+    Liu et al. 2020, arXiv 2003.03488 (ReActNet). `shape` stretches over the input: [C] for
+    features, [C x 1 x 1] for images. γ and ζ begin at 0, β at `init`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], init: float = 0.25) -> None:
+        super().__init__()
+        self.init = init
+        self.shift = nn.Parameter(torch.empty(shape))
+        self.slope = nn.Parameter(torch.empty(shape))
+        self.offset = nn.Parameter(torch.empty(shape))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Begin as a PReLU."""
+        nn.init.zeros_(self.shift)
+        nn.init.constant_(self.slope, self.init)
+        nn.init.zeros_(self.offset)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Bend [N x C x …] channel by channel."""
+        moved = x - self.shift
+        return torch.where(moved > 0, moved, self.slope * moved) + self.offset

@@ -26,6 +26,8 @@ class Part(NamedTuple):
     lr_multiplier: float
     #: A latent weight, to be kept in −1 … 1.
     clipped: bool
+    #: A weight that an estimator binarizes.
+    binarized: bool = False
 
 
 def parts(network: Network, model: nn.Module) -> list[Part]:
@@ -61,7 +63,7 @@ def _nodes(network: Network, name: str) -> Iterator[Node]:
 
 
 def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
-    frozen, multiplier, clipped = False, 1.0, False
+    frozen, multiplier, clipped, binarized = False, 1.0, False, False
     own = name.rpartition(".")[2]
     owner = name.split(".")[-2] if "." in name else ""
     for node in _nodes(network, name):
@@ -70,8 +72,8 @@ def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
             multiplier *= node.training.lr_multiplier
         layer = LAYERS.get(node.type)
         if "weight" in node.binarize and "__" not in owner and layer is not None and own in layer.binarizable:
-            clipped = _clips(node.binarize["weight"])
-    return Part(name, tensor, frozen, multiplier, clipped)
+            clipped, binarized = _clips(node.binarize["weight"]), True
+    return Part(name, tensor, frozen, multiplier, clipped, binarized)
 
 
 def _clips(binarizer: Choice) -> bool:
@@ -89,13 +91,20 @@ def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, st
     entry = OPTIMIZERS[choice.id]
     call = entry.call(entry.settings(choice.fields))
     kwargs: dict[str, Any] = dict(call.kwargs)
-    fused = call.target in _FUSED
-    if fused:
+    # Bop flips binary weights, and leaves the others to an optimizer of its own.
+    inner = kwargs.get("real")
+    stepping = inner or call
+    rate = float(stepping.kwargs["lr"])
+    fused = stepping.target in _FUSED
+    if fused and inner is not None:
+        kwargs["real"] = Call(inner.target, *inner.args, **inner.kwargs, fused=True)
+    elif fused:
         kwargs["fused"] = True
-    groups: dict[float, list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for part in of:
         if not part.frozen:
-            groups.setdefault(part.lr_multiplier, []).append(part.tensor)
+            key = (part.lr_multiplier, part.binarized and inner is not None)
+            groups.setdefault(key, []).append(part.tensor)
     if not groups:
         raise NetworkProblem(
             "There is nothing to train: every layer is frozen or has no weights. Thaw one, or add a Linear."
@@ -103,8 +112,11 @@ def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, st
     try:
         made: torch.optim.Optimizer = construct(
             Call(call.target, *call.args, **kwargs),
-            [{"params": tensors, "lr": kwargs["lr"] * multiplier} for multiplier, tensors in groups.items()],
+            [
+                {"params": tensors, "lr": rate * multiplier, **({"binary": True} if binary else {})}
+                for (multiplier, binary), tensors in groups.items()
+            ],
         )
     except ValueError as problem:  # settings that do not go together, such as nesterov without momentum
         raise NetworkProblem(f"recipe.optimizer: {problem}.") from problem
-    return made, f"{'fused ' if fused else ''}{entry.title}"
+    return made, f"{'fused ' if fused and inner is None else ''}{entry.title}"
