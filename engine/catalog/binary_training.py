@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from engine.catalog.entry import Call, Entry, Loss, Optimizer, Settings
 from engine.catalog.fields import Float, Nested, Option

@@ -80,7 +80,7 @@ def _wired(ports: tuple[Any, ...], inputs: Inputs) -> tuple[Any, ...]:
 
 
 def _behind(settings: Settings, inputs: Inputs) -> Inputs:
-    """What a node's activation sees, as far as its call asks: the layer's channels in place of the input's."""
+    """What a node's activation sees: its input with the channels that the layer makes."""
     if not inputs:
         return inputs
     shape = inputs.shape
