@@ -400,7 +400,7 @@ class Nested(Field):
         if not isinstance(value, Mapping) or not isinstance(value.get("fields", {}), Mapping):
             return f"{_show(value)} is not {self.expected}."
         known, name = self.shelf(), value.get("type")
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             hint = did_you_mean(name, known) if isinstance(name, str) else ""
             return f"{_show(name)} is no type that may stand here.{hint} There are: {', '.join(known)}."
         wrong = known[name].check(value.get("fields", {}))
