@@ -19,6 +19,7 @@ from typing import NamedTuple
 COMMANDS = (
     "catalog",
     "check",
+    "diff",
     "doctor",
     "evaluate",
     "host",

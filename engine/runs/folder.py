@@ -84,7 +84,7 @@ class RunFolder:
             return str(result.get("state", "failed"))
         try:
             holder = msgspec.json.decode(self.facts.read_bytes(), type=owner.Owner)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError, msgspec.MsgspecError):  # ValueError: no UTF-8
             return "interrupted"
         return "running" if owner.is_alive(holder) else "interrupted"
 
@@ -92,7 +92,7 @@ class RunFolder:
 def _json(path: Path) -> dict[str, Any] | None:
     try:
         value = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, msgspec.MsgspecError):  # ValueError: no UTF-8
         return None
     return value if isinstance(value, dict) else None
 

@@ -110,5 +110,5 @@ def _frames(path: Path) -> Iterator[Event]:
                 return
             try:
                 yield decode_event(body)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 return

@@ -3,6 +3,8 @@
 Whatever happens in between (a full disk, a lost network drive, a killed process), the old file stays
 as it was. ``QSaveFile``, ``safetensors.save_file`` and ``torch.save`` each miss a part of this: an
 unreported sync error, no sync, no temporary file.
+
+Every call of the system goes through :mod:`os`, so that tests can make each of them fail.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,19 +22,38 @@ from pathlib import Path
 class WriteProblem(OSError):
     """A file that cannot be written; the message says which, why and what to do."""
 
+    def __str__(self) -> str:
+        return self.strerror or super().__str__()
+
 
 _REASONS = {
     errno.ENOSPC: "the disk is full. Free some space, or choose another folder.",
     errno.EDQUOT: "your disk quota is used up. Free some space, or choose another folder.",
+    errno.EFBIG: "the disk takes no file of this size. Choose another folder.",
     errno.EROFS: "the disk is read-only. Choose another folder.",
     errno.EACCES: "you may not write there. Choose another folder, or change its permissions.",
     errno.EPERM: "you may not write there. Choose another folder, or change its permissions.",
     errno.ENOENT: "its folder does not exist. Make the folder, or choose another.",
+    errno.EEXIST: "something else has that name already. Rename that, or choose another folder.",
     errno.ENOTDIR: "a part of its path is a file, not a folder. Choose another folder.",
     errno.EISDIR: "it is a folder. Choose another name.",
     errno.ENAMETOOLONG: "its name is too long. Choose a shorter one.",
+    errno.ELOOP: "its symbolic links lead in a circle. Choose another name.",
     errno.EIO: "the disk reports an error. Choose another disk.",
+    errno.EINTR: "the system interrupted it. Try again.",
+    errno.EBUSY: "another program holds it. Close that program, or choose another name.",
+    errno.EMFILE: "too many files are open. Close other programs, and try again.",
+    errno.ENFILE: "too many files are open. Close other programs, and try again.",
 }
+#: How the names of unfinished files begin and end.
+_TEMPORARY = (".layerlab-", ".tmp")
+#: An unfinished file that nobody has written to for so long, in seconds, is a crash's.
+_ABANDONED = 60.0
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, and the way out, as the end of a sentence."""
+    return _REASONS.get(error.errno or 0, f"{error.strerror or error}.")
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -50,13 +72,18 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 def write_chunks(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> None:
     """As :func:`write_bytes`, for data that comes in parts."""
-    # A link that leads in a circle resolves to itself, and os.replace then reports it.
-    target = Path(os.path.realpath(path))
     try:
-        _replace(target, chunks)
+        # A link that leads in a circle resolves to itself, and os.replace then reports it.
+        _replace(Path(os.path.realpath(path)), chunks)
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}.")
-        raise WriteProblem(error.errno, f"Cannot write {os.fspath(path)}: {reason}") from error
+        raise WriteProblem(error.errno, f"Cannot write {os.fspath(path)}: {reason(error)}") from error
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`; the system may take it in parts."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _replace(target: Path, chunks: Iterable[bytes]) -> None:
@@ -69,16 +96,20 @@ def _replace(target: Path, chunks: Iterable[bytes]) -> None:
         # Replacing needs a writable folder only, but who protected a file means to keep it.
         if not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, "is read-only")
-    temporary = target.parent / f".layerlab-{secrets.token_hex(6)}.tmp"
+    prefix, suffix = _TEMPORARY
+    temporary = target.parent / f"{prefix}{secrets.token_hex(6)}{suffix}"
     # os.open, and not tempfile: a new file then gets the permissions that the user's umask says.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        with open(descriptor, "wb", buffering=0) as file:
+        try:
             for chunk in chunks:
-                rest = memoryview(chunk)
-                while rest:
-                    rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
+                write_all(descriptor, chunk)
+            os.fsync(descriptor)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+            raise
+        os.close(descriptor)  # on network drives this is where a full disk is told
         if mode is not None:
             os.chmod(temporary, stat.S_IMODE(mode))
         os.replace(temporary, target)
@@ -99,3 +130,14 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left unfinished in `folder`."""
+    prefix, suffix = _TEMPORARY
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > _ABANDONED:
+                        os.unlink(entry.path)

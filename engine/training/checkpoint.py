@@ -6,7 +6,9 @@ the first. Two are kept, so that there is a whole one whatever happens while ano
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.problems import FileProblem
-from engine.storage.atomic import write_bytes
+from engine.storage.atomic import WriteProblem, reason, write_bytes
 from engine.training.weights import dumps
 
 _KEPT = 2
+_BLANK = "0" * 64
 
 
 class Position(msgspec.Struct):
@@ -52,7 +55,31 @@ class Manifest(msgspec.Struct):
     threads: int
     #: What of the optimizer's state is no tensor: parameter number -> name -> value.
     optimizer: dict[int, dict[str, Any]]
-    version: int = 1
+    #: 2; those of version 1 had no `check`.
+    version: int = 2
+    #: SHA-256 of the manifest's own text, with zeros in this place.
+    check: str = _BLANK
+
+
+def _sealed(manifest: Manifest) -> bytes:
+    """The manifest's text, with its check in it."""
+    text = msgspec.json.format(msgspec.json.encode(manifest))
+    return text.replace(_BLANK.encode(), hashlib.sha256(text).hexdigest().encode())
+
+
+def _opened(text: bytes) -> Manifest | None:
+    """The manifest in `text`; None if it is not as it was written.
+
+    Raises
+    ------
+    msgspec.MsgspecError
+        If it is no manifest at all.
+    """
+    manifest = msgspec.json.decode(text, type=Manifest)
+    if manifest.version == 1:
+        return manifest
+    blank = text.replace(manifest.check.encode(), _BLANK.encode())
+    return manifest if hashlib.sha256(blank).hexdigest() == manifest.check else None
 
 
 def _names(folder: Path) -> list[Path]:
@@ -82,14 +109,19 @@ def save(
     if device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(device)
     data = dumps(tensors)
-    folder.mkdir(exist_ok=True)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise WriteProblem(error.errno, f"Cannot write {folder}: {reason(error)}") from error
     manifest = folder / f"step-{position.step:010}.json"
     write_bytes(manifest.with_suffix(".safetensors"), data)
     facts = Manifest(hashlib.sha256(data).hexdigest(), position, torch.get_num_threads(), plain)
-    write_bytes(manifest, msgspec.json.format(msgspec.json.encode(facts)))
-    for old in _names(folder)[_KEPT:]:
-        old.unlink()
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    write_bytes(manifest, _sealed(facts))
+    # The new one is there; that an old one cannot be removed is no reason to end a run.
+    with contextlib.suppress(OSError):
+        for old in _names(folder)[_KEPT:]:
+            old.unlink()
+            old.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> tuple[Manifest, Mapping[str, Tensor]] | None:
@@ -103,11 +135,13 @@ def newest(folder: Path) -> tuple[Manifest, Mapping[str, Tensor]] | None:
     found = _names(folder)
     for path in found:
         try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+            manifest = _opened(path.read_bytes())
+            if manifest is None:
+                continue
             data = path.with_suffix(".safetensors").read_bytes()
             if hashlib.sha256(data).hexdigest() == manifest.sha256:
                 return manifest, safetensors.torch.load(data)
-        except (OSError, msgspec.MsgspecError, safetensors.SafetensorError):
+        except (OSError, ValueError, msgspec.MsgspecError, safetensors.SafetensorError):
             continue
     if found:
         raise FileProblem(f"{folder}: its checkpoints are damaged. Start a new run.")

@@ -38,8 +38,22 @@ def dumps(state: Mapping[str, Tensor]) -> bytes:
     """`state` as the bytes of a safetensors file."""
     # Tensors that share memory are written out one by one.
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    data: bytes = safetensors.torch.save(whole, {"format": "pt", "sha256": digest(whole)})
+    data: bytes = safetensors.torch.save(whole, _metadata(whole))
     return data
+
+
+def _metadata(state: Mapping[str, Tensor]) -> dict[str, str]:
+    # Two words say that a file is ours: were it one, a flipped bit in it would pass for another's file.
+    return {"format": "pt", "sha256": digest(state), "written_by": "layerlab"}
+
+
+def _damaged(stated: Mapping[str, str], state: Mapping[str, Tensor]) -> bool:
+    """Whether a file of ours is not as it was written; of others' files nothing can be said."""
+    if "sha256" not in stated and stated.get("written_by") != "layerlab":
+        return False
+    expected = _metadata(state)
+    # Before `written_by` there was the hash alone.
+    return stated not in (expected, {"format": "pt", "sha256": expected["sha256"]})
 
 
 def save(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> None:
@@ -64,13 +78,13 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     where = Path(path)
     try:
         with safetensors.safe_open(where, "pt") as file:
-            stated = (file.metadata() or {}).get("sha256")
+            stated = dict(file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise FileProblem(f"{where}: there are no weights of that name.") from None
     except (OSError, safetensors.SafetensorError) as problem:
         raise FileProblem(f"{where}: cannot be read as safetensors: {problem}.") from problem
-    if stated is not None and stated != digest(state):
+    if _damaged(stated, state):
         raise FileProblem(f"{where}: the weights are damaged: they are not those that were written.")
     return state
 

@@ -1,0 +1,247 @@
+"""The journal, crashes told from open windows, and the local history."""
+
+import errno
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import storage
+from engine.network import Network, Node
+from engine.problems import FileProblem
+from engine.runs import owner
+from engine.storage import WriteProblem, atomic, history, journal, recovery
+from engine.storage.recovery import Holder, Safe
+from tests.strategies import networks
+
+
+def _net(number: int) -> Network:
+    return Network(f"n{number}", {"fc": Node("Linear", {"out_features": number})})
+
+
+@given(st.lists(networks(), min_size=2, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_edited_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Network]
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    book = journal.Journal(folder)
+    book.restart(steps[0])
+    for before, after in pairwise(steps):
+        book.record(before, after)
+    book.close(keep=True)
+    found = journal.read(folder)
+    assert found is not None
+    assert found.network == steps[-1]
+    assert found.damage == ""
+
+
+def test_an_edit_is_on_the_disk_while_edits_go_on_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = 0
+    real = os.fsync
+
+    def count(descriptor: int) -> None:
+        nonlocal synced
+        synced += 1
+        real(descriptor)
+
+    monkeypatch.setattr("engine.storage.journal.os.fsync", count)
+    monkeypatch.setattr(journal, "SYNC_EVERY", 0.01)
+    book = journal.Journal(tmp_path)
+    number = 0
+    while synced < 5 and number < 100_000:  # a journal that waited for a pause would never sync
+        number += 1
+        book.record(_net(number - 1), _net(number))
+    book.close()
+    assert synced >= 5
+
+
+def test_a_record_cut_off_anywhere_costs_that_record_alone(tmp_path: Path) -> None:
+    book = journal.Journal(tmp_path)
+    ends = []
+    for number in range(1, 5):
+        book.record(_net(number - 1), _net(number))
+        ends.append((tmp_path / "00000001.journal").stat().st_size)
+    book.close(keep=True)
+    path = tmp_path / "00000001.journal"
+    whole = path.read_bytes()
+    for cut in range(ends[0], len(whole)):
+        path.write_bytes(whole[:cut])
+        found = journal.read(tmp_path)
+        assert found is not None
+        assert found.network == _net(1 + sum(cut >= end for end in ends[1:]))
+        assert bool(found.damage) == (cut not in ends)
+
+
+def test_after_a_full_disk_the_next_edit_brings_the_whole_network_to_safety(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = journal.Journal(tmp_path)
+    book.record(_net(0), _net(1))
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "no space")
+
+        patch.setattr("engine.storage.atomic.os.write", full)
+        with pytest.raises(WriteProblem, match=r"the disk is full\. Free some space"):
+            book.record(_net(1), _net(2))
+    assert journal.read(tmp_path).network == _net(1)  # type: ignore[union-attr]
+    book.record(_net(2), _net(3))
+    book.close(keep=True)
+    found = journal.read(tmp_path)
+    assert found is not None
+    assert (found.network, found.edits, found.damage) == (_net(3), 3, "")
+
+
+def test_a_sync_that_fails_is_told_and_the_next_edit_begins_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    book = journal.Journal(tmp_path, None, lambda problem: told.append(str(problem)))
+    with monkeypatch.context() as patch:
+
+        def rotten(descriptor: int) -> None:
+            raise OSError(errno.EIO, "i/o error")
+
+        patch.setattr("engine.storage.journal.os.fsync", rotten)
+        book.record(_net(0), _net(1))
+        book.close(keep=True)
+    assert told == ["Edits cannot be kept safe: the disk reports an error. Choose another disk."]
+    assert journal.read(tmp_path).network == _net(1)  # type: ignore[union-attr]
+
+
+def test_a_long_journal_begins_anew_and_the_old_file_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MAX_EDITS", 2000)
+    book = journal.Journal(tmp_path)
+    for number in range(1, 200):
+        book.record(_net(number - 1), _net(number))
+    book.close(keep=True)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 20_000
+    found = journal.read(tmp_path)
+    assert found is not None
+    assert (found.network, found.edits) == (_net(199), 199)
+
+
+def test_half_a_surrogate_pair_does_not_keep_edits_from_being_recorded(tmp_path: Path) -> None:
+    book = journal.Journal(tmp_path)
+    book.record(_net(0), msgspec.structs.replace(_net(1), name="a\ud800b"))
+    book.record(_net(1), msgspec.structs.replace(_net(2), name="c\ud800d"))
+    book.close(keep=True)
+    assert journal.read(tmp_path).network.name == "c?d"  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------------------- crash or open window
+
+
+def test_a_window_that_is_open_is_no_crash_and_one_that_is_gone_is(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from engine.network import Network\n"
+        "from engine.storage import recovery\n"
+        "book = recovery.Safe(pathlib.Path(sys.argv[1])).begin(pathlib.Path(sys.argv[2]))\n"
+        "book.record(Network('before'), Network('after'))\n"
+        "print('recorded', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    path = tmp_path / "net.layerlab"
+    window = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "safe"), str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    try:
+        assert window.stdout is not None
+        assert window.stdout.readline().strip() == b"recorded"
+        assert recovery.crashed(tmp_path / "safe") == []
+        assert recovery.open_elsewhere(tmp_path / "safe", path)
+    finally:
+        window.kill()
+        window.communicate()
+    assert not recovery.open_elsewhere(tmp_path / "safe", path)
+    (left,) = recovery.crashed(tmp_path / "safe")
+    assert left.found is not None
+    assert (left.found.network.name, left.found.path, left.found.edits) == ("after", path, 1)
+    left.discard()
+    assert recovery.crashed(tmp_path / "safe") == []
+
+
+def test_a_process_number_that_has_passed_to_another_program_is_no_open_window(tmp_path: Path) -> None:
+    safe = Safe(tmp_path)
+    book = safe.begin(None)
+    book.record(_net(0), _net(1))
+    book.close(keep=True)
+    old = Holder(owner.Owner(os.getpid(), "another start"), None)
+    (safe.folder / "owner.json").write_bytes(msgspec.json.encode(old))
+    assert [left.folder for left in recovery.crashed(tmp_path)] == [safe.folder]
+
+
+def test_a_window_that_closes_leaves_nothing(tmp_path: Path) -> None:
+    safe = Safe(tmp_path)
+    book = safe.begin(None)
+    book.record(_net(0), _net(1))
+    book.close()
+    safe.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_that_cannot_be_read_is_said_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "00000001.journal").write_bytes(b"\xff" * 100)
+    (left,) = recovery.crashed(tmp_path)
+    assert left.found is None
+    assert "damaged" in left.problem
+
+
+def test_what_killed_writers_left_is_swept_up_once_it_is_old(tmp_path: Path) -> None:
+    old, new = tmp_path / ".layerlab-0a.tmp", tmp_path / ".layerlab-0b.tmp"
+    for path in (old, new, tmp_path / "mine.tmp"):
+        path.write_bytes(b"")
+    os.utime(old, (0, 0))
+    atomic.sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".layerlab-0b.tmp", "mine.tmp"]
+
+
+# ---------------------------------------------------------------------------- history
+
+
+def test_the_last_twenty_saves_are_kept_newest_first(tmp_path: Path) -> None:
+    path = tmp_path / "net.layerlab"
+    for number in range(25):
+        history.keep(tmp_path / "history", path, storage.dumps(_net(number)))
+    history.keep(tmp_path / "history", path, storage.dumps(_net(24)))  # nothing new
+    kept = history.saves(tmp_path / "history", path)
+    assert [save.read() for save in kept] == [_net(number) for number in range(24, 4, -1)]
+    assert history.saves(tmp_path / "history", tmp_path / "other.layerlab") == []
+
+
+def test_a_file_that_another_program_has_changed_is_told_from_one_that_was_touched(tmp_path: Path) -> None:
+    path = tmp_path / "net.layerlab"
+    path.write_bytes(b"mine")
+    known = history.fingerprint(path)
+    assert known is not None
+    os.utime(path, (1, 1))
+    assert not history.changed(path, known)
+    path.write_bytes(b"ours")
+    os.utime(path, (1, 1))
+    assert history.changed(path, known)
+    path.unlink()
+    assert not history.changed(path, known)
+
+
+def test_a_save_in_the_history_that_is_damaged_is_a_message(tmp_path: Path) -> None:
+    path = tmp_path / "net.layerlab"
+    history.keep(tmp_path / "history", path, b"not a network")
+    with pytest.raises(FileProblem, match="not JSON"):
+        history.saves(tmp_path / "history", path)[0].read()
