@@ -8,15 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QDialog, QLineEdit, QListView, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.theme import SPACE, theme
 
 #: Rows of the command palette.
 ROWS = 12
 _ACTION = Qt.ItemDataRole.UserRole
+_KEY = Qt.ItemDataRole.UserRole + 1
 
 
 class Actions(QObject):
@@ -119,6 +128,27 @@ def score(pattern: str, text: str) -> float | None:
     return total - len(text) / 100
 
 
+def rating(pattern: str, command: Command) -> float | None:
+    """How well a command fits: by its name, else by its name and the menu where it is found."""
+    by_name = score(pattern, command.title)
+    if by_name is not None:
+        return by_name
+    by_place = score(pattern, f"{command.place} {command.title}")
+    return None if by_place is None else by_place - 100
+
+
+class _WithKey(QStyledItemDelegate):
+    """A row with the command's key at its right end."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        area: QRect = option.rect.adjusted(0, 0, -3 * SPACE, 0)  # type: ignore[attr-defined]
+        painter.setPen(theme.color("muted"))
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, index.data(_KEY))
+
+
 class CommandPalette(QDialog):
     """Type a few letters of what you want, press Enter."""
 
@@ -136,6 +166,7 @@ class CommandPalette(QDialog):
         self.list = QListView(uniformItemSizes=True)
         self.list.setAccessibleName("Matching commands")
         self.list.setModel(self.model)
+        self.list.setItemDelegate(_WithKey(self.list))
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setIconSize(QSize(16, 16))
@@ -177,13 +208,16 @@ class CommandPalette(QDialog):
 
     def _fill(self, pattern: str) -> None:
         self.model.removeRows(0, self.model.rowCount())
-        scored = [(score(pattern, f"{c.title} {c.place}"), c) for c in self._commands]
+        scored = [(rating(pattern, c), c) for c in self._commands]
         fitting = [(s, c) for s, c in scored if s is not None]
         for _, command in sorted(fitting, key=lambda pair: -pair[0]) if pattern else fitting:
             key = command.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            text = f"{command.title}   {key}" if key else command.title
-            item = QStandardItem(command.action.icon(), text)
+            icon = command.action.icon()
+            item = QStandardItem(
+                theme.icon("mdi6.circle-small", "muted") if icon.isNull() else icon, command.title
+            )
             item.setData(command.action, _ACTION)
+            item.setData(key, _KEY)
             item.setToolTip(f"{command.place} › {command.title}")
             self.model.appendRow(item)
         self.list.setCurrentIndex(self.model.index(0, 0))

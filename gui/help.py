@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QTextBlockFormat, QTextCursor
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QTextBrowser, QWidget
 
 from engine import assets
@@ -45,6 +45,7 @@ class Help(QDialog):
         for path in pages():
             item = QListWidgetItem(title(path), self.list)
             item.setData(_PAGE, path.name)
+            item.setSizeHint(QSize(0, 8 * SPACE))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -63,6 +64,23 @@ class Help(QDialog):
 
     def _show(self, name: str) -> None:
         self.browser.setMarkdown(assets.read_text(f"help/{name}"))
+        self._space_out()
+
+    def _space_out(self) -> None:
+        """Give headings, paragraphs and lists the room that Qt's Markdown leaves out."""
+        document = self.browser.document()
+        cursor = QTextCursor(document)
+        block = document.begin()
+        while block.isValid():
+            if cursor.currentTable() is None and not block.text().isspace():
+                cursor.setPosition(block.position())
+                layout = cursor.blockFormat()
+                level = layout.headingLevel()
+                layout.setTopMargin(6 * SPACE if level > 1 else 0)
+                layout.setBottomMargin(SPACE if cursor.currentList() else 2 * SPACE)
+                layout.setLineHeight(135, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+                cursor.setBlockFormat(layout)
+            block = block.next()
 
     def _repaint(self) -> None:
         item = self.list.currentItem()

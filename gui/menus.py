@@ -287,8 +287,9 @@ class Menus:
     def _show_help(self) -> None:
         from gui.help import Help
 
-        shown = Help(self.window)
+        shown = self.window.findChild(Help) or Help(self.window)
         shown.show()
+        shown.raise_()
 
     def find_command(self) -> CommandPalette:
         """Open the command palette."""

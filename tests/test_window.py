@@ -42,6 +42,7 @@ from engine.host.protocol import (
 from engine.network import Network
 from engine.storage import file
 from gui.actions import score
+from gui.help import Help, pages
 from gui.running import duration
 from gui.settings import Settings
 from gui.status import count
@@ -725,3 +726,16 @@ def test_times_are_said_short(seconds: float, text: str) -> None:
 
 def test_templates_lie_where_the_welcome_looks() -> None:
     assert template_path().is_file()
+
+
+def test_the_help_shows_its_pages_and_follows_links_among_them(window) -> None:
+    window.commands["help.contents"].trigger()
+    shown = window.findChild(Help)
+    assert shown.list.count() >= 1
+    for row in range(shown.list.count()):
+        shown.list.setCurrentRow(row)
+        assert shown.browser.toPlainText().startswith(shown.list.item(row).text())
+    assert "#" not in shown.browser.toPlainText()[:3], "headings are drawn, not spelt"
+    shown.show_page(pages()[0].name)
+    assert shown.list.currentRow() == 0
+    shown.close()
