@@ -84,11 +84,9 @@ def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
     now = 0.0
     monkeypatch.setattr(probes.time, "perf_counter", lambda: now)
     observer = Probes([])
-    for cost, apart in ((0.0003, 0.1), (0.15, 10.0)):
-        start = now = observer.due
-        observer.before()
-        now += cost
-        observer.after(1, 0.0)
-        observer.done()
-        assert observer.due == pytest.approx(start + cost + apart)
+    # Cheap: as often as is any use. Dear: when 1.5 % of the time have paid for it and for the next.
+    for cost, due in ((0.0003, 0.2003), (0.15, (0.0003 + 0.15 + 0.15 - 0.05) / 0.015)):
+        now = observer.due + cost
+        observer.done(cost)
+        assert observer.due == pytest.approx(due)
     assert observer.cost == pytest.approx(0.1503 / now)

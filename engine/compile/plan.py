@@ -8,7 +8,8 @@ replaced (quantised, wrapped, hooked) is the one that runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -54,6 +55,20 @@ class CompiledNetwork(nn.Module):
         self._size = size
         self._inputs = tuple(inputs)
         self._outputs = dict(outputs)
+        self._see: Callable[[Line, Any], None] | None = None
+
+    @contextmanager
+    def watched(self, see: Callable[[Line, Any], None]) -> Iterator[None]:
+        """Within this context ``see(line, result)`` is told what each line of the plan gives.
+
+        The same operations run in the same order, so no number changes. A node of several lines
+        (layer, then activation) tells several times; its last result is its output.
+        """
+        self._see = see
+        try:
+            yield
+        finally:
+            self._see = None
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         """Run the network on `inputs`, each ``[N, …]``."""
@@ -63,9 +78,10 @@ class CompiledNetwork(nn.Module):
                 f"and got {len(inputs)}."
             )
         slots: list[Any] = [*inputs, *[None] * (self._size - len(inputs))]
-        node = ""
+        node, see = "", self._see
         try:
-            for node, path, run, sources, targets, dying in self._lines:  # noqa: B007 (for the message below)
+            for line in self._lines:
+                node, path, run, sources, targets, dying = line
                 child: Any = self
                 for name in path:
                     child = child._modules[name]
@@ -75,6 +91,8 @@ class CompiledNetwork(nn.Module):
                     result = child(slots[sources[0]])
                 else:
                     result = child(*[slots[i] for i in sources])
+                if see is not None:
+                    see(line, result)
                 if len(targets) == 1:
                     slots[targets[0]] = result
                 else:

@@ -16,7 +16,7 @@ import msgspec
 from engine.findings import Analysis
 
 #: Raised with every change of these structs; the handshake compares it.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 #: A frame longer than this is nonsense, and the connection is closed.
 MAX_FRAME = 256 * 1024 * 1024
@@ -280,8 +280,39 @@ class Distribution(msgspec.Struct, frozen=True, array_like=True):
     bad: int = 0
 
 
+class Activation(msgspec.Struct, frozen=True, array_like=True):
+    """A node's output over the batch of one step."""
+
+    values: Distribution
+    #: Channels (of ``[N, C, …]``) or features (of ``[N, F]``) that it has.
+    units: int
+    #: Share of units that are exactly zero for every example of the batch, at every place.
+    dead: float
+    #: Share of values within 1 % of an end of the activation's range, where its slope is below 4 % of
+    #: its greatest; None where the node ends in no activation of a bounded range.
+    saturated: float | None = None
+    #: Effective rank of the examples' features (Roy and Vetterli, 2007): exp of the entropy of the
+    #: singular values' shares, of at most 64 examples and 256 features; None where there is one example.
+    rank: float | None = None
+    #: The greatest that `rank` could be.
+    full_rank: int = 0
+    #: Mean over units of the standard deviation over examples: 0 where all examples look alike.
+    spread: float = 0.0
+
+
+class Excerpt(msgspec.Struct, frozen=True, array_like=True):
+    """At most 1,024 values of a tensor in 8 bits, to be looked at."""
+
+    #: ``(rows, columns)`` of a matrix, ``(out, in, height, width)`` of kernels: what is shown of each.
+    shape: tuple[int, ...]
+    #: What 127 stands for; values are ``byte / 127 * scale``.
+    scale: float
+    #: Signed bytes, row by row.
+    values: bytes
+
+
 class Observation(_Message, frozen=True):
-    """Weights and gradients at one step. Newest wins."""
+    """Weights, gradients and activations at one step. Newest wins."""
 
     step: int
     epoch: float
@@ -291,6 +322,17 @@ class Observation(_Message, frozen=True):
     updates: Mapping[str, float] = {}
     #: Share of training time that observing has cost so far.
     cost: float = 0.0
+    #: Outputs by node, in the order in which they are computed.
+    activations: Mapping[str, Activation] = {}
+    #: Cosine between this step's gradient and that of the step before, per parameter.
+    cosines: Mapping[str, float] = {}
+    #: Share of a binarized layer's latent weights that changed sign since the last observation.
+    flips: Mapping[str, float] = {}
+    #: What is seen of weights and of their gradients, per parameter of two dimensions or more.
+    weight_excerpts: Mapping[str, Excerpt] = {}
+    gradient_excerpts: Mapping[str, Excerpt] = {}
+    #: The optimizer's learning rate at this step, of its first group.
+    learning_rate: float | None = None
 
 
 class RunState(_Message, frozen=True):

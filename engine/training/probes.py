@@ -1,4 +1,4 @@
-"""Looking at weights and gradients while they train, within a budget.
+"""Looking at weights, gradients and activations while they train, within a budget.
 
 Probes sample by wall clock, measure what they cost and come back later the more they cost. They
 draw no random numbers and change no numbers.
@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
-from engine.host.protocol import Distribution, Observation
+from engine.compile.plan import CompiledNetwork
+from engine.host.protocol import Activation, Distribution, Excerpt, Observation
+from engine.training.activations import Watch
 from engine.training.parameters import Part
 
 BINS = 64
@@ -23,6 +27,12 @@ SAMPLE = 8192
 _APART = 0.1
 #: Share of the time that observing may take. Below the 2 % promised, since it is judged afterwards.
 _BUDGET = 0.015
+#: Seconds that looking may take beyond its share.
+_ALLOWANCE = 0.05
+#: Share of the time that looking may take for a while.
+_MOST = 0.05
+#: Values that are shown of one tensor, and the longest side of a kernel.
+_EXCERPT, _SIDE = 1024, 32
 
 
 def sample(tensor: Tensor) -> Tensor:
@@ -82,10 +92,40 @@ def _figures(values: Tensor, norm: Tensor) -> tuple[Tensor, ...]:
     return lo, hi, mean, std, values.numel() - values.count_nonzero(), norm
 
 
-class Probes:
-    """Samples the weights and gradients of some parts of a model.
+def excerpts(tensors: Mapping[str, Tensor]) -> dict[str, Excerpt]:
+    """At most 1,024 values of each tensor of two dimensions or more, as it is arranged."""
+    shown = {name: _shown(tensor.detach()) for name, tensor in tensors.items() if tensor.dim() > 1}
+    if not shown:
+        return {}
+    scales = torch.stack([part.abs().amax().float() for part in shown.values()]).nan_to_num(0.0, 0.0, 0.0)
+    found = {}
+    for (name, part), scale in zip(shown.items(), scales.tolist(), strict=True):
+        values = (part.float() * (127 / scale if scale else 0.0)).nan_to_num(0.0, 127.0, -127.0)
+        data = values.round().clamp(-127, 127).to(torch.int8).cpu().numpy().tobytes()
+        found[name] = Excerpt(tuple(part.shape), scale, data)
+    return found
 
-    Around the optimizer's step that is to be observed, call :meth:`before` and :meth:`after`.
+
+def _shown(tensor: Tensor) -> Tensor:
+    """Whole kernels of the first channels; of a matrix, evenly spaced rows and columns."""
+    if tensor.dim() == 2:
+        rows, columns = tensor.shape
+        wide = min(columns, max(_EXCERPT // min(rows, _SIDE), 1))
+        high = min(rows, max(_EXCERPT // wide, 1))
+        return tensor[:: -(-rows // high), :: -(-columns // wide)]
+    kernels = tensor if tensor.dim() == 4 else tensor.flatten(2).unsqueeze(2)
+    _, channels, height, width = kernels.shape
+    kernels = kernels[:, :, :_SIDE, :_SIDE]
+    room = max(_EXCERPT // (min(height, _SIDE) * min(width, _SIDE)), 1)
+    most = min(channels, max(3, int(math.sqrt(room))), room)
+    return kernels[: max(room // most, 1), :most]
+
+
+class Probes:
+    """Samples the weights, gradients and activations of a model.
+
+    A step that is to be observed is run within :meth:`watching`, between :meth:`peek` after the
+    backward pass of the step before it, and :meth:`before` and :meth:`after` around its optimizer step.
 
     Attributes
     ----------
@@ -93,29 +133,68 @@ class Probes:
         The time (of ``time.perf_counter``) from which on the next step is to be observed.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], model: nn.Module | None = None) -> None:
         self._parts = parts
+        self._model = model if isinstance(model, CompiledNetwork) else None
         self._began = time.perf_counter()
         # The first figures come before the first look.
         self.due = self._began + _APART
         self._spent = 0.0
-        self._start = 0.0
+        #: What looking has cost for the observation that is being made.
+        self._now = 0.0
         self._gradients: dict[str, Distribution] = {}
+        self._gradient_excerpts: dict[str, Excerpt] = {}
+        self._cosines: dict[str, float] = {}
         self._before: list[Tensor] = []
         self._moving: list[Part] = []
+        #: Samples of the gradients of the step before, by name.
+        self._last: dict[str, Tensor] = {}
+        self._signs: dict[str, Tensor] = {}
+        self._watch: Watch | None = None
+        self._activations: dict[str, Activation] = {}
+
+    @property
+    def peeked(self) -> bool:
+        """Whether the gradients of the step before are known, to compare the next ones with."""
+        return bool(self._last)
+
+    def peek(self) -> None:
+        """Keep a sample of this step's gradients; the next step is observed."""
+        begun = time.perf_counter()
+        self._last = {
+            part.name: sample(part.tensor.grad).clone()
+            for part in self._parts
+            if part.tensor.grad is not None
+        }
+        self._now += time.perf_counter() - begun
+
+    def watching(self) -> AbstractContextManager[None]:
+        """The context in which the forward pass of the observed step runs."""
+        if self._model is None:
+            return nullcontext()
+        self._watch = Watch(self._model)
+        return self._model.watched(self._watch)
 
     def before(self) -> None:
-        """Look at the gradients, and keep the weights to compare with."""
-        self._start = time.perf_counter()
-        self._moving = [part for part in self._parts if part.tensor.grad is not None]
-        self._gradients = distributions(
-            {part.name: part.tensor.grad for part in self._moving if part.tensor.grad is not None}
-        )
-        self._before = [part.tensor.detach().clone() for part in self._moving]
+        """Look at activations and gradients, and keep the weights to compare with."""
+        begun = time.perf_counter()
+        with torch.no_grad():
+            self._activations = {} if self._watch is None else self._watch.figures(distributions)
+            self._watch = None
+            self._moving = [part for part in self._parts if part.tensor.grad is not None]
+            gradients = {p.name: p.tensor.grad for p in self._moving if p.tensor.grad is not None}
+            self._gradients = distributions(gradients)
+            self._gradient_excerpts = excerpts(gradients)
+            self._cosines = _cosines(self._last, gradients)
+            self._last = {}
+            self._before = [part.tensor.detach().clone() for part in self._moving]
+        self._now += time.perf_counter() - begun
 
-    def after(self, step: int, epoch: float) -> Observation:
+    def after(self, step: int, epoch: float, learning_rate: float | None = None) -> Observation:
         """Look at the weights, now after step number `step`."""
-        weights = distributions({part.name: part.tensor for part in self._parts})
+        begun = time.perf_counter()
+        tensors = {part.name: part.tensor for part in self._parts}
+        weights = distributions(tensors)
         updates: dict[str, float] = {}
         if self._moving:
             torch._foreach_sub_(self._before, [part.tensor.detach() for part in self._moving])
@@ -124,16 +203,58 @@ class Probes:
                 size = weights[part.name].norm
                 updates[part.name] = norm / size if size else 0.0
         self._before = []
-        return Observation(step, epoch, weights, self._gradients, updates, self.cost)
+        observation = Observation(
+            step,
+            epoch,
+            weights,
+            self._gradients,
+            updates,
+            self.cost,
+            self._activations,
+            self._cosines,
+            self._flips(),
+            excerpts(tensors),
+            self._gradient_excerpts,
+            learning_rate,
+        )
+        self._now += time.perf_counter() - begun
+        return observation
 
-    def done(self) -> None:
-        """The observation is dealt with: count what it cost, and set the time for the next."""
+    def _flips(self) -> dict[str, float]:
+        """Share of each latent weight's signs that changed since they were last looked at."""
+        signs = {p.name: p.tensor.detach().signbit() for p in self._parts if p.clipped}
+        found = {
+            name: (now != self._signs[name]).float().mean().item()
+            for name, now in signs.items()
+            if name in self._signs
+        }
+        self._signs = signs
+        return found
+
+    def done(self, telling: float = 0.0) -> None:
+        """The observation is dealt with, which took `telling` seconds more: set the time for the next.
+
+        Over the run looking takes :data:`_BUDGET` of the time, with an allowance at the start, so that
+        a run of seconds is seen too; and no stretch of it takes more than :data:`_MOST`.
+        """
         now = time.perf_counter()
-        spent = now - self._start
+        spent, self._now = self._now + telling, 0.0
         self._spent += spent
-        self.due = now + max(_APART, spent / _BUDGET)
+        affordable = self._began + (self._spent + spent - _ALLOWANCE) / _BUDGET
+        self.due = max(now + _APART, now + spent / _MOST, affordable)
 
     @property
     def cost(self) -> float:
         """The share of the time since the start that observing has taken."""
         return self._spent / max(time.perf_counter() - self._began, 1e-9)
+
+
+def _cosines(before: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> dict[str, float]:
+    """Cosine between a parameter's gradients of two steps, of the same sample of each."""
+    names = [name for name in gradients if name in before]
+    if not names:
+        return {}
+    found = torch.stack(
+        [functional.cosine_similarity(before[name], sample(gradients[name]), dim=0).float() for name in names]
+    )
+    return dict(zip(names, found.nan_to_num(0.0).tolist(), strict=True))

@@ -100,7 +100,7 @@ class Trainer:
             *(["data on the device"] if self.feed.resident and task.device.type != "cpu" else []),
         )
         self.notes += tuple(notes)
-        self.probes = Probes(self.parts) if observe else None
+        self.probes = Probes(self.parts, task.model) if observe else None
         self._losses: list[Tensor] = []
         self._outputs: list[Tensor] = []
         self._labels: list[Tensor] = []
@@ -207,12 +207,22 @@ class Trainer:
                     return "stopped"
                 if told == "step" and probes is not None:
                     observed = 0.0
-            output = model(*inputs)
+            looking = probes if clock() >= observed else None
+            if looking is not None and observed and not looking.peeked:
+                peeking, looking = looking, None  # the step before the one that is observed
+            else:
+                peeking = None
+            if looking is None:
+                output = model(*inputs)
+            else:
+                with looking.watching():
+                    output = model(*inputs)
             loss = loss_of(output, target)
             loss.backward()
-            observing = clock() >= observed
-            if observing and probes is not None:
-                probes.before()
+            if peeking is not None:
+                peeking.peek()
+            if looking is not None:
+                looking.before()
             optimizer.step()
             if self._latent:
                 with torch.no_grad():
@@ -223,11 +233,14 @@ class Trainer:
             losses.append(loss.detach())
             outputs.append(output.detach())
             labels.append(label)
-            if observing and probes is not None:
+            if looking is not None:
                 step = self.position.step + len(losses)
-                self.emit(probes.after(step, step / self.feed.steps))
-                probes.done()
-                observed = probes.due
+                rate = float(optimizer.param_groups[0]["lr"])
+                observation = looking.after(step, step / self.feed.steps, rate)
+                begun = clock()
+                self.emit(observation)
+                looking.done(clock() - begun)
+                observed = looking.due
             if clock() >= tick:
                 if not self._count():
                     return "diverged"

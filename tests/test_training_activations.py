@@ -1,0 +1,149 @@
+"""What probes tell of activations, of gradients in a row and of excerpts is what torch says of the same."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engine import build
+from engine.network import Choice, Edge, End, Network, Node
+from engine.training.activations import NEAR, Watch, effective_rank
+from engine.training.parameters import Part
+from engine.training.probes import Probes, distributions, excerpts
+
+
+def row(*nodes, shape):
+    ids = ["image", *(id for id, _ in nodes), "out"]
+    every = {"image": Node("Input", {"shape": list(shape)}), **dict(nodes), "out": Node("Output")}
+    return Network(nodes=every, edges=tuple(Edge(End(a), End(b)) for a, b in pairwise(ids)))
+
+
+def seen(network, *inputs):
+    model = build(network, seed=0)
+    watch = Watch(model)
+    with model.watched(watch):
+        output = model(*inputs)
+    return model, watch, output
+
+
+def test_watching_changes_nothing_and_tells_every_nodes_output():
+    network = row(
+        ("conv", Node("Conv2d", {"out_channels": 4, "kernel_size": 3}, activation=Choice("ReLU"))),
+        ("flat", Node("Flatten")),
+        ("fc", Node("Linear", {"out_features": 3})),
+        shape=(1, 8, 8),
+    )
+    image = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    model, watch, output = seen(network, image)
+    assert torch.equal(output, model(image))
+    outputs = watch.outputs()
+    assert list(outputs) == ["conv", "flat", "fc"]
+    assert torch.equal(outputs["conv"], torch.relu(model.conv(image)))
+    told = watch.figures(distributions)["conv"]
+    assert told.units == 4
+    assert told.values.norm == pytest.approx(outputs["conv"].norm().item(), rel=1e-6)
+    assert told.spread == pytest.approx(
+        outputs["conv"].flatten(1).std(0, correction=0).mean().item(), rel=1e-5
+    )
+
+
+def test_a_unit_is_dead_when_no_example_wakes_it():
+    network = row(("fc", Node("Linear", {"out_features": 4}, activation=Choice("ReLU"))), shape=(2,))
+    model = build(network, seed=0)
+    with torch.no_grad():
+        model.fc.weight.zero_()
+        model.fc.bias.copy_(torch.tensor([-1.0, 2.0, -0.5, -3.0]))
+    watch = Watch(model)
+    with model.watched(watch):
+        model(torch.randn(8, 2))
+    assert watch.figures(distributions)["fc"].dead == 0.75
+
+
+@pytest.mark.parametrize(("activation", "function"), [("Sigmoid", torch.sigmoid), ("Tanh", torch.tanh)])
+def test_a_value_is_saturated_where_the_slope_is_below_four_percent_of_its_greatest(activation, function):
+    network = row(("fc", Node("Linear", {"out_features": 6}, activation=Choice(activation))), shape=(3,))
+    inputs = 6 * torch.randn(200, 3, generator=torch.Generator().manual_seed(1))
+    model, watch, _ = seen(network, inputs)
+    x = model.fc(inputs).detach().requires_grad_()
+    function(x).sum().backward()
+    steepest = 0.25 if activation == "Sigmoid" else 1.0
+    flat = (x.grad / steepest < 4 * NEAR * (1 - NEAR)).float().mean().item()
+    assert 0.1 < flat < 0.9
+    assert watch.figures(distributions)["fc"].saturated == pytest.approx(flat, abs=2e-3)
+
+
+def test_the_effective_rank_is_the_entropy_of_numpys_singular_values():
+    features = torch.randn(40, 12, generator=torch.Generator().manual_seed(2)) * torch.arange(1, 13)
+    centred = features.numpy() - features.numpy().mean(0)
+    shares = np.linalg.svd(centred, compute_uv=False)
+    shares = shares / shares.sum()
+    assert effective_rank(features).item() == pytest.approx(
+        math.exp(-(shares * np.log(shares)).sum()), rel=1e-4
+    )
+    line = torch.linspace(-1, 1, 30)[:, None] * torch.ones(8)
+    assert effective_rank(line).item() == pytest.approx(1, abs=1e-3)
+    assert math.isnan(effective_rank(torch.full((4, 4), math.nan)).item())
+
+
+def test_the_cosine_is_between_the_gradients_of_two_steps_in_a_row():
+    layer = nn.Linear(5, 3)
+    probes = Probes([Part(name, tensor, False, 1.0, False) for name, tensor in layer.named_parameters()])
+    first, second = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(3))
+    layer.weight.grad = first.clone()
+    probes.peek()
+    layer.weight.grad = second.clone()
+    probes.before()
+    told = probes.after(2, 0.1, 0.01)
+    wanted = nn.functional.cosine_similarity(first.flatten(), second.flatten(), dim=0).item()
+    assert told.cosines["weight"] == pytest.approx(wanted, rel=1e-5)
+    assert told.learning_rate == 0.01
+
+
+def test_flips_are_the_share_of_signs_that_changed_between_looks():
+    weight = nn.Parameter(torch.tensor([[0.5, -0.5, 0.25, -0.25]]))
+    probes = Probes([Part("fc.weight", weight, False, 1.0, True)])
+    weight.grad = torch.zeros_like(weight)
+    probes.before()
+    assert probes.after(1, 0.0).flips == {}
+    with torch.no_grad():
+        weight[0, 0] = -0.1
+    probes.before()
+    assert probes.after(2, 0.0).flips == {"fc.weight": 0.25}
+
+
+@pytest.mark.parametrize("shape", [(10, 64), (4, 3, 5, 5), (64, 64, 3, 3), (300, 2000), (8, 4, 9)])
+def test_an_excerpt_shows_the_tensors_own_values_to_one_part_in_254(shape):
+    tensor = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+    told = excerpts({"w": tensor})["w"]
+    values = np.frombuffer(told.values, np.int8).reshape(told.shape) / 127 * told.scale
+    assert values.size <= 1024
+    if len(shape) == 2:
+        rows, columns = told.shape
+        own = tensor[:: -(-shape[0] // rows), :: -(-shape[1] // columns)][:rows, :columns]
+    else:
+        kernels = tensor if tensor.dim() == 4 else tensor.unsqueeze(2)
+        own = kernels[: told.shape[0], : told.shape[1]]
+    assert np.abs(values - own.numpy()).max() <= told.scale / 254 + 1e-6
+
+
+def test_looking_is_paid_for_over_the_run_with_an_allowance_at_its_start(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("engine.training.probes.time.perf_counter", lambda: clock[0])
+    probes = Probes([])
+    looks = 0
+    while clock[0] < 105.0:
+        clock[0] += 0.01
+        if clock[0] >= probes.due:
+            looks += 1
+            probes.done(0.02)  # each look takes 20 ms
+    assert looks >= 4  # a run of five seconds is seen
+    while clock[0] < 300.0:
+        clock[0] += 0.01
+        if clock[0] >= probes.due:
+            looks += 1
+            probes.done(0.02)
+    assert looks * 0.02 <= 0.015 * 200 + 0.05
+    assert looks * 0.02 >= 0.012 * 200
