@@ -1,0 +1,243 @@
+"""The initialisation laboratory: one pass forward and back on a real batch, for every scheme.
+
+Nothing is trained and nothing is kept. Each scheme is drawn from the recipe's seed, so that the
+comparison can be repeated, and the network starts from exactly these numbers when it is adopted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from engine import lab
+from engine.analysis import analyze
+from engine.catalog import INITIALIZERS, LAYERS
+from engine.compile import build
+from engine.lab import LabReport, LayerSignal, Race, SchemeSignal
+from engine.network import Choice, Network
+from engine.problems import NetworkProblem, did_you_mean
+from engine.training import parameters
+from engine.training.feed import Feed
+from engine.training.task import Task
+
+#: Examples in the batch, where the data have as many.
+_EXAMPLES = 256
+
+#: Activations with bounds: where their ends are.
+_BOUNDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Hardtanh": (-1.0, 1.0), "Hardsigmoid": (0.0, 1.0)}
+_BOUNDS |= {"Softsign": (-1.0, 1.0), "ReLU6": (0.0, 6.0)}
+
+
+def compare(network: Network, schemes: Sequence[Choice] | None = None) -> LabReport:
+    """Measure the network's own mixture and each of `schemes` on one batch of its data.
+
+    Parameters
+    ----------
+    network
+        A network without errors, with data that can be loaded.
+    schemes
+        What to compare; None: the usual ones (:data:`engine.lab.USUAL`).
+
+    Raises
+    ------
+    NetworkProblem
+        If the network has errors, or does not fit its data.
+    DataProblem
+        If the data cannot be had.
+    """
+    task = Task.of(network, torch.device("cpu"))
+    analysis = analyze(network)
+    batch = _batch(task, _EXAMPLES)
+    measured = [_measure("current", {}, task, network, batch, ())]
+    for scheme in (Choice(id) for id in lab.USUAL) if schemes is None else schemes:
+        changed, unfit = lab.with_scheme(network, analysis, scheme)
+        measured.append(_measure(scheme.id, dict(scheme.fields), task, changed, batch, unfit))
+    return LabReport(tuple(measured), lab.best_of(measured), len(batch[-1]))
+
+
+def race(network: Network, schemes: Sequence[Choice], steps: int) -> Race:
+    """Train each scheme for `steps` steps on the same batches, in the same order; the losses of each step."""
+    task = Task.of(network, torch.device("cpu"))
+    analysis = analyze(network)
+    losses: dict[str, tuple[float, ...]] = {}
+    entrants = [("current", network)]
+    entrants += [(s.id, lab.with_scheme(network, analysis, s)[0]) for s in schemes]
+    for name, entrant in entrants:
+        losses[name] = _run(task, entrant, steps)
+    return Race(steps, losses)
+
+
+def parsed(text: str) -> list[Choice]:
+    """Schemes as the command line writes them: ``kaiming_normal,normal:std=0.01``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scheme or field, or a value is out of range.
+    """
+    found = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        id, _, rest = item.partition(":")
+        if id not in INITIALIZERS:
+            raise ValueError(
+                f"There is no initialiser {id!r}.{did_you_mean(id, INITIALIZERS)} "
+                "`layerlab catalog` lists them."
+            )
+        fields = {}
+        for setting in filter(None, rest.split(":")):
+            name, _, value = setting.partition("=")
+            try:
+                fields[name] = msgspec.json.decode(value)
+            except msgspec.DecodeError:
+                fields[name] = value
+        wrong = INITIALIZERS[id].check(fields)
+        if wrong:
+            raise ValueError(" ".join(f"{id} › {field}: {message}" for field, message in wrong))
+        found.append(Choice(id, fields))
+    return found
+
+
+# ---------------------------------------------------------------------------- measuring
+
+
+def _batch(task: Task, examples: int) -> list[Tensor]:
+    """The first batch that training would see, as large as the laboratory wants it."""
+    columns = task.columns(task.dataset.splits["train"])
+    generator = torch.Generator().manual_seed(task.network.recipe.seed)
+    order = torch.randperm(len(columns[0]), generator=generator)[:examples]
+    return [column[order] for column in columns]
+
+
+@dataclass
+class _Tap:
+    """Keeps a layer's output, with its gradient to come."""
+
+    node: str
+    module: nn.Module
+    activation: str | None
+    output: Tensor | None = None
+
+    def hook(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, tuple):
+            output = output[0]
+        if isinstance(output, Tensor) and output.requires_grad:
+            output.retain_grad()
+            self.output = output
+
+
+def _taps(network: Network, model: nn.Module) -> list[_Tap]:
+    """One tap per layer with weights: at its activation, inside the node or in the node behind it."""
+    taps = []
+    modules = dict(model.named_modules())
+    followers = {edge.source.node: edge.target.node for edge in network.edges}
+    for path, module in modules.items():
+        weight = getattr(module, "weight", None)
+        if not isinstance(weight, Tensor) or weight.dim() < 2 or path.endswith(("__weight", "__input")):
+            continue
+        inner = modules.get(f"{path}__activation")
+        node = network.nodes.get(path)
+        place: nn.Module = module
+        name: str | None = None
+        if inner is not None:
+            place, name = inner, type(inner).__name__
+        elif node is not None:
+            behind = followers.get(path, "")
+            follower = network.nodes.get(behind)
+            if follower is not None and follower.type in LAYERS and LAYERS[follower.type].is_activation:
+                place, name = modules[behind], follower.type
+        taps.append(_Tap(path, place, name))
+    return taps
+
+
+def _measure(
+    scheme: str,
+    fields: dict[str, object],
+    task: Task,
+    network: Network,
+    batch: list[Tensor],
+    unfit: tuple[str, ...],
+) -> SchemeSignal:
+    model = build(network, seed=network.recipe.seed)
+    model.train()
+    taps = _taps(network, model)
+    if not taps:
+        raise NetworkProblem(
+            "The network has no layer with weights to initialise. Add a Linear or a convolution."
+        )
+    handles = [tap.module.register_forward_hook(tap.hook) for tap in taps]
+    try:
+        *inputs, target, _ = batch
+        loss = task.loss(model(*inputs), target)
+        loss.backward()
+    finally:
+        for handle in handles:
+            handle.remove()
+    layers = [_signal(tap, depth) for depth, tap in enumerate(tap for tap in taps if tap.output is not None)]
+    found = lab.judged(layers)
+    return SchemeSignal(
+        scheme, fields, float(loss.detach()), found, lab.overall(found), lab.strain(found), unfit
+    )
+
+
+def _signal(tap: _Tap, depth: int) -> LayerSignal:
+    output = tap.output
+    assert output is not None
+    values, gradient = output.detach().double(), output.grad
+    flow = torch.zeros(1, dtype=torch.float64) if gradient is None else gradient.double()
+    units = _by_unit(values, tap.module)
+    size = float(values.abs().mean())
+    low, high = _BOUNDS.get(tap.activation or "", (None, None))
+    saturated = 0.0
+    if low is not None and high is not None:
+        edge = (high - low) / 2 * 0.01
+        saturated = float(((values <= low + edge) | (values >= high - edge)).double().mean())
+    # Zero where all weights are equal: then the units of one example do not differ.
+    spread = float(units.std(0, correction=0).mean()) if len(units) > 1 else size
+    return LayerSignal(
+        node=tap.node,
+        depth=depth,
+        mean=float(values.mean()),
+        std=float(values.var(0, correction=0).mean().sqrt()),
+        dead=float((units == 0).all(1).double().mean()),
+        saturated=saturated,
+        gradient_mean=float(flow.mean()),
+        gradient_std=float(flow.std(correction=0)),
+        diversity=spread / size if size > 0 else 0.0,
+    )
+
+
+def _by_unit(values: Tensor, module: nn.Module) -> Tensor:
+    """[units x everything else]: channels of images, features of vectors and sequences."""
+    axis = 1 if values.dim() != 3 or isinstance(module, nn.Conv1d) else 2
+    return values.transpose(0, axis).reshape(values.shape[axis], -1)
+
+
+# ---------------------------------------------------------------------------- racing
+
+
+def _run(task: Task, network: Network, steps: int) -> tuple[float, ...]:
+    recipe = network.recipe
+    model = build(network, seed=recipe.seed)
+    model.train()
+    optimizer, _ = parameters.optimizer(recipe.optimizer, parameters.parts(network, model))
+    columns = task.columns(task.dataset.splits["train"])
+    feed = Feed(columns, recipe.batch_size, recipe.seed, torch.device("cpu"), avoid_one=True)
+    losses: list[Tensor] = []
+    epoch = 0
+    torch.manual_seed(recipe.seed)
+    while len(losses) < steps:
+        for piece in feed.pieces(epoch, 0):
+            for *inputs, target, _ in piece:
+                loss = task.loss(model(*inputs), target)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                losses.append(loss.detach())
+                if len(losses) == steps:
+                    return tuple(torch.stack(losses).tolist())
+        epoch += 1
+    return tuple(torch.stack(losses).tolist())
