@@ -89,6 +89,11 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+def names_in(text: str) -> set[str]:
+    """The names that an expression reads."""
+    return set(_NAME.findall(text))
+
+
 #: A name, and not the exponent of a number.
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 import engine
 from engine import diff
 from engine.network import Argument, Block, Choice, Edge, End, Network, Node, Training
-from tests.test_compile_layers import gradients, same
+from tests.test_compile_layers import from_source, gradients, run, same
 
 
 def wire(source: str, target: str) -> Edge:
@@ -299,3 +300,18 @@ def test_a_repair_inside_a_block_mends_the_block_and_so_every_use() -> None:
     assert problem.node == "one.conv"
     mended = diff.apply(drawn, problem.repairs[0].changes)
     assert [p for p in engine.analyze(mended).problems if p.code == "window-fits"] == []
+
+
+def as_source(drawn: Network) -> Any:
+    return from_source(engine.source(drawn))
+
+
+def test_the_source_has_a_class_per_block_and_is_the_same_model() -> None:
+    text = engine.source(network())
+    assert text.count("class Basic(nn.Module)") == text.count("class Stage(nn.Module)") == 1
+    built, printed = engine.build(network()), as_source(network())
+    assert list(built.state_dict()) == list(printed.state_dict())
+    printed.load_state_dict(built.state_dict())
+    assert all(same(a, b) for a, b in zip(run(built, [images()]), run(printed, [images()]), strict=True))
+    ours, theirs = gradients(built, [images()]), gradients(printed, [images()])
+    assert all(same(ours[name], theirs[name]) for name in ours)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
-from engine.catalog import INITIALIZERS, Apply, Call, Inputs
+from engine.catalog import Apply, Call
 from engine.compile.builder import lowered
-from engine.compile.expand import Step, Value
-from engine.compile.lower import Operation, schemes
+from engine.compile.classes import Leaf, Unit, leaves, literal, repeats, units
+from engine.compile.expand import Member, Value, expand
+from engine.compile.lower import Operation
 from engine.compile.plan import CONVOLUTIONS
-from engine.compile.resolve import construct, resolve
+from engine.compile.resolve import resolve
 from engine.network import Network
 
 #: About how long a line of the forward gets before it is made two.
@@ -30,28 +29,23 @@ _WIDTH = 88
 #: Arguments for which torch takes one number for all dimensions.
 _PER_DIMENSION = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
 
-Lowered = Sequence[tuple[Step, Operation, Inputs]]
-
 
 def source(network: Network) -> str:
     """A Python module that defines the same model as :func:`engine.build`, and needs torch alone.
 
-    Its class has the same state_dict keys and, given the same state_dict, the same outputs and
-    gradients to the last bit.
+    It has a class for each block, and last the network's own, which has the same state_dict keys
+    and, given the same state_dict, the same outputs and gradients to the last bit.
 
     Raises
     ------
     NetworkProblem
         If the network has errors.
     """
-    steps = lowered(network)
-    initialisation = _initialisation(network, steps)
-    methods = [_constructor(steps, bool(initialisation)), initialisation, _forward(steps)]
-    body = "\n\n".join(method for method in methods if method)
-    helpers = _helpers(operation for _, operation, _ in steps)
+    found = leaves(network, lowered(network))
+    helpers = _helpers(leaf.operation for leaf in found.values())
     taken = {"Tensor", "F", "nn", "torch", "functional_call", *re.findall(r"^class (\w+)", helpers, re.M)}
-    text = f"class {_class_name(network.name, taken)}(nn.Module):\n{_indent(_docstring(network, steps))}"
-    code = "\n\n\n".join(part for part in (helpers, f"{text}\n\n{_indent(body)}") if part)
+    printed = _Printer(network, found, units(network, expand(network), found, taken))
+    code = "\n\n\n".join(part for part in (helpers, *printed.classes()) if part)
     title = f'"""{_prose(network.name)}. Made with Layerlab; needs torch alone."""'
     return f"{title}\n\n{_imports(code)}\n\n\n{code}\n"
 
@@ -68,143 +62,243 @@ def _imports(code: str) -> str:
     return "\n".join(line for line, used in known.items() if re.search(used, code))
 
 
-# ---------------------------------------------------------------------------- parts of the class
+# ---------------------------------------------------------------------------- classes
 
 
-def _docstring(network: Network, steps: Lowered) -> str:
-    inputs = [
-        f"Input {step.path}: [{', '.join(map(str, ('N', *step.node.fields['shape'])))}]"
-        for step, _, _ in steps
-        if step.node.type == "Input"
-    ]
-    outputs = [
-        f"Output {step.path}: [{', '.join(map(str, ('N', *x.shape[1:])))}]"
-        for step, _, x in steps
-        if step.node.type == "Output"
-    ]
-    return "\n".join([f'"""{_prose(network.name)}.', "", *inputs, *outputs, '"""'])
+class _Printer:
+    """Prints the classes, each behind those that it uses, so that theirs are settled before."""
 
+    def __init__(self, network: Network, found: Mapping[str, Leaf], made: Sequence[Unit]) -> None:
+        self.network, self.found, self.units = network, found, made
+        self.unit_of = {prefix: unit for unit in made for prefix in unit.prefixes}
 
-def _constructor(steps: Lowered, initialises: bool) -> str:
-    lines = ["def __init__(self) -> None:", "    super().__init__()"]
-    for step, operation, _ in steps:
-        for suffix, call in operation.children.items():
-            lines.append(f"    self.{step.path}{suffix} = {_call(call)}")
-    if initialises:
-        lines.append("    self._reset_parameters()")
-    for step, _, _ in steps:
-        lines += [f"    self.{step.path}.{own} = self.{target}" for own, target in step.node.shares.items()]
-    for step, operation, _ in steps:
-        if step.node.training is not None and step.node.training.frozen and "" in operation.children:
-            lines.append(f"    self.{step.path}.requires_grad_(False)")
-    return "\n".join(lines)
+    def classes(self) -> list[str]:
+        """The source of each class."""
+        return [self._class(unit) for unit in self.units]
 
+    def _class(self, unit: Unit) -> str:
+        forward = self._forward(unit)  # first: it may need values that the constructor then keeps
+        initialisation = self._initialisation(unit)
+        methods = [self._constructor(unit, initialisation)]
+        if unit.prefixes == ("",) and initialisation:
+            lines = [
+                "def _reset_parameters(self) -> None:",
+                '    """Draw first values anew, where torch\'s own are not used."""',
+                *(f"    {line}" for line in initialisation),
+            ]
+            methods.append("\n".join(lines))
+        body = "\n\n".join([*methods, forward])
+        return f"class {unit.name}(nn.Module):\n{_indent(self._docstring(unit))}\n\n{_indent(body)}"
 
-def _initialisation(network: Network, steps: Lowered) -> str:
-    """The method that draws first values, and its call; empty where all is torch's default."""
-    lines = []
-    for step, operation, _ in steps:
-        if "" not in operation.children or (not network.defaults and not step.node.init):
-            continue
-        shapes = _shapes(operation)
-        for parameter, choice in schemes(network, step.node, shapes).items():
-            if parameter not in shapes or choice.id == "default":
-                continue
-            entry = INITIALIZERS[choice.id]
-            call = entry.call(entry.settings(choice.fields))
-            lines.append(f"    {_call(call, f'self.{step.path}.{parameter}')}")
-    if not lines:
-        return ""
-    return "\n".join(
-        [
-            "def _reset_parameters(self) -> None:",
-            '    """Draw first values anew, where torch\'s own are not used."""',
-            *lines,
+    def _docstring(self, unit: Unit) -> str:
+        if unit.prefixes != ("",):
+            ends = ", ".join(member.id for member in unit.inputs())
+            results = ", ".join(member.id for member in unit.outputs())
+            return f'"""Block {unit.name}: {ends or "nothing"} to {results or "nothing"}."""'
+        lines = [
+            f"{kind} {member.id}: [{', '.join(map(str, ('N', *shape)))}]"
+            for kind, members in (("Input", unit.inputs()), ("Output", unit.outputs()))
+            for member in members
+            for leaf in (self.found[member.id],)
+            for shape in (leaf.step.node.fields["shape"] if kind == "Input" else leaf.inputs.shape[1:],)
         ]
-    )
+        return "\n".join([f'"""{_prose(self.network.name)}.', "", *lines, '"""'])
 
+    def _constructor(self, unit: Unit, initialisation: list[str]) -> str:
+        lines: list[str] = []
+        for member in unit.members:
+            if member.node.type == "Block":
+                lines.append(f"self.{member.id} = {self._use(unit, member)}")
+                continue
+            if member.node.type in _ENDS:
+                continue
+            operations = [self.found[path].operation for path in unit.paths(member.id)]
+            for suffix in operations[0].children:
+                calls = [operation.children[suffix] for operation in operations]
+                lines.append(f"self.{member.id}{suffix} = {_call(unit, member.id, calls)}")
+        lines += [f"self.{name} = {code}" for name, code in unit.kept.items()]
+        if unit.prefixes == ("",):
+            lines += ["self._reset_parameters()"] if initialisation else []
+            lines += self._sharing()
+        else:
+            lines += initialisation
+        arguments = ", ".join(
+            ["self"]
+            + [
+                f"{name}: {kind}" + ("" if default is None else f" = {literal(default)}")
+                for name, kind, default in unit.signature()
+            ]
+        )
+        head = f"def __init__({arguments}) -> None:"
+        return "\n".join([head, "    super().__init__()", *(f"    {line}" for line in lines)])
 
-def _shapes(operation: Operation) -> dict[str, tuple[int, ...]]:
-    call = operation.children[""]
-    with torch.device("meta"):
-        module = construct(call)
-    return {name: tuple(p.shape) for name, p in module.named_parameters()}
+    def _sharing(self) -> list[str]:
+        """What the network says across its blocks: parameters that are one, and frozen ones."""
+        steps = [leaf.step for leaf in self.found.values()]
+        lines = [
+            f"self.{_dotted(step.path)}.{own} = self.{_dotted(target)}"
+            for step in steps
+            for own, target in step.node.shares.items()
+        ]
+        for leaf in self.found.values():
+            training = leaf.step.node.training
+            if training is not None and training.frozen and "" in leaf.operation.children:
+                lines.append(f"self.{_dotted(leaf.step.path)}.requires_grad_(False)")
+        return lines
 
+    def _use(self, unit: Unit, member: Member) -> str:
+        """The construction of a block, or of its repeats."""
+        every = [repeats(path, member.node) for path in unit.paths(member.id)]
+        made = []
+        for prefixes in zip(*every, strict=True):
+            inner = self.unit_of[prefixes[0]]
+            places = [inner.prefixes.index(prefix) for prefix in prefixes]
+            arguments = []
+            for name, _, default in inner.signature():
+                values = [inner.parameters[name][place] for place in places]
+                if default is not None and all(repr(value) == repr(default) for value in values):
+                    continue
+                text = unit.code(values, name, member.id)
+                arguments.append(text if default is None else f"{name}={text}")
+            made.append(f"{inner.name}({', '.join(arguments)})")
+        if len(made) == 1:
+            return made[0]
+        inner = self.unit_of[every[0][0]]
+        kind, opening, closing = "nn.Sequential", "", ""
+        if len(inner.inputs()) != 1:
+            kind, opening, closing = "nn.ModuleList", "[", "]"
+        if len(set(made)) == 1:
+            if opening:
+                return f"{kind}([{made[0]} for _ in range({len(made)})])"
+            return f"{kind}(*({made[0]} for _ in range({len(made)})))"
+        whole = f"{kind}({opening}{', '.join(made)}{closing})"
+        if len(whole) <= _WIDTH:
+            return whole
+        return f"{kind}({opening}\n" + "".join(f"        {one},\n" for one in made) + f"    {closing})"
 
-def _forward(steps: Lowered) -> str:
-    inputs = [step.path for step, _, _ in steps if step.node.type == "Input"]
-    outputs = [step for step, _, _ in steps if step.node.type == "Output"]
-    names = _variables(steps)
-    lines: list[str] = []
-    for step, operation, _ in steps:
-        if step.node.type in ("Input", "Output"):
-            continue
-        arguments = [names[value] for value in step.inputs.values() if value is not None]
-        targets = {name: names[Value(step.path, port)] for port, name in enumerate(step.outputs)}
+    def _initialisation(self, unit: Unit) -> list[str]:
+        """The lines that draw first values; none where all is torch's default."""
+        lines = []
+        for member in unit.members:
+            if member.node.type in (*_ENDS, "Block"):
+                continue
+            initialisers = [self.found[path].initialisers for path in unit.paths(member.id)]
+            for parameter in initialisers[0]:
+                calls = [found[parameter] for found in initialisers]
+                lines.append(_call(unit, member.id, calls, f"self.{member.id}.{parameter}"))
+        return lines
+
+    def _forward(self, unit: Unit) -> str:
+        names = _variables(unit.members)
+        lines: list[str] = []
+        for member in unit.members:
+            if member.node.type in _ENDS:
+                continue
+            arguments = [names[value] for value in member.inputs.values() if value is not None]
+            targets = {name: names[Value(member.id, port)] for port, name in enumerate(member.outputs)}
+            if member.node.type == "Block":
+                lines += self._run_block(unit, member, arguments, list(targets.values()))
+            else:
+                lines += self._run_layer(unit, member, arguments, targets)
+        results = [(m.id, names[value]) for m in unit.outputs() for value in m.inputs.values() if value]
+        if len(results) == 1:
+            result, kind = results[0][1], "Tensor"
+        elif unit.prefixes == ("",):
+            result = f"{{{', '.join(f'{literal(id)}: {name}' for id, name in results)}}}"
+            kind = "dict[str, Tensor]"
+        else:
+            result, kind = ", ".join(name for _, name in results) or "()", "tuple[Tensor, ...]"
+        arguments = ["self", *(f"{member.id}: Tensor" for member in unit.inputs())]
+        head = f"def forward({', '.join(arguments)}) -> {kind}:"
+        return "\n".join([head, *(f"    {line}" for line in lines), f"    return {result}"])
+
+    def _run_layer(
+        self, unit: Unit, member: Member, arguments: list[str], targets: dict[str, str]
+    ) -> list[str]:
+        operations = [self.found[path].operation for path in unit.paths(member.id)]
+        operation = operations[0]
         if operation.input is not None:
-            arguments[0] = f"self.{step.path}__input({arguments[0]})"
-        expression = _expression(step.path, operation, arguments, tuple(step.inputs))
+            arguments[0] = f"self.{member.id}__input({arguments[0]})"
+        expression = _expression(unit, member, operations, arguments)
         target = _targets(targets, operation.returns)
-        if operation.activation is not None:
-            whole = f"self.{step.path}__activation({expression})"
-            if len(target) + len(whole) > _WIDTH:
-                lines.append(f"    {target} = {expression}")
-                whole = f"self.{step.path}__activation({target})"
-            expression = whole
-        lines.append(f"    {target} = {expression}")
-    if len(outputs) == 1:
-        (value,) = outputs[0].inputs.values()
-        result, kind = names[value], "Tensor"  # type: ignore[index]
-    else:
-        pairs = [f'"{step.path}": {names[v]}' for step in outputs for v in step.inputs.values() if v]
-        result, kind = f"{{{', '.join(pairs)}}}", "dict[str, Tensor]"
-    arguments = ["self", *(f"{name}: Tensor" for name in inputs)]
-    return "\n".join([f"def forward({', '.join(arguments)}) -> {kind}:", *lines, f"    return {result}"])
+        if operation.activation is None:
+            return [f"{target} = {expression}"]
+        whole = f"self.{member.id}__activation({expression})"
+        if len(target) + len(whole) > _WIDTH:
+            return [f"{target} = {expression}", f"{target} = self.{member.id}__activation({target})"]
+        return [f"{target} = {whole}"]
+
+    def _run_block(self, unit: Unit, member: Member, arguments: list[str], targets: list[str]) -> list[str]:
+        given, target = ", ".join(arguments), ", ".join(targets)
+        if not targets:
+            return []
+        if member.node.repeat == 1 or len(arguments) == 1:
+            return [f"{target} = self.{member.id}({given})"]
+        ids = {other.id for other in unit.members}
+        each = "block" if "block" not in ids else "each" if "each" not in ids else f"{member.id}__each"
+        return [f"{target} = {given}", f"for {each} in self.{member.id}:", f"    {target} = {each}({target})"]
 
 
-def _variables(steps: Lowered) -> dict[Value, str]:
+_ENDS = ("Input", "Output")
+
+
+def _dotted(path: str) -> str:
+    """A path as Python reaches it: ``layer1[0].conv1``."""
+    return re.sub(r"\.(\d+)", r"[\1]", path)
+
+
+def _variables(members: Sequence[Member]) -> dict[Value, str]:
     """A name for each value: its node's id, or ``x`` for what only the next line reads."""
-    ids = {step.path for step, _, _ in steps}
+    ids = {member.id for member in members}
     passing = "x" if "x" not in ids else "hidden" if "hidden" not in ids else ""
-    running = [step for step, _, _ in steps if step.node.type not in ("Input", "Output")]
+    running = [member for member in members if member.node.type not in _ENDS]
     readers: dict[Value, list[int]] = {}
-    for index, step in enumerate(running):
-        for value in step.inputs.values():
+    for index, member in enumerate(running):
+        for value in member.inputs.values():
             if value is not None:
                 readers.setdefault(value, []).append(index)
-    for step, _, _ in steps:
-        if step.node.type == "Output":
-            for value in step.inputs.values():
+    for member in members:
+        if member.node.type == "Output":
+            for value in member.inputs.values():
                 if value is not None:
                     readers.setdefault(value, []).append(len(running))
-    names = {Value(step.path, 0): step.path for step, _, _ in steps if step.node.type == "Input"}
-    for index, step in enumerate(running):
-        for port in range(len(step.outputs)):
-            value = Value(step.path, port)
-            if len(step.outputs) > 1:
-                names[value] = f"{step.path}__{step.outputs[port]}"
+    names = {Value(member.id, 0): member.id for member in members if member.node.type == "Input"}
+    for index, member in enumerate(running):
+        for port in range(len(member.outputs)):
+            value = Value(member.id, port)
+            if len(member.outputs) > 1:
+                names[value] = f"{member.id}__{member.outputs[port]}"
             elif passing and readers.get(value) == [index + 1]:
                 names[value] = passing
             else:
                 # The one id that is also a name of the module, and so may not become a variable.
-                names[value] = step.path if step.path != "functional_call" else "functional_call__output"
+                names[value] = member.id if member.id != "functional_call" else "functional_call__output"
     return names
 
 
-def _expression(path: str, operation: Operation, arguments: list[str], ports: tuple[str, ...]) -> str:
+def _expression(unit: Unit, member: Member, operations: Sequence[Operation], arguments: list[str]) -> str:
     """The layer applied to its arguments."""
     joined = ", ".join(arguments)
+    operation, id = operations[0], member.id
     if isinstance(operation.call, Apply):
         call = operation.call
         first = f"({joined}{',' if len(arguments) == 1 else ''})" if call.together else joined
-        return f"{call.target}({', '.join([first, *_arguments(call.args, call.kwargs)])})"
+        calls = [each.call for each in operations if isinstance(each.call, Apply)]
+        more = [
+            unit.kept_code([c.args[place] for c in calls], f"argument{place}", id)
+            for place in range(len(call.args))
+        ]
+        more += [
+            f"{name}={unit.kept_code([c.kwargs[name] for c in calls], name, id)}" for name in call.kwargs
+        ]
+        return f"{call.target}({', '.join([first, *more])})"
     if operation.weight is None:
         if operation.takes:
             joined = ", ".join(
-                _nested(part, dict(zip(ports, arguments, strict=True))) for part in operation.takes
+                _nested(part, dict(zip(member.inputs, arguments, strict=True))) for part in operation.takes
             )
-        return f"self.{path}({joined})"
-    layer, estimator = f"self.{path}", f"self.{path}__weight"
+        return f"self.{id}({joined})"
+    layer, estimator = f"self.{id}", f"self.{id}__weight"
     assert operation.call is not None
     target = resolve(operation.call.target)
     if target is nn.Linear:
@@ -231,11 +325,32 @@ def _targets(names: dict[str, str], returns: tuple[Any, ...]) -> str:
 # ---------------------------------------------------------------------------- calls
 
 
-def _call(call: Call, *first: str) -> str:
-    """`call` as code, without the arguments that say what torch assumes anyway."""
-    target = call.target
-    arguments = _arguments(*_spared(resolve(target), call, len(first)))
+def _call(unit: Unit, id: str, calls: Sequence[Call], *first: str) -> str:
+    """One call of all uses as code, without the arguments that say what torch assumes anyway."""
+    target = calls[0].target
+    function = resolve(target)
+    spared = [_spared(function, call, len(first)) for call in calls]
+    positional = _positional(function, len(first))
+    arguments = [
+        unit.code([args[place] for args, _ in spared], _hint(positional, place), id)
+        for place in range(len(spared[0][0]))
+    ]
+    for name in calls[0].kwargs:
+        if any(name in kwargs for _, kwargs in spared):
+            values = [_short(name, call.kwargs[name]) for call in calls]
+            arguments.append(f"{name}={unit.code(values, name, id)}")
     return f"{_printed_name(target)}({', '.join([*first, *arguments])})"
+
+
+def _positional(function: Any, skipped: int) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)[skipped:]
+    except (TypeError, ValueError):
+        return []
+
+
+def _hint(positional: list[str], place: int) -> str:
+    return positional[place] if place < len(positional) else f"argument{place}"
 
 
 def _printed_name(target: str) -> str:
@@ -266,18 +381,6 @@ def _short(name: str, value: Any) -> Any:
     if name in _PER_DIMENSION and isinstance(value, tuple) and len(set(value)) == 1:
         return value[0]
     return value
-
-
-def _arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    return [*map(_literal, args), *(f"{name}={_literal(value)}" for name, value in kwargs.items())]
-
-
-def _literal(value: Any) -> str:
-    """`value` as Python writes it; text in double quotes where it needs no escapes."""
-    text = repr(value)
-    if isinstance(value, str) and text[1:-1] == value and '"' not in value:
-        return f'"{value}"'
-    return text
 
 
 # ---------------------------------------------------------------------------- helpers and names
@@ -312,15 +415,6 @@ def _helpers(operations: Iterable[Operation]) -> str:
     # Within a file the helpers stand above what uses them, and files use those before them.
     ordered = sorted(needed, key=lambda name: (own[name].__module__, inspect.getsourcelines(own[name])[1]))
     return "\n\n\n".join(re.sub(r"  # (?:noqa|type: ignore).*", "", sources[name]) for name in ordered)
-
-
-def _class_name(name: str, taken: set[str]) -> str:
-    """The network's name in CamelCase, as a class may bear it."""
-    words = re.findall(r"[A-Za-z0-9]+", name)
-    camel = "".join(word[0].upper() + word[1:] for word in words)[:60]
-    if not camel or not camel[0].isalpha() or camel in taken or keyword.iskeyword(camel):
-        camel = f"Network{camel}"
-    return camel if camel not in taken else "LayerlabNetwork"
 
 
 def _prose(text: str) -> str:
