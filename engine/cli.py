@@ -23,6 +23,7 @@ COMMANDS = (
     "doctor",
     "evaluate",
     "host",
+    "lab",
     "new",
     "predict",
     "summary",

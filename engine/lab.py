@@ -18,7 +18,7 @@ from engine.findings import Analysis
 from engine.network import Choice, Network
 
 #: The schemes that are compared when none are named.
-USUAL = ("default", "kaiming_normal", "xavier_normal", "orthogonal", "normal")
+USUAL = ("default", "kaiming_normal", "xavier_normal", "orthogonal", "normal", "uniform")
 
 #: A spread this many times smaller (or larger) than the first layer's has vanished (or exploded).
 #: Two decades either way still train with an adaptive optimizer; beyond, float32 sums begin to lose them.

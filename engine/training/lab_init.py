@@ -53,10 +53,22 @@ def compare(network: Network, schemes: Sequence[Choice] | None = None) -> LabRep
     analysis = analyze(network)
     batch = _batch(task, _EXAMPLES)
     measured = [_measure("current", {}, task, network, batch, ())]
-    for scheme in (Choice(id) for id in lab.USUAL) if schemes is None else schemes:
+    for scheme in usual(network) if schemes is None else schemes:
         changed, unfit = lab.with_scheme(network, analysis, scheme)
         measured.append(_measure(scheme.id, dict(scheme.fields), task, changed, batch, unfit))
     return LabReport(tuple(measured), lab.best_of(measured), len(batch[-1]))
+
+
+def usual(network: Network) -> list[Choice]:
+    """The usual schemes, Kaiming's with the nonlinearity that most of the network's layers have."""
+    kinds = [node.activation.id if node.activation else node.type for node in network.nodes.values()]
+    bent = "tanh" if kinds.count("Tanh") > kinds.count("ReLU") else "relu"
+    fields: dict[str, dict[str, object]] = {
+        "kaiming_normal": {"nonlinearity": bent},
+        "normal": {"std": 0.01},
+        "uniform": {"a": -1.0, "b": 1.0},
+    }
+    return [Choice(id, fields.get(id, {})) for id in lab.USUAL]
 
 
 def race(network: Network, schemes: Sequence[Choice], steps: int) -> Race:
