@@ -45,7 +45,14 @@ def run(path: str | None = None) -> int:
     if path is not None:
         window.files.open_path(Path(path))
     window.show()
-    _after_first_paint(window, window.complete_soon)
+
+    def ready() -> None:
+        keeper = window.keep_in(_data_folder())
+        application.aboutToQuit.connect(keeper.leave)
+        window.completed.connect(keeper.offer)
+        window.complete_soon()
+
+    _after_first_paint(window, ready)
     code = application.exec()
     window.workers.close()
     return code
@@ -160,6 +167,13 @@ def _application() -> QApplication:
     application.setApplicationDisplayName("Layerlab")
     application.setDesktopFileName("layerlab")
     return application
+
+
+def _data_folder() -> Path:
+    """Where the program keeps what is not a file of the user's own: journals, history."""
+    from PySide6.QtCore import QStandardPaths
+
+    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation))
 
 
 def _version() -> str:

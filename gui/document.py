@@ -33,6 +33,8 @@ class Document(QObject):
         super().__init__(parent)
         self._network = network or Network()
         self.path: Path | None = None
+        #: Counts the documents shown: a new one, an opened one, a restored one.
+        self.generation = 0
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(UNDO_LIMIT)
         self.undo_stack.cleanChanged.connect(self.clean_changed)
@@ -66,6 +68,7 @@ class Document(QObject):
     def replace(self, network: Network, path: Path | None = None, clean: bool = True) -> None:
         """Show another network (new, opened, restored); the undo history begins anew."""
         self.path = path
+        self.generation += 1
         self.undo_stack.clear()
         if not clean:
             self.undo_stack.resetClean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -39,6 +40,8 @@ class Files(QObject):
         self.document = document
         self.settings = settings
         self._window = parent
+        #: Asked before a file is written; False: it stays as it is.
+        self.may_write: Callable[[Path], bool] = lambda path: True
 
     # ------------------------------------------------------------------ asking
 
@@ -137,6 +140,8 @@ class Files(QObject):
         return answer == buttons.Yes
 
     def _write(self, path: Path) -> bool:
+        if not self.may_write(path):
+            return False
         try:
             self.document.save(path)
         except OSError as problem:

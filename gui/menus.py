@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +74,17 @@ class Menus:
         self.file.addAction(self.save_weights)
         self.file.addSeparator()
         self.file.addAction(add("file.quit", "&Quit", window.close, keys="Ctrl+Q"))
+
+    def add_history(self, show: Callable[[], object]) -> None:
+        """Add the local history, once it is kept."""
+        action = self.window.commands.add(
+            "file.history",
+            "Earlier &versions…",
+            show,
+            icon="mdi6.history",
+            tip="The last saves of this file, and what has changed since",
+        )
+        self.file.insertAction(self.save_weights, action)
 
     def _fill_recent(self) -> None:
         self.recent.clear()

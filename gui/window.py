@@ -7,6 +7,7 @@ called right after it, makes the rest (pyqtgraph and the panels take longer to i
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -32,6 +33,9 @@ from gui.weights import beside, fit, shapes
 from gui.welcome import Welcome
 from gui.workers import Mailbox, Workers, same_meaning
 
+if TYPE_CHECKING:
+    from gui.recovery import Keeper
+
 #: Side of the smallest window in which nothing overlaps.
 MINIMUM = (880, 560)
 
@@ -41,6 +45,8 @@ class Window(QMainWindow):
 
     #: :meth:`complete` is done.
     completed = Signal()
+    #: The user has closed the window, and what was not saved is not wanted.
+    closed = Signal()
 
     def __init__(self, settings: Settings | None = None, hosts: tuple[Pool, Mailbox] | None = None) -> None:
         super().__init__()
@@ -348,8 +354,18 @@ class Window(QMainWindow):
         if self._settled:
             self.settings.layout = self.docks.state()
         self.hide()
+        self.closed.emit()
         self.workers.close()
         event.accept()
+
+    def keep_in(self, root: Path) -> Keeper:
+        """Keep edits and saves safe from now on, below `root`."""
+        from gui.recovery import Keeper  # not before the first paint
+
+        keeper = Keeper(self.document, self.files, self.banners, root, self)
+        self.closed.connect(keeper.close)
+        self.menus.add_history(keeper.show_history)
+        return keeper
 
 
 def _dropped_file(event: QDropEvent) -> Path | None:

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Any
 
-from engine.network import Network
+from engine.network import FORMAT_VERSION, Network
 from engine.problems import FileProblem
 from engine.storage import atomic, strict
 from engine.storage.form import from_form, to_form
@@ -69,6 +69,20 @@ def read(path: str | os.PathLike[str]) -> Network:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileProblem(f"Cannot read {where}: {reason}.") from None
     return loads(data, where)
+
+
+def newer(path: str | os.PathLike[str]) -> int | None:
+    """The format version of the file at `path` where that is newer than this program's, else None.
+
+    Such a file is readable (its `min_reader` says so), but what is new in it would not survive being
+    saved by an older program as its own: a window opens it read-only.
+    """
+    try:
+        with open(path, "rb") as file:
+            version = strict.loads(file.read(MAX_BYTES)).get("version")
+    except (OSError, FileProblem, AttributeError):
+        return None
+    return version if isinstance(version, int) and version > FORMAT_VERSION else None
 
 
 def loads(data: bytes, where: str = "the file") -> Network:
