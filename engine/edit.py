@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from engine import ports
+from engine import edit_view, ports
 from engine.catalog import LAYERS, Port
 from engine.network import (
     MODULE_ATTRIBUTES,
@@ -181,7 +181,7 @@ def remove(
     positions = network.positions(block)
     if any(id in positions for id in gone):
         network = _with_positions(network, block, {k: v for k, v in positions.items() if k not in gone})
-    return network
+    return edit_view.follow_edges(network, block=block)
 
 
 def _renumbered(network: Network, block: str | None) -> Network:
@@ -232,6 +232,7 @@ def rename(network: Network, old: str, new: str, *, block: str | None = None) ->
     ]
     positions = {new if id == old else id: at for id, at in network.positions(block).items()}
     network = with_graph(network, block, nodes=nodes, edges=edges)
+    network = edit_view.follow_edges(network, {old: new}, block=block)
     return _with_positions(network, block, positions) if positions else network
 
 

@@ -10,7 +10,7 @@ from engine.network import Edge
 
 
 class Selection(QObject):
-    """Selected nodes and edges of the graph that is shown."""
+    """Selected nodes, edges, frames and notes of the graph that is shown."""
 
     changed = Signal()
     #: Another graph is shown: the name of a block, or None for the top level.
@@ -21,6 +21,8 @@ class Selection(QObject):
         #: Ids in the order in which they were selected; the last is the current one.
         self.nodes: tuple[str, ...] = ()
         self.edges: tuple[Edge, ...] = ()
+        #: Ids of frames and notes.
+        self.marks: tuple[str, ...] = ()
         self.block: str | None = None
 
     @property
@@ -28,11 +30,11 @@ class Selection(QObject):
         """The node that the inspector shows."""
         return self.nodes[-1] if self.nodes else None
 
-    def set(self, nodes: Iterable[str] = (), edges: Iterable[Edge] = ()) -> None:
+    def set(self, nodes: Iterable[str] = (), edges: Iterable[Edge] = (), marks: Iterable[str] = ()) -> None:
         """Select these and nothing else."""
-        nodes, edges = tuple(dict.fromkeys(nodes)), tuple(dict.fromkeys(edges))
-        if (nodes, edges) != (self.nodes, self.edges):
-            self.nodes, self.edges = nodes, edges
+        chosen = tuple(dict.fromkeys(nodes)), tuple(dict.fromkeys(edges)), tuple(dict.fromkeys(marks))
+        if chosen != (self.nodes, self.edges, self.marks):
+            self.nodes, self.edges, self.marks = chosen
             self.changed.emit()
 
     def show_block(self, block: str | None) -> None:

@@ -54,7 +54,7 @@ class Hand:
             return self.canvas.mapFromScene(self.random.choice(points))
         if drawing.wires and chance < 0.85:
             wire = self.random.choice(list(drawing.wires.values()))
-            return self.canvas.mapFromScene(wire.path().pointAtPercent(self.random.random()))
+            return self.canvas.mapFromScene(wire.way.pointAtPercent(self.random.random()))
         return QPoint(self.random.randrange(1280), self.random.randrange(800))
 
     def act(self) -> None:

@@ -52,6 +52,16 @@ def make(canvas: Canvas) -> list[QAction]:
             "mdi6.arrow-collapse-right",
             lambda: editor.select_along(False),
         ),
+        ("frame", "Put into a frame", "Ctrl+G", "mdi6.vector-square", editor.add_frame),
+        (
+            "note",
+            "Add a note",
+            "Ctrl+Shift+N",
+            "mdi6.note-text-outline",
+            lambda: editor.add_note(canvas.cursor_point()),
+        ),
+        ("recolor", "Next frame colour", "Ctrl+Shift+G", "mdi6.palette-outline", editor.recolor),
+        ("straighten", "Straighten wire", "Ctrl+Shift+B", "mdi6.vector-line", editor.straighten),
         ("arrange", "Arrange automatically", "Ctrl+L", "mdi6.auto-fix", editor.arrange),
         ("fit", "Fit to window", "F", "mdi6.fit-to-screen-outline", canvas.fit),
         (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from engine import edit, ports
+from engine import edit, edit_view, ports
 from engine.catalog import LAYERS
 from engine.edit import EditProblem
 from engine.findings import Tensor
@@ -95,7 +96,15 @@ def free_place(
 
 
 def move(network: Network, moved: Places, places: Places, block: str | None = None) -> Network:
-    """Move nodes; places that only the canvas knew are written too."""
+    """Move nodes, with the bends of wires between them; places that only the canvas knew are written too."""
+    shifted = {}
+    for edge, points in edit_view.bends(network, block).items():
+        ends = (edge.source.node, edge.target.node)
+        if all(id in moved and id in places for id in ends):
+            (ax, ay), (bx, by) = ((moved[id][0] - places[id][0], moved[id][1] - places[id][1]) for id in ends)
+            if (ax, ay) == (bx, by):
+                shifted[edge] = [(x + ax, y + ay) for x, y in points]
+    network = edit_view.set_bends(network, shifted, block=block)
     return edit.move(network, {**_unwritten(network, places, block), **moved}, block=block)
 
 
@@ -105,11 +114,39 @@ def rewire(network: Network, edge: Edge, source: End, target: End, block: str | 
 
 
 def duplicate(
-    network: Network, ids: list[str], places: Places, offset: tuple[float, float], block: str | None = None
-) -> tuple[Network, list[str]]:
-    """Copy nodes with the wires among them."""
+    network: Network,
+    ids: Iterable[str],
+    marks: Iterable[str],
+    places: Places,
+    offset: tuple[float, float],
+    block: str | None = None,
+) -> tuple[Network, list[str], list[str]]:
+    """Copy nodes with the wires among them, frames and notes; returns the network and the new ids."""
+    return paste(network, copied(network, ids, marks, places, block), places, offset, block)
+
+
+def copied(
+    network: Network, ids: Iterable[str], marks: Iterable[str], places: Places, block: str | None = None
+) -> dict[str, Any]:
+    """A piece of the drawing for the clipboard."""
     written = edit.move(network, _unwritten(network, places, block), block=block)
-    return edit.paste(written, edit.copy(written, ids, block=block), offset, block=block)
+    piece = edit.copy(written, ids, block=block)
+    found = edit_view.copy_marks(network, marks, block=block)
+    return {**piece, **{part: forms for part, forms in found.items() if forms}}
+
+
+def paste(
+    network: Network,
+    piece: dict[str, Any],
+    places: Places,
+    offset: tuple[float, float],
+    block: str | None = None,
+) -> tuple[Network, list[str], list[str]]:
+    """Add a piece of a drawing, moved by `offset`; returns the network, new nodes, new frames and notes."""
+    written = edit.move(network, _unwritten(network, places, block), block=block)
+    after, nodes = edit.paste(written, piece, offset, block=block)
+    after, marks = edit_view.paste_marks(after, piece, offset, block=block)
+    return after, nodes, marks
 
 
 def refusal(network: Network, source: End, target: End, block: str | None = None) -> str | None:

@@ -20,6 +20,28 @@ LEAD = 24.0
 TURN = 14.0
 
 
+#: Radius of the handle that a bend is taken by.
+HANDLE = 4.0
+
+
+def bent_path(start: QPointF, bends: tuple[QPointF, ...], end: QPointF) -> QPainterPath:
+    """A smooth way through points that the user chose."""
+    points = [start, *bends, end]
+    path = QPainterPath(start)
+    ahead = QPointF(1, 0)
+    for number, (a, b) in enumerate(pairwise(points)):
+        length = QLineF(a, b).length()
+        if number + 2 < len(points):
+            chord = QLineF(a, points[number + 2])
+            leaving = QPointF(chord.dx(), chord.dy()) / max(chord.length(), 1e-6)
+        else:
+            leaving = QPointF(1, 0)
+        reach = length * 0.4
+        path.cubicTo(a + ahead * reach, b - leaving * reach, b)
+        ahead = leaving
+    return path
+
+
 def wire_path(start: QPointF, end: QPointF, detour: float | None = None) -> QPainterPath:
     """The way from an output to an input: a smooth S ahead, a line feed back.
 
@@ -92,6 +114,9 @@ class EdgeItem(QGraphicsPathItem):
         self.detour: float | None = None
         #: Whether `detour` is right for where the ends are.
         self.routed = False
+        #: Points that the user leads it through.
+        self.bends: tuple[QPointF, ...] = ()
+        self.way = QPainterPath()
         self.far_lines: list[QLineF] = []
         self._pen_key: object = None
         self._way: tuple[float, float, float, float, float | None] | None = None
@@ -139,13 +164,33 @@ class EdgeItem(QGraphicsPathItem):
         if way == self._way:
             return
         self._way = way
-        self.setPath(wire_path(start, end, self.detour))
+        if self.bends:
+            self._bend(start, end)
+            return
+        self.way = wire_path(start, end, self.detour)
+        self.setPath(self.way)
         if end.x() - start.x() < LEAD or self.detour is not None:
-            path = self.path()
+            path = self.way
             points = [path.elementAt(i) for i in range(path.elementCount())]
             self.far_lines = [QLineF(a.x, a.y, b.x, b.y) for a, b in pairwise(points)]
         else:
             self.far_lines = [QLineF(start, end)]
+
+    def _bend(self, start: QPointF, end: QPointF) -> None:
+        self.way = bent_path(start, self.bends, end)
+        drawn = QPainterPath(self.way)
+        for point in self.bends:
+            drawn.addEllipse(point, HANDLE, HANDLE)
+        self.setPath(drawn)
+        self.far_lines = [QLineF(a, b) for a, b in pairwise([start, *self.bends, end])]
+
+    def lead(self, bends: tuple[QPointF, ...]) -> None:
+        """Lead it through these points; none: as the router finds."""
+        if bends != self.bends:
+            self.bends = bends
+            self.detour, self.routed = None, bool(bends)
+            self._way = None
+            self.follow()
 
     def move_along(self) -> bool:
         """Follow both ends where they have moved together, detour and all; False: they have not."""
@@ -158,13 +203,15 @@ class EdgeItem(QGraphicsPathItem):
         if dx or dy:
             self.detour = None if self.detour is None else self.detour + dy
             self._way = (start.x(), start.y(), end.x(), end.y(), self.detour)
+            self.bends = tuple(point + QPointF(dx, dy) for point in self.bends)
+            self.way = self.way.translated(dx, dy)
             self.setPath(self.path().translated(dx, dy))
             self.far_lines = [line.translated(dx, dy) for line in self.far_lines]
         return True
 
     def distance(self, point: QPointF) -> float:
         """How far `point` is from the wire."""
-        path = self.path()
+        path = self.way
         best = min(range(33), key=lambda i: QLineF(path.pointAtPercent(i / 32), point).length())
         low, high = max(0, best - 1) / 32, min(32, best + 1) / 32
         return min(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
 
-from engine import diff, edit, ports
+from engine import diff, edit, edit_view, ports
 from engine.edit import EditProblem
+from engine.edit_view import Frame, Note
 from engine.findings import Repair
 from engine.network import Edge, End, Network
 from engine.problems import FileProblem
 from gui.canvas import card, clipboard, compose, layout
+from gui.canvas.marks import PADDING, TITLE
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas
@@ -89,36 +91,43 @@ class Editor:
         self.attempt(label, lambda network: edit.connect(network, source, target, block=self.block))
 
     def duplicate(
-        self, ids: Iterable[str] | None = None, offset: tuple[float, float] = (OFFSET, OFFSET)
+        self,
+        offset: tuple[float, float] = (OFFSET, OFFSET),
+        ids: Iterable[str] | None = None,
+        marks: Iterable[str] | None = None,
     ) -> None:
-        """Copy the selected nodes, with the wires among them."""
+        """Copy the selected nodes with the wires among them, frames and notes."""
         chosen = list(self.selection.nodes if ids is None else ids)
-        if not chosen:
+        held = list(self.selection.marks if marks is None else marks)
+        if not chosen and not held:
             self.canvas.refuse("Select the layers to duplicate.")
             return
         places = self.canvas.drawing.positions()
-        made: list[str] = []
+        made: list[list[str]] = []
 
         def change(network: Network) -> Network:
-            after, new = compose.duplicate(network, chosen, places, offset, self.block)
+            after, *new = compose.duplicate(network, chosen, held, places, offset, self.block)
             made.extend(new)
             return after
 
-        if self.attempt(f"Duplicate {_named(chosen)}", change):
-            self.selection.set(made)
+        if self.attempt(f"Duplicate {_named(chosen or held)}", change):
+            self.selection.set(made[0], (), made[1])
 
     # ------------------------------------------------------------------ removing
 
     def remove_selection(self, heal: bool = True, label: str = "Delete") -> None:
         """Remove the selected nodes and wires; a chain stays a chain."""
-        nodes, edges = self.selection.nodes, self.selection.edges
-        if not nodes and not edges:
+        nodes, edges, marks = self.selection.nodes, self.selection.edges, self.selection.marks
+        if not nodes and not edges and not marks:
             return
-        what = _named(nodes) if nodes else f"{len(edges)} wires" if len(edges) > 1 else f"wire {edges[0]}"
-        self.attempt(
-            f"{label} {what}",
-            lambda network: edit.remove(network, nodes, edges, heal=heal, block=self.block),
-        )
+        what = f"{len(edges)} wires" if len(edges) > 1 else f"wire {edges[0]}" if edges else ""
+        what = _named(nodes) if nodes else what or ", ".join(marks)
+
+        def change(network: Network) -> Network:
+            network = edit_view.remove_marks(network, marks, block=self.block)
+            return edit.remove(network, nodes, edges, heal=heal, block=self.block)
+
+        self.attempt(f"{label} {what}", change)
 
     def remove_wires(self, edges: tuple[Edge, ...]) -> None:
         """Cut wires."""
@@ -128,12 +137,12 @@ class Editor:
 
     def copy(self) -> bool:
         """Put the selected nodes on the clipboard, as JSON text."""
-        if not self.selection.nodes:
+        nodes, marks = self.selection.nodes, self.selection.marks
+        if not nodes and not marks:
             self.canvas.refuse("Select the layers to copy.")
             return False
         places = self.canvas.drawing.positions()
-        written = compose.move(self.network, {}, places, self.block)
-        clipboard.put(edit.copy(written, self.selection.nodes, block=self.block))
+        clipboard.put(compose.copied(self.network, nodes, marks, places, self.block))
         return True
 
     def cut(self) -> None:
@@ -147,18 +156,18 @@ class Editor:
         if fragment is None:
             self.canvas.refuse("The clipboard holds no layers.")
             return
-        made: list[str] = []
+        made: list[list[str]] = []
 
         def change(network: Network) -> Network:
-            written = compose.move(network, {}, self.canvas.drawing.positions(), self.block)
+            places = self.canvas.drawing.positions()
             offset = self._paste_offset(clipboard.bounds(fragment), at)
-            after, new = edit.paste(written, fragment, offset, block=self.block)
+            after, *new = compose.paste(network, fragment, places, offset, self.block)
             made.extend(new)
             return after
 
         if self.attempt("Paste", change):
-            self.selection.set(made)
-            self.canvas.reveal(made)
+            self.selection.set(made[0], (), made[1])
+            self.canvas.reveal((*made[0], *made[1]))
 
     def _paste_offset(
         self, bounds: tuple[float, float, float, float] | None, at: QPointF | None
@@ -174,6 +183,65 @@ class Editor:
         while (round(left + shift.x()), round(top + shift.y())) in taken:
             shift += QPointF(OFFSET, OFFSET)
         return shift.x(), shift.y()
+
+    # ------------------------------------------------------------------ frames and notes
+
+    def add_frame(self) -> None:
+        """Put a frame around what is selected, else into the middle of the view."""
+        drawing = self.canvas.drawing
+        chosen = (*self.selection.nodes, *self.selection.marks)
+        area = drawing.content(chosen)
+        if area.isNull():
+            centre = self.canvas.visible_rect().center()
+            area = QRectF(centre.x() - 200, centre.y() - 120, 400, 240)
+        else:
+            area = area.adjusted(-PADDING, -PADDING - TITLE, PADDING, PADDING)
+        used = sum(isinstance(mark, Frame) for mark in edit_view.marks(self.network, self.block).values())
+        color = edit_view.COLORS[used % len(edit_view.COLORS)]
+        self._add_mark(Frame((area.x(), area.y(), area.width(), area.height()), "", color), "Add a frame")
+
+    def add_note(self, at: QPointF | None = None) -> None:
+        """Put a note at a place, else into the middle of the view, and write it."""
+        at = self.canvas.visible_rect().center() if at is None else at
+        self._add_mark(Note((round(at.x()), round(at.y()), 240.0, 96.0)), "Add a note")
+
+    def _add_mark(self, mark: edit_view.Mark, label: str) -> None:
+        made: list[str] = []
+
+        def change(network: Network) -> Network:
+            after, id = edit_view.add_mark(network, mark, block=self.block)
+            made.append(id)
+            return after
+
+        if self.attempt(label, change):
+            self.selection.set((), (), made)
+            self.canvas.writer.write(made[0])
+
+    def recolor(self) -> None:
+        """Give the selected frames the next colour."""
+        found = edit_view.marks(self.network, self.block)
+        frames = {id: mark for id in self.selection.marks if isinstance(mark := found.get(id), Frame)}
+        if not frames:
+            self.canvas.refuse("Select the frame to recolour by its title.")
+            return
+
+        def change(network: Network) -> Network:
+            for id, frame in frames.items():
+                number = (edit_view.COLORS.index(frame.color) + 1) % len(edit_view.COLORS)
+                changed = frame._replace(color=edit_view.COLORS[number])
+                network = edit_view.set_mark(network, id, changed, block=self.block)
+            return network
+
+        self.attempt("Recolour", change, merge=f"recolour {tuple(frames)}")
+
+    def straighten(self) -> None:
+        """Let the selected wires find their own way again."""
+        bent = edit_view.bends(self.network, self.block)
+        chosen = [edge for edge in self.selection.edges if edge in bent]
+        self.attempt(
+            "Straighten",
+            lambda network: edit_view.set_bends(network, dict.fromkeys(chosen, ()), block=self.block),
+        )
 
     # ------------------------------------------------------------------ placing
 
@@ -199,8 +267,18 @@ class Editor:
             left = min(places[id][0] for id in chosen) - min(x for x, _ in found.values())
             top = min(places[id][1] for id in chosen) - min(y for _, y in found.values())
             found = {id: (x + left, y + top) for id, (x, y) in found.items()}
+        bent = [
+            edge
+            for edge in edit_view.bends(self.network, self.block)
+            if edge.source.node in found or edge.target.node in found
+        ]
+
+        def change(network: Network) -> Network:
+            network = edit_view.set_bends(network, dict.fromkeys(bent, ()), block=self.block)
+            return compose.move(network, found, places, self.block)
+
         with self.canvas.animated():
-            self.attempt("Arrange", lambda network: compose.move(network, found, places, self.block))
+            self.attempt("Arrange", change)
         if chosen is None:
             self.canvas.fit()
 
@@ -278,8 +356,8 @@ class Editor:
     # ------------------------------------------------------------------ selecting
 
     def select_all(self) -> None:
-        """Select every node."""
-        self.selection.set(self.canvas.drawing.nodes)
+        """Select every node, frame and note."""
+        self.selection.set(self.canvas.drawing.nodes, (), self.canvas.drawing.marks)
 
     def select_along(self, upstream: bool) -> None:
         """Add everything that feeds the selected nodes, or that they feed."""

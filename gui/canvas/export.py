@@ -33,6 +33,7 @@ def save(scene: Scene, path: Path) -> None:
     area = content.adjusted(-MARGIN, -MARGIN, MARGIN + 48, MARGIN)
     selected = [id for id, item in scene.nodes.items() if item.selected]
     wires = [edge for edge, wire in scene.wires.items() if wire.selected]
+    marks = [id for id, mark in scene.marks.items() if mark.selected]
     scene.router.finish()
     detail, scene.detail = scene.detail, NEAR
     scene.select((), ())
@@ -40,7 +41,7 @@ def save(scene: Scene, path: Path) -> None:
         _paint(scene, area, path)
     finally:
         scene.detail = detail
-        scene.select(selected, wires)
+        scene.select(selected, wires, marks)
 
 
 def _paint(scene: Scene, area: QRectF, path: Path) -> None:

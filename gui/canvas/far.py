@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
 from gui.canvas import look
 
@@ -33,6 +34,11 @@ class FarPainter:
 
     def paint(self, painter: QPainter) -> None:
         """Draw everything at once, batched by colour."""
+        for mark in self._scene.marks.values():
+            painter.save()
+            painter.translate(mark.pos())
+            mark.paint(painter, QStyleOptionGraphicsItem())
+            painter.restore()
         if self._wires is None:
             self._wires = self._batched_wires()
         for pen, lines in self._wires:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from engine.network import Edge, End
 from gui.canvas.edge_item import EdgeItem
+from gui.canvas.marks import FrameItem, NoteItem
 from gui.canvas.node_item import NodeItem
 
 
@@ -42,6 +43,7 @@ class Finder(QGraphicsScene):
         super().__init__(parent)
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Edge, EdgeItem] = {}
+        self.marks: dict[str, FrameItem | NoteItem] = {}
         self._content: QRectF | None = None
 
     def positions(self) -> dict[str, tuple[float, float]]:
@@ -52,9 +54,11 @@ class Finder(QGraphicsScene):
         """The rectangle around all nodes, or some."""
         if ids is None:
             if self._content is None:
-                self._content = _around([item.rect for item in self.nodes.values()])
+                shown = (*self.nodes.values(), *self.marks.values())
+                self._content = _around([item.rect for item in shown])
             return QRectF(self._content)
-        return _around([self.nodes[id].rect for id in ids if id in self.nodes])
+        chosen = tuple(ids)
+        return _around([kind[id].rect for kind in (self.nodes, self.marks) for id in chosen if id in kind])
 
     # ------------------------------------------------------------------ what lies under the cursor
 
@@ -84,6 +88,36 @@ class Finder(QGraphicsScene):
                 if away <= reach and (best is None or away < best[0]):
                     best = (away, item)
         return best[1] if best else None
+
+    def bend_at(self, point: QPointF, reach: float) -> tuple[EdgeItem, int] | None:
+        """The wire and the number of its bend nearest to `point` within `reach`."""
+        area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        near = [
+            (QLineF(bend, point).length(), number, item)
+            for item in self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+            if isinstance(item, EdgeItem)
+            for number, bend in enumerate(item.bends)
+        ]
+        best = min(near, key=lambda entry: entry[0], default=None)
+        return None if best is None or best[0] > reach else (best[2], best[1])
+
+    def mark_at(self, point: QPointF, reach: float = 0.0) -> FrameItem | NoteItem | None:
+        """The note under `point`, or the frame whose title or corner is there; the smallest first."""
+        hit = [item for item in self.marks.values() if item.grip(point) or item.corner(point, reach)]
+        return min(
+            hit, key=lambda item: (item.zValue() < -1, item.rect.width() * item.rect.height()), default=None
+        )
+
+    def carried(self, marks: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Nodes, and frames and notes, that stand wholly in these frames."""
+        areas = [item.rect for id in marks if isinstance(item := self.marks.get(id), FrameItem)]
+        inside = [id for id, item in self.nodes.items() if any(area.contains(item.rect) for area in areas)]
+        within = [
+            id
+            for id, item in self.marks.items()
+            if any(area.contains(item.rect) and area != item.rect for area in areas)
+        ]
+        return inside, within
 
     def nodes_in(self, area: QRectF) -> list[str]:
         """Ids of the nodes that touch `area`."""

@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QToolTip
 from gui.canvas import card
 from gui.canvas.edge_item import EdgeItem
 from gui.canvas.finding import Port
-from gui.canvas.gestures import Connect, Gesture, Move, Pan, Rewire, RubberBand
+from gui.canvas.gestures import Bend, Connect, Gesture, Move, Pan, Resize, Rewire, RubberBand
+from gui.canvas.gestures.bend import lead, place_of
+from gui.canvas.marks import FrameItem, NoteItem
 from gui.canvas.node_item import FAR, NodeItem
 
 if TYPE_CHECKING:
@@ -65,21 +67,34 @@ class Hands:
         alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
         port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
         item = self.drawing.node_at(at)
-        wire = None if item or port else self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
+        reach = WIRE_REACH / self.canvas.zoom_factor
+        wire = None if item or port else self.drawing.wire_at(at, reach)
+        bend = None if item or port else self.drawing.bend_at(at, reach)
+        mark = None if item or port or wire or bend else self.drawing.mark_at(at, reach)
         if port is not None and self.drawing.detail != FAR:
             self._begin_wire(place, at, port, shift)
         elif item is not None:
             self._press_node(place, at, item, add, alt)
+        elif bend is not None:
+            edge, number = bend[0].edge, bend[1]
+            self._pressed = (
+                place,
+                lambda: Bend(self.canvas, at, edge, number),
+                lambda: self.selection.set((), (edge,)),
+            )
+        elif mark is not None:
+            self._press_mark(place, at, mark, add, alt)
         elif wire is not None:
             edges = (*self.selection.edges, wire.edge) if add else (wire.edge,)
             edge = wire.edge
             near_target = (wire.end - at).manhattanLength() < (wire.start - at).manhattanLength()
-            rewire = (
-                (lambda: Rewire(self.canvas, at, edge, "target" if near_target else "source"))
-                if shift
-                else None
-            )
-            self._pressed = (place, rewire, lambda: self.selection.set((), edges))
+
+            def begin() -> Gesture:
+                if shift:
+                    return Rewire(self.canvas, at, edge, "target" if near_target else "source")
+                return Bend(self.canvas, at, edge)
+
+            self._pressed = (place, begin, lambda: self.selection.set((), edges))
         else:
             self._pressed = (
                 place,
@@ -101,6 +116,24 @@ class Hands:
         else:
             self._pressed = (place, lambda: Connect(self.canvas, at, port), lambda: self._click(port.item.id))
 
+    def _press_mark(
+        self, place: QPoint, at: QPointF, mark: FrameItem | NoteItem, add: bool, alt: bool
+    ) -> None:
+        id, chosen = mark.id, self.selection.marks
+        if add:
+            rest = tuple(other for other in chosen if other != id)
+            marks = rest if id in chosen else (*chosen, id)
+            self.selection.set(self.selection.nodes, self.selection.edges, marks)
+        elif id not in chosen:
+            self.selection.set((), (), (id,))
+        corner = mark.corner(at, WIRE_REACH / self.canvas.zoom_factor)
+
+        def begin() -> Gesture:
+            return Resize(self.canvas, at, id) if corner else Move(self.canvas, at, id, alt)
+
+        held = id in self.selection.marks
+        self._pressed = (place, begin if held else None, None)
+
     def _click(self, id: str) -> None:
         self.selection.set((id,))
 
@@ -109,7 +142,8 @@ class Hands:
         click: Callable[[], None] | None = None
         if add:
             rest = tuple(other for other in chosen if other != id)
-            self.selection.set(rest if id in chosen else (*chosen, id), self.selection.edges)
+            kept = rest if id in chosen else (*chosen, id)
+            self.selection.set(kept, self.selection.edges, self.selection.marks)
         elif id not in chosen:
             self.selection.set((id,))
         else:
@@ -150,14 +184,31 @@ class Hands:
         at = self.canvas.mapToScene(event.position().toPoint())
         item = self.drawing.node_at(at)
         if item is None:
-            if self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor) is None:
-                self.canvas.adder.search_at(at)
+            self._double_click_ground(at)
             return
         node = self.canvas.network.graph(self.canvas.block).nodes.get(item.id)
         if node is not None and node.block in self.canvas.network.blocks:
             self.selection.show_block(node.block)
         else:
             self.canvas.edit_requested.emit(item.id)
+
+    def _double_click_ground(self, at: QPointF) -> None:
+        """On a bend: straighten it. On a wire: bend it. On a frame or note: write. Else search-to-add."""
+        reach = WIRE_REACH / self.canvas.zoom_factor
+        bend, wire = self.drawing.bend_at(at, reach), self.drawing.wire_at(at, reach)
+        mark = self.drawing.mark_at(at)
+        if bend is not None:
+            points = list(bend[0].bends)
+            del points[bend[1]]
+            lead(self.canvas, bend[0].edge, points, "Straighten")
+        elif wire is not None:
+            points = list(wire.bends)
+            points.insert(place_of(wire, at), QPointF(round(at.x()), round(at.y())))
+            lead(self.canvas, wire.edge, points, "Bend")
+        elif mark is not None:
+            self.canvas.writer.write(mark.id)
+        else:
+            self.canvas.adder.search_at(at)
 
     # ------------------------------------------------------------------ hovering
 

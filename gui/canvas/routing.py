@@ -102,7 +102,7 @@ class Router:
         while waiting and time.perf_counter() < end:
             wire = next(iter(waiting))
             del waiting[wire]
-            if wires.get(wire.edge) is not wire:
+            if wires.get(wire.edge) is not wire or wire.bends:
                 continue
             way = detour(wire.start, wire.end, wire.target_index > 0, partial(self._cards_in, wire))
             wire.routed = True

@@ -8,13 +8,14 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QGraphicsPathItem
 
-from engine import diff, ports
+from engine import diff, edit_view, ports
 from engine.findings import Analysis, NodeReport, Problem
 from engine.network import Edge, Network
 from gui.canvas import card, layout, look
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
 from gui.canvas.finding import Finder
+from gui.canvas.marks import item_of
 from gui.canvas.node_item import NEAR, NodeItem
 from gui.canvas.overlay import Mark
 from gui.canvas.routing import Router
@@ -41,7 +42,7 @@ class Scene(Finder):
         self.analysis = Analysis()
         self._problems: dict[str, list[Problem]] = {}
         self._most_macs = 0
-        self._marks: Mapping[str, Mark] = {}
+        self._measured: Mapping[str, Mark] = {}
         self.router = Router(self)
         #: Draws the whole from far away.
         self.far = FarPainter(self)
@@ -65,6 +66,7 @@ class Scene(Finder):
         self.nodes, self.wires, self.placed = {}, {}, {}
         self.router.forget()
         self._complete(network, block)
+        self._show_marks(network, block)
         graph = network.graph(block)
         arriving = ports.incoming(graph.edges)
         positions = network.positions(block)
@@ -72,6 +74,7 @@ class Scene(Finder):
             self._add_node(network, block, id, len(arriving.get(id, ())), positions)
         for edge in graph.edges:
             self._add_wire(edge)
+        self._lead(network, block)
         self.router.route(self.wires.values())
         self._stale()
         self._grow()
@@ -81,7 +84,7 @@ class Scene(Finder):
         prefix: tuple[str, ...] = () if block is None else ("blocks", block)
         touched: set[str] = set()
         moved: set[str] | None = set()
-        edges_changed = False
+        edges_changed = drawn = False
         for change in diff.changes(before, after):
             path = change.path
             if path[: len(prefix)] == prefix and path[len(prefix) : len(prefix) + 1] == ("nodes",):
@@ -95,10 +98,42 @@ class Scene(Finder):
                         moved.add(inner[1])
                 elif not inner or inner[0] == "positions":
                     moved = None
+                drawn |= not inner or inner[0] in ("frames", "notes", "bends")
             elif path[:1] == ("blocks",):
                 touched |= {id for id, node in after.graph(block).nodes.items() if node.block == path[1]}
         if touched or edges_changed or moved is None or moved:
             self._update(before, after, block, touched, moved, edges_changed)
+        if drawn:
+            self._show_marks(after, block)
+        if drawn or edges_changed:
+            self._lead(after, block)
+        if drawn:
+            self._stale()
+
+    def _show_marks(self, network: Network, block: str | None) -> None:
+        """Bring frames and notes to what the document says of them."""
+        wanted = edit_view.marks(network, block)
+        for id in [id for id, item in self.marks.items() if type(wanted.get(id)) is not type(item.mark)]:
+            self.removeItem(self.marks.pop(id))
+        for id, mark in wanted.items():
+            item = self.marks.get(id)
+            if item is None:
+                self.marks[id] = item_of(self, id, mark)
+                self.addItem(self.marks[id])
+            else:
+                item.show_mark(mark)  # type: ignore[arg-type]
+
+    def _lead(self, network: Network, block: str | None) -> None:
+        """Lead wires through the bends that the document has."""
+        wanted = edit_view.bends(network, block)
+        straightened = []
+        for edge, wire in self.wires.items():
+            bends = tuple(QPointF(*point) for point in wanted.get(edge, ()))
+            if bends != wire.bends:
+                wire.lead(bends)
+                if not bends:
+                    straightened.append(wire)
+        self.router.route(straightened)
 
     def _update(
         self,
@@ -172,7 +207,7 @@ class Scene(Finder):
         node = network.graph(block).nodes[id]
         item = NodeItem(self, card.card_of(network, id, node, wired, *self._found(id)))
         item.place(*self._position(id, positions))
-        item.mark = self._marks.get(id)
+        item.mark = self._measured.get(id)
         self.nodes[id] = item
         self.addItem(item)
 
@@ -233,7 +268,7 @@ class Scene(Finder):
 
     def set_overlay(self, marks: Mapping[str, Mark]) -> None:
         """Mark nodes with what a measure says of them; those that are not named lose theirs."""
-        self._marks = marks
+        self._measured = marks
         for id, item in self.nodes.items():
             mark = marks.get(id)
             if mark != item.mark:
@@ -249,8 +284,13 @@ class Scene(Finder):
         self._stale()
         self.update()
 
-    def select(self, nodes: Iterable[str], edges: Iterable[Edge]) -> None:
+    def select(self, nodes: Iterable[str], edges: Iterable[Edge], marks: Iterable[str] = ()) -> None:
         """Mark these as selected, and no others."""
+        held = set(marks)
+        for id, mark in self.marks.items():
+            if mark.selected != (id in held):
+                mark.selected = id in held
+                mark.update()
         chosen, wires = set(nodes), set(edges)
         for id, item in self.nodes.items():
             if item.selected != (id in chosen):
@@ -298,6 +338,8 @@ class Scene(Finder):
         for wire in wires:
             wire.follow()
         self.router.route(wires)
+        self._show_marks(network, block)
+        self._lead(network, block)
         self._stale()
 
     def _grow(self) -> None:

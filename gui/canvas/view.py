@@ -36,6 +36,7 @@ from gui.canvas.overlay import Mark
 from gui.canvas.overlays import EmptyState, Toast
 from gui.canvas.palette import MIME
 from gui.canvas.scene import Scene
+from gui.canvas.writing import Writer
 from gui.document import Document
 from gui.selection import Selection
 from gui.theme import theme
@@ -71,6 +72,7 @@ class Canvas(Camera):
         self.toast = Toast(self)
         self.empty = EmptyState(self)
         self.adder = Adder(self)
+        self.writer = Writer(self)
         self.commands: list[QAction] = commands.make(self)
         self.looked.connect(self._show_minimap)
         self.drawing.altered.connect(self._altered)
@@ -143,7 +145,8 @@ class Canvas(Camera):
             self.drawing.sync(before, after, self.block)
         nodes = tuple(id for id in self.selection.nodes if id in self.drawing.nodes)
         edges = tuple(edge for edge in self.selection.edges if edge in self.drawing.wires)
-        self.selection.set(nodes, edges)
+        marks = tuple(id for id in self.selection.marks if id in self.drawing.marks)
+        self.selection.set(nodes, edges, marks)
         self._selected()
 
     def _show_graph(self) -> None:
@@ -155,7 +158,7 @@ class Canvas(Camera):
         self.fit()
 
     def _selected(self) -> None:
-        self.drawing.select(self.selection.nodes, self.selection.edges)
+        self.drawing.select(self.selection.nodes, self.selection.edges, self.selection.marks)
         self.refresh_far()
 
     def _altered(self) -> None:

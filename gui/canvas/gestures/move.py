@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainterPath, QPen
 
-from engine import edit
+from engine import edit, edit_view
 from engine.edit import EditProblem
 from gui.canvas import card, compose
 from gui.canvas.edge_item import EdgeItem
@@ -22,7 +22,10 @@ ATTRACTION = 6.0
 
 
 class Move(Gesture):
-    """Drag the selected nodes; with Alt, copies of them. A lone free node dropped on a wire goes into it."""
+    """Drag the selected nodes, notes and frames with what stands in them; with Alt, copies of them.
+
+    A lone free node dropped on a wire goes into it.
+    """
 
     reason = "Move"
 
@@ -30,7 +33,12 @@ class Move(Gesture):
         super().__init__(canvas, at)
         self.held = held
         self.copy = copy
-        self.ids = list(canvas.selection.nodes)
+        inside, within = self.scene.carried(canvas.selection.marks)
+        self.ids = list(dict.fromkeys((*canvas.selection.nodes, *inside)))
+        self.marks = list(dict.fromkeys((*canvas.selection.marks, *within)))
+        self._marks_at = {id: self.scene.marks[id].rect.topLeft() for id in self.marks}
+        self._held_rect = (self.scene.nodes.get(held) or self.scene.marks[held]).rect
+        self._held_rect = QRectF(self._held_rect)
         self.start = {id: place for id, place in self.scene.positions().items() if id in set(self.ids)}
         self._wire: EdgeItem | None = None
         self._beginning = True
@@ -45,15 +53,16 @@ class Move(Gesture):
             )
         shift = at - self.origin
         free = bool(modifiers & Qt.KeyboardModifier.ControlModifier)
-        x, y = self.start[self.held]
-        place = QPointF(x, y) + shift
+        place = self._held_rect.topLeft() + shift
         if not free:
             place = self._attracted(place)
-        shift = place - QPointF(x, y)
+        shift = place - self._held_rect.topLeft()
         if self.copy:
             self._sketch_copies(shift)
         else:
             self.scene.drag({id: (x + shift.x(), y + shift.y()) for id, (x, y) in self.start.items()})
+            for id, corner in self._marks_at.items():
+                self.scene.marks[id].place(corner.x() + shift.x(), corner.y() + shift.y())
             self._consider_wire()
         self.shift = shift
 
@@ -66,11 +75,18 @@ class Move(Gesture):
             return
         places = {**self.scene.positions(), **self.start}
         if self.copy:
-            self.canvas.editor.duplicate(self.ids, (self.shift.x(), self.shift.y()))
+            self.canvas.editor.duplicate((self.shift.x(), self.shift.y()), self.ids, self.marks)
             return
         moved = {id: (x + self.shift.x(), y + self.shift.y()) for id, (x, y) in self.start.items()}
-        after = compose.move(self.canvas.network, moved, places, self.canvas.block)
-        label = f"Move {self.ids[0]}" if len(self.ids) == 1 else f"Move {len(self.ids)} layers"
+        after = self.canvas.network
+        if moved:
+            after = compose.move(after, moved, places, self.canvas.block)
+        after = edit_view.move_marks(
+            after, self.marks, (self.shift.x(), self.shift.y()), block=self.canvas.block
+        )
+        label = f"Move {len(self.ids)} layers"
+        if len(self.ids) == 1 or self.held in self.marks:
+            label = f"Move {self.held}"
         if wire is not None:
             try:
                 after = edit.insert_on_edge(after, wire.edge, self.ids[0], block=self.canvas.block)
@@ -94,6 +110,8 @@ class Move(Gesture):
         path = QPainterPath()
         for id in self.ids:
             path.addRoundedRect(self.scene.nodes[id].rect.translated(shift), 8, 8)
+        for id in self.marks:
+            path.addRoundedRect(self.scene.marks[id].rect.translated(shift), 8, 8)
         pen = QPen(self.scene.look.accent, 1.5, Qt.PenStyle.DashLine)
         self.scene.sketch.setPen(pen)
         self.scene.sketch.setBrush(self.scene.look.halo)
@@ -104,9 +122,8 @@ class Move(Gesture):
     def _attracted(self, place: QPointF) -> QPointF:
         """`place`, drawn to the lines of neighbours, else to the grid."""
         reach = ATTRACTION / self.canvas.zoom_factor
-        held = self.scene.nodes[self.held].rect
-        height = held.height()
-        window = QRectF(place.x() - 600, place.y() - 500, card.WIDTH + 1200, height + 1000)
+        width, height = self._held_rect.width(), self._held_rect.height()
+        window = QRectF(place.x() - 600, place.y() - 500, width + 1200, height + 1000)
         moved = set() if self.copy else set(self.ids)
         others = [self.scene.nodes[id].rect for id in self.scene.nodes_in(window) if id not in moved][:200]
         x, guide_x = _nearest(
@@ -116,7 +133,7 @@ class Move(Gesture):
         lines += [(rect.bottom() - height, rect.bottom()) for rect in others]
         y, guide_y = _nearest(place.y(), lines, reach, round(place.y() / GRID) * GRID)
         path = QPainterPath()
-        box = QRectF(x, y, card.WIDTH, height)
+        box = QRectF(x, y, width, height)
         if guide_x is not None:
             on = [rect for rect in others if rect.left() == guide_x] + [box]
             path.moveTo(guide_x, min(rect.top() for rect in on) - 16)
@@ -135,7 +152,7 @@ class Move(Gesture):
 
     def _consider_wire(self) -> None:
         """Mark the wire that a lone, unwired node would go into."""
-        if len(self.ids) != 1:
+        if len(self.ids) != 1 or self.marks:
             return
         item = self.scene.nodes[self.ids[0]]
         if item.edges or not item.card.inputs or not item.card.outputs:

@@ -14,14 +14,18 @@ if TYPE_CHECKING:
 
 
 class RubberBand(Gesture):
-    """Drag over empty ground: what the frame touches is selected; with Ctrl or Shift, too."""
+    """Drag over empty ground: layers that it touches, frames and notes that it encloses are selected.
+
+    With Ctrl or Shift they are added to what is selected.
+    """
 
     reason = "Select"
 
     def __init__(self, canvas: Canvas, at: QPointF, add: bool) -> None:
         super().__init__(canvas, at)
-        self._before = (canvas.selection.nodes, canvas.selection.edges)
-        self._kept = canvas.selection.nodes if add else ()
+        selection = canvas.selection
+        self._before = (selection.nodes, selection.edges, selection.marks)
+        self._kept = (selection.nodes, selection.marks) if add else ((), ())
         if not add:
             canvas.selection.set()
 
@@ -37,7 +41,8 @@ class RubberBand(Gesture):
         self.scene.sketch.setPen(pen)
         self.scene.sketch.setBrush(fill)
         self.scene.sketch.setPath(path)
-        self.canvas.selection.set((*self._kept, *self.scene.nodes_in(area)))
+        marks = [id for id, item in self.scene.marks.items() if area.contains(item.rect)]
+        self.canvas.selection.set((*self._kept[0], *self.scene.nodes_in(area)), (), (*self._kept[1], *marks))
 
     def finish(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Keep the selection."""

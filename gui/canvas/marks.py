@@ -1,0 +1,205 @@
+"""Frames and notes on the canvas, and the words inside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, Qt, QUrl
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QPen,
+    QTextDocument,
+)
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from engine.edit_view import COLORS, Frame, Note
+from gui.canvas import look
+from gui.canvas.node_item import NEAR
+from gui.theme import theme
+
+if TYPE_CHECKING:
+    from gui.canvas.scene import Scene
+
+#: Height of a frame's title, and side of the corner by which marks are resized.
+TITLE = 32.0
+CORNER = 18.0
+#: Room between a frame and what it is put around.
+PADDING = 24.0
+INSET = 10.0
+
+
+def color_of(name: str) -> QColor:
+    """A frame's colour in the present theme."""
+    series = theme.tokens.series
+    return QColor(series[COLORS.index(name) % len(series)])
+
+
+class Words(QTextDocument):
+    """A note's Markdown. HTML is shown as text, and nothing is loaded from anywhere."""
+
+    def __init__(self, text: str, width: float) -> None:
+        super().__init__()
+        self.setDefaultFont(look.font(13))
+        self.setDocumentMargin(0)
+        features = QTextDocument.MarkdownFeature
+        self.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
+        self.setTextWidth(width)
+
+    def loadResource(self, type: int, name: QUrl | str) -> object:
+        """No picture of a note is fetched: not from the disk, not from the net."""
+        return None
+
+
+class MarkItem(QGraphicsItem):
+    """A frame or note: one painted item."""
+
+    def __init__(self, owner: Scene, id: str) -> None:
+        super().__init__()
+        self.owner = owner
+        self.id = id
+        self.selected = False
+        self._rect = QRectF()
+
+    @property
+    def rect(self) -> QRectF:
+        """Where it stands, in scene coordinates."""
+        return self._rect.translated(self.pos())
+
+    def place(self, x: float, y: float) -> None:
+        """Move the top left corner to ``(x, y)``."""
+        self.setPos(x, y)
+
+    def resize(self, width: float, height: float) -> None:
+        """Show it at another size."""
+        self.prepareGeometryChange()
+        self._rect = QRectF(0, 0, width, height)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """With its border."""
+        return self._rect.adjusted(-4, -4, 4, 4)
+
+    def grip(self, point: QPointF) -> bool:
+        """Whether it can be taken at `point`, in scene coordinates."""
+        return self.rect.contains(point)
+
+    def corner(self, point: QPointF, reach: float) -> bool:
+        """Whether `point` is at the corner by which it is resized."""
+        side = max(CORNER, reach)
+        away = self.rect.bottomRight() - point
+        return -reach / 2 <= away.x() <= side and -reach / 2 <= away.y() <= side
+
+    def _paint_corner(self, painter: QPainter, color: QColor) -> None:
+        right, bottom = self._rect.right(), self._rect.bottom()
+        painter.setPen(QPen(color, 1.5))
+        for size in (5.0, 10.0):
+            painter.drawLine(QPointF(right - 4 - size, bottom - 4), QPointF(right - 4, bottom - 4 - size))
+
+
+class FrameItem(MarkItem):
+    """A coloured area behind the cards, taken by its title."""
+
+    def __init__(self, owner: Scene, id: str, mark: Frame) -> None:
+        super().__init__(owner, id)
+        self.mark = mark
+        self.setZValue(-3)
+        self.show_mark(mark)
+
+    def show_mark(self, mark: Frame) -> None:
+        """Take place, title and colour anew."""
+        self.mark = mark
+        x, y, width, height = mark.rect
+        self.setPos(x, y)
+        self.resize(width, height)
+
+    @property
+    def title_rect(self) -> QRectF:
+        """Its title's bar in scene coordinates."""
+        return QRectF(self.rect.left(), self.rect.top(), self.rect.width(), TITLE)
+
+    def grip(self, point: QPointF) -> bool:
+        """By its title only, so that a rubber band can begin inside."""
+        return self.title_rect.contains(point)
+
+    def shape(self) -> QPainterPath:
+        """The title's bar."""
+        path = QPainterPath()
+        path.addRect(QRectF(0, 0, self._rect.width(), TITLE))
+        return path
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """The area, its border and its title."""
+        tools, color = self.owner.look, color_of(self.mark.color)
+        painter.setBrush(look.mixed(color, tools.canvas, 0.12 if tools.dark else 0.08))
+        painter.setPen(
+            QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(color, tools.canvas, 0.5), 1.25)
+        )
+        painter.drawRoundedRect(self._rect, 10, 10)
+        near = self.owner.detail == NEAR
+        pixels = 14 if near else 26
+        painter.setFont(look.font(pixels, bold=True))
+        painter.setPen(look.mixed(color, tools.text, 0.55))
+        room = self._rect.width() - 2 * INSET
+        words = look.elided(self.mark.title or "Frame", pixels, room, bold=True)
+        painter.drawText(
+            QRectF(INSET, 2, room, TITLE),
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+            words,
+        )
+        if near:
+            self._paint_corner(painter, look.mixed(color, tools.canvas, 0.6))
+
+
+class NoteItem(MarkItem):
+    """A note: a sheet with Markdown on it."""
+
+    def __init__(self, owner: Scene, id: str, mark: Note) -> None:
+        super().__init__(owner, id)
+        self.mark = mark
+        self._words: Words | None = None
+        self.setZValue(-1)
+        self.show_mark(mark)
+
+    def show_mark(self, mark: Note) -> None:
+        """Take place and text anew."""
+        self.mark = mark
+        x, y, width, height = mark.rect
+        self.setPos(x, y)
+        self.resize(width, height)
+
+    def resize(self, width: float, height: float) -> None:
+        """At least as high as its words."""
+        self._words = Words(self.mark.text, width - 2 * INSET)
+        super().resize(width, max(height, self._words.size().height() + 2 * INSET))
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """The sheet and its words."""
+        tools = self.owner.look
+        gold = color_of("gold")
+        painter.setBrush(look.mixed(gold, tools.surface, 0.14))
+        painter.setPen(
+            QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(gold, tools.surface, 0.45), 1.0)
+        )
+        painter.drawRoundedRect(self._rect, 4, 4)
+        if self._words is not None and self.owner.detail >= NEAR - 1:
+            painter.save()
+            painter.translate(INSET, INSET)
+            context = QAbstractTextDocumentLayout.PaintContext()
+            context.palette.setColor(QPalette.ColorRole.Text, tools.text)  # type: ignore[attr-defined]
+            self._words.documentLayout().draw(painter, context)
+            painter.restore()
+        if self.owner.detail == NEAR:
+            self._paint_corner(painter, look.mixed(gold, tools.surface, 0.7))
+
+
+def item_of(owner: Scene, id: str, mark: Frame | Note) -> FrameItem | NoteItem:
+    """The item that shows `mark`."""
+    return FrameItem(owner, id, mark) if isinstance(mark, Frame) else NoteItem(owner, id, mark)
