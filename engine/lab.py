@@ -43,6 +43,9 @@ class LayerSignal(msgspec.Struct, frozen=True):
     saturated: float
     gradient_mean: float
     gradient_std: float
+    #: Length of one example's gradient (root mean square over examples), which, unlike the spread, does
+    #: not depend on how many places a layer has.
+    gradient_norm: float
     #: How much the layer's units differ, over their size.
     diversity: float
     #: "healthy", "vanishing", "exploding" or "symmetric".
@@ -98,7 +101,7 @@ def _references(layers: Sequence[LayerSignal]) -> tuple[LayerSignal, LayerSignal
 
 
 def _judged(layer: LayerSignal, first: LayerSignal, last: LayerSignal) -> LayerSignal:
-    spread, flow = ratio(layer.std, first.std), ratio(layer.gradient_std, last.gradient_std)
+    spread, flow = ratio(layer.std, first.std), ratio(layer.gradient_norm, last.gradient_norm)
     verdict, evidence = (
         "healthy",
         f"spread {spread:.2g}× the first layer's, gradient {flow:.2g}× the last hidden one's",
@@ -148,7 +151,7 @@ def strain(layers: Sequence[LayerSignal]) -> float:
         return 0.0
     first, last = _references(layers)
     return max(_decades(layer.std, first.std) for layer in layers) + max(
-        _decades(layer.gradient_std, last.gradient_std) for layer in layers
+        _decades(layer.gradient_norm, last.gradient_norm) for layer in layers
     )
 
 

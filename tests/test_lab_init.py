@@ -113,6 +113,8 @@ class TestNumbers:
         assert layer.std == pytest.approx(hidden.var(0, correction=0).mean().sqrt().item(), rel=1e-5)
         assert layer.dead == pytest.approx((hidden == 0).all(0).float().mean().item())
         assert layer.gradient_std == pytest.approx(hidden.grad.std(correction=0).item(), rel=1e-4)
+        length = hidden.grad.norm(dim=1).square().mean().sqrt()
+        assert layer.gradient_norm == pytest.approx(length.item(), rel=1e-4)
 
     def test_measuring_changes_neither_network_nor_generator(self) -> None:
         network = deep("ReLU", depth=2, width=8)

@@ -71,7 +71,7 @@ def _print(report: LabReport, raced: Race | None) -> None:
             scheme.verdict,
             f"{scheme.loss:.4g}",
             f"{first.std:.2g} → {last.std:.2g}",
-            f"{first.gradient_std:.2g} → {last.gradient_std:.2g}",
+            f"{first.gradient_norm:.2g} → {last.gradient_norm:.2g}",
             style=_STYLES[scheme.verdict],
         )
     out.print(table)

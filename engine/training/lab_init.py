@@ -218,6 +218,7 @@ def _signal(tap: _Tap, depth: int) -> LayerSignal:
         saturated=saturated,
         gradient_mean=float(flow.mean()),
         gradient_std=float(flow.std(correction=0)),
+        gradient_norm=float(flow.flatten(1).square().sum(1).mean().sqrt()) if flow.dim() > 1 else 0.0,
         diversity=spread / size if size > 0 else 0.0,
     )
 
