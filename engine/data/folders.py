@@ -26,3 +26,12 @@ def places(source: str, folder: str | None) -> list[Path]:
     shared = os.environ.get("LAYERLAB_DATA")
     bases = [*([Path(shared).expanduser()] if shared else []), user_data_folder()]
     return [place for base in bases for place in (base / source, base)]
+
+
+def user_cache_folder() -> Path:
+    """The folder for what can be made again, by the platform's custom: it need not exist."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "layerlab" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "layerlab"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerlab"

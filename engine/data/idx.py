@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from engine.problems import DataProblem
 
 _UNSIGNED_BYTE = 8
+_MOST_DIMENSIONS = 6
 
 #: More values than any file of this family has; a larger claim is a broken header.
 _MOST_VALUES = 1 << 32
@@ -42,8 +43,16 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataProblem(f"{path}: cannot be read: {problem.strerror or problem}.") from problem
 
 
-def _header(file: IO[bytes], path: Path, dimensions: int) -> tuple[int, ...]:
-    head = file.read(4 + 4 * dimensions)
+def _header(file: IO[bytes], path: Path, dimensions: int | None) -> tuple[int, ...]:
+    head = file.read(4)
+    if dimensions is None:
+        if len(head) < 4 or head[:3] != bytes([0, 0, _UNSIGNED_BYTE]) or not 2 <= head[3] <= _MOST_DIMENSIONS:
+            raise DataProblem(
+                f"{path}: not an IDX file of bytes with examples first: it begins with "
+                f"{head.hex(' ') or 'nothing'} instead of 00 00 08 and 02 … {_MOST_DIMENSIONS:02x}."
+            )
+        dimensions = head[3]
+    head += file.read(4 * dimensions)
     expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
     if head[:4] != expected:
         raise DataProblem(
@@ -58,8 +67,10 @@ def _header(file: IO[bytes], path: Path, dimensions: int) -> tuple[int, ...]:
     return shape
 
 
-def read_shape(path: Path, dimensions: int) -> tuple[int, ...]:
+def read_shape(path: Path, dimensions: int | None) -> tuple[int, ...]:
     """The sizes that the header of `path` states; the values are not read.
+
+    `dimensions` None takes any number of them from two on.
 
     Raises
     ------

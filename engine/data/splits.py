@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.pool import Shape
+from engine.data.pool import Indices, Shape
 from engine.problems import DataProblem, did_you_mean
 from engine.streams import stream_seed
 
-KINDS = ("given", "random", "stratified")
-
-Indices = NDArray[np.int64]
+KINDS = ("given", "random", "stratified", "time")
 
 
 class Plan(NamedTuple):
@@ -24,6 +22,15 @@ class Plan(NamedTuple):
     #: Share of the examples, 0 ≤ share < 1.
     validation: float
     test: float
+
+
+def _custom(shape: Shape) -> str:
+    """The kind of split that suits a source by itself."""
+    if shape.given_validation:
+        return "given"
+    if shape.ordered:
+        return "time"
+    return "stratified" if shape.target == "class" else "random"
 
 
 def plan(split: Mapping[str, Any], source: str, shape: Shape) -> Plan:
@@ -41,7 +48,7 @@ def plan(split: Mapping[str, Any], source: str, shape: Shape) -> Plan:
                 "It has kind, validation and test.",
                 "split",
             )
-    kind = split.get("kind", "given" if shape.given_validation else "stratified")
+    kind = split.get("kind", _custom(shape))
     if kind not in KINDS:
         raise DataProblem(
             f"{kind!r} is no kind of split.{did_you_mean(str(kind), KINDS)} "
@@ -50,6 +57,12 @@ def plan(split: Mapping[str, Any], source: str, shape: Shape) -> Plan:
         )
     if kind == "given" and not shape.given_validation:
         raise DataProblem(f"{source} brings no split of its own. Choose random or stratified.", "split")
+    if kind == "stratified" and shape.target != "class":
+        raise DataProblem(
+            "A stratified split keeps the shares of classes, and these targets are no classes. "
+            "Choose random or time.",
+            "split",
+        )
     default = shape.given_validation / shape.examples if shape.given_validation else 0.2
     shares = {"validation": split.get("validation", default), "test": split.get("test", 0)}
     for name, share in shares.items():
@@ -64,14 +77,32 @@ def plan(split: Mapping[str, Any], source: str, shape: Shape) -> Plan:
         )
     if shares["validation"] + shares["test"] >= 1:
         raise DataProblem("Validation and test together leave nothing to train on. Lower one.", "split")
-    return Plan(kind, float(shares["validation"]), float(shares["test"]))
+    chosen = Plan(kind, float(shares["validation"]), float(shares["test"]))
+    parts = counts(chosen, shape)
+    if min(parts) < 0 or parts[0] < 1 or (chosen.validation and not parts[1]):
+        raise DataProblem(
+            f"{shape.examples:,} examples are too few to be parted so: {_spelled(parts, shape)}. "
+            "Change the split's shares, or bring more data.",
+            "split",
+        )
+    return chosen
 
 
-def counts(chosen: Plan, examples: int) -> tuple[int, int, int]:
-    """How many of `examples` train, validate and test."""
-    validation = round(chosen.validation * examples)
-    test = round(chosen.test * examples)
-    return examples - validation - test, validation, test
+def _spelled(parts: tuple[int, int, int], shape: Shape) -> str:
+    train, validation, test = (max(0, part) for part in parts)
+    apart = f", with {shape.overlap:,} left out between them" if shape.overlap else ""
+    return f"{train:,} would train, {validation:,} validate, {test:,} test{apart}"
+
+
+def counts(chosen: Plan, shape: Shape) -> tuple[int, int, int]:
+    """How many examples train, validate and test."""
+    validation = round(chosen.validation * shape.examples)
+    test = round(chosen.test * shape.examples)
+    train = shape.examples - validation - test
+    if chosen.kind == "time" and shape.overlap:
+        train -= shape.overlap if validation or test else 0
+        validation -= shape.overlap if validation and test else 0
+    return train, validation, test
 
 
 def _stratified_order(classes: NDArray[Any], random: np.random.Generator) -> Indices:
@@ -88,20 +119,26 @@ def _stratified_order(classes: NDArray[Any], random: np.random.Generator) -> Ind
     return np.argsort(place, kind="stable")
 
 
-def divide(chosen: Plan, classes: NDArray[Any], seed: int) -> tuple[Indices, Indices, Indices]:
+def divide(
+    chosen: Plan, shape: Shape, classes: NDArray[Any] | None, seed: int
+) -> tuple[Indices, Indices, Indices]:
     """Indices of the training, validation and test examples, each in ascending order.
 
-    Random draws come from the stream ``(seed, "split")``; a given split depends on no seed.
+    Random draws come from the stream ``(seed, "split")``; a given split and one by time depend on
+    no seed. `classes` are needed to stratify.
     """
-    train, validation, _ = counts(chosen, len(classes))
-    if chosen.kind == "given":
-        order = np.arange(len(classes))
+    train, validation, test = counts(chosen, shape)
+    if chosen.kind in ("given", "time"):
+        order = np.arange(shape.examples)
     else:
         random = np.random.Generator(np.random.PCG64(stream_seed(seed, "split")))
         order = (
             _stratified_order(classes, random)
-            if chosen.kind == "stratified"
-            else random.permutation(len(classes))
+            if chosen.kind == "stratified" and classes is not None
+            else random.permutation(shape.examples)
         )
-    parts = np.split(order, [train, train + validation])
+    end = shape.examples
+    first = end - test
+    begin = first - round(chosen.validation * end)
+    parts = order[:train], order[begin : begin + validation], order[first:end]
     return np.sort(parts[0]), np.sort(parts[1]), np.sort(parts[2])

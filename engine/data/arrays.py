@@ -1,0 +1,298 @@
+"""Arrays of any dimensions from NumPy and safetensors files. Nothing in them is run: no pickle."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.data.description import Loader
+from engine.data.files import chosen_file, stamp
+from engine.data.measures import standardised
+from engine.data.pool import Array, Indices, Pool, Shape
+from engine.problems import DataProblem, did_you_mean
+
+_INPUTS = ("x", "X", "inputs", "images", "data", "x_train", "X_train")
+_TARGETS = ("y", "Y", "targets", "labels", "target", "label", "y_train", "Y_train")
+#: safetensors' names of dtypes that NumPy has.
+_DTYPES = {
+    **{f"{sign}{bits}": f"<{sign.lower()}{bits // 8}" for sign in "UI" for bits in (8, 16, 32, 64)},
+    **{f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
+    "BOOL": "|b1",
+}
+_LARGEST_HEADER = 100 * 1024 * 1024
+
+
+class Arrays(NamedTuple):
+    """The arrays of a file that have found their roles, not yet read where they are mapped."""
+
+    inputs: Mapping[str, Array]
+    targets: Array
+
+
+def _files(kind: str, fields: Mapping[str, Any]) -> list[Path]:
+    name = ".npz or .npy file" if kind == "numpy" else ".safetensors file"
+    paths = [chosen_file(fields, "path", name)]
+    if fields.get("targets_path"):
+        paths.append(chosen_file(fields, "targets_path", ".npy file of targets"))
+    return paths
+
+
+def _open(kind: str, fields: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays by name; those of .npy and safetensors files are mapped, not read."""
+    paths = _files(kind, fields)
+    if kind == "safetensors":
+        return _safetensors(paths[0])
+    if paths[0].suffix.lower() == ".npz":
+        return _npz(paths[0])
+    found = {"inputs": npy(paths[0])}
+    if len(paths) > 1:
+        found["targets"] = npy(paths[1])
+    else:
+        raise DataProblem(
+            f"{paths[0]}: is one array. Say in targets_path which .npy file has the targets, or put both into "
+            "one .npz file.",
+            "targets_path",
+        )
+    return found
+
+
+def npy(path: Path) -> Array:
+    """The array in the .npy file at `path`, mapped and not read."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    except (ValueError, OSError, EOFError) as problem:
+        raise _broken(path, problem) from problem
+
+
+def _broken(path: Path, problem: Exception) -> DataProblem:
+    if "allow_pickle" in str(problem) or "Object arrays" in str(problem) or "pickle" in str(problem):
+        return DataProblem(
+            f"{path}: is no array of numbers: it is not in NumPy's format, or holds Python objects, which are "
+            "never read. Save numbers with numpy.save or numpy.savez.",
+            "path",
+        )
+    said = str(problem).partition("\n")[0].rstrip(".")
+    return DataProblem(f"{path}: cannot be read as NumPy arrays: {said}.", "path")
+
+
+def _npz(path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataProblem(f"{path}: is an .npy file with another ending. Rename it.", "path")
+            found = {}
+            for name in file.files:
+                try:
+                    found[name] = file[name]
+                except (ValueError, EOFError, zipfile.BadZipFile) as problem:
+                    raise _broken(Path(f"{path} › {name}"), problem) from problem
+            return found
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
+        raise _broken(path, problem) from problem
+
+
+def _safetensors(path: Path) -> dict[str, Array]:
+    """The arrays mapped from `path`; the format's rules are checked (huggingface/safetensors README)."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or not 2 <= length <= min(size - 8, _LARGEST_HEADER):
+            raise DataProblem(
+                f"{path}: is no safetensors file, or is cut short: its header would have {length:,} of its "
+                f"{size:,} bytes.",
+                "path",
+            )
+        raw = file.read(length)
+    try:
+        header = json.loads(raw)
+        if not isinstance(header, dict):
+            raise ValueError("the header is no object")
+        header.pop("__metadata__", None)
+        found = {}
+        for name, entry in header.items():
+            begin, end = entry["data_offsets"]
+            shape = tuple(int(side) for side in entry["shape"])
+            if entry["dtype"] not in _DTYPES:
+                raise DataProblem(
+                    f"{path}: {name!r} is of {entry['dtype']}, which is not read as data. Save it as F32.", "path"
+                )
+            dtype = np.dtype(_DTYPES[entry["dtype"]])
+            if begin < 0 or end - begin != math.prod(shape) * dtype.itemsize:
+                raise ValueError(f"the sizes of {name!r} do not fit its bytes")
+            if 8 + length + end > size:
+                raise DataProblem(
+                    f"{path}: is cut short: {name!r} ends at byte {8 + length + end:,} and the file has {size:,}. "
+                    "Fetch it again.",
+                    "path",
+                )
+            if math.prod(shape):
+                found[name] = np.memmap(path, dtype, "r", 8 + length + begin, shape).view(np.ndarray)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise DataProblem(f"{path}: has a broken safetensors header: {problem}.", "path") from problem
+    return found
+
+
+def _role(path: Path, found: Mapping[str, Array], wanted: str | None, usual: tuple[str, ...], field: str) -> list[str]:
+    if wanted:
+        names = [wanted] if wanted in found else [name.strip() for name in wanted.split(",") if name.strip()]
+        for name in names:
+            if name not in found:
+                raise DataProblem(
+                    f"{path}: has no array {name!r}.{did_you_mean(name, found)} There are: {', '.join(found)}.",
+                    field,
+                )
+        return names
+    return [name for name in usual if name in found][:1]
+
+
+def _arrays(kind: str, fields: Mapping[str, Any]) -> Arrays:
+    found = _open(kind, fields)
+    path = _files(kind, fields)[0]
+    targets = _role(path, found, fields["targets"], _TARGETS, "targets")
+    inputs = _role(path, found, fields["inputs"], _INPUTS, "inputs")
+    others = [name for name in found if name not in (*inputs, *targets)]
+    if not targets:
+        targets = others if inputs and len(others) == 1 else []
+    if not inputs:
+        inputs = [name for name in found if name not in targets] if len(found) == 2 and targets else []
+    for names, field in ((targets, "targets"), (inputs, "inputs")):
+        if not names:
+            raise DataProblem(
+                f"{path}: which array has the {field}? There are: {', '.join(found) or 'none'}. Say it in {field}.",
+                field,
+            )
+    if len(targets) > 1:
+        raise DataProblem(f"{path}: {', '.join(targets)}: one array has the targets. Name one.", "targets")
+    (target,) = targets
+    count = _length(path, target, found[target])
+    for name in inputs:
+        if _length(path, name, found[name]) != count:
+            raise DataProblem(
+                f"{path}: {name!r} has {len(found[name]):,} examples and {target!r} has {count:,}. "
+                "The first dimension of both counts the examples.",
+                "inputs",
+            )
+        if found[name].ndim < 2 and fields["dtype"] == "int64":
+            raise DataProblem(f"{path}: {name!r} has one number for each example: no tokens.", "inputs")
+    return Arrays({name: found[name] for name in inputs}, found[target])
+
+
+def _length(path: Path, name: str, values: Array) -> int:
+    if values.ndim == 0 or len(values) == 0:
+        raise DataProblem(f"{path}: {name!r} of shape {list(values.shape)} has no examples.", "path")
+    if values.dtype.kind not in "uifb":
+        raise DataProblem(f"{path}: {name!r} holds {values.dtype}, no numbers.", "path")
+    return len(values)
+
+
+def _is_class(arrays: Arrays, fields: Mapping[str, Any]) -> bool:
+    values = arrays.targets
+    flat = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
+    if fields["learn"] == "auto":
+        return flat and values.dtype.kind in "uib"
+    if fields["learn"] == "class" and not flat:
+        raise DataProblem(
+            f"The targets of shape {list(values.shape)} are no class numbers: one whole number for each example is.",
+            "learn",
+        )
+    return bool(fields["learn"] == "class")
+
+
+def _classes(values: Array) -> Array:
+    numbers = np.asarray(values).reshape(-1)
+    if numbers.dtype.kind == "f" and not (numbers == np.round(numbers)).all():
+        at = int(np.argmax(numbers != np.round(numbers)))
+        raise DataProblem(
+            f"Target {at:,} is {numbers[at]:g}, and class numbers are whole. Learn the targets as values.", "learn"
+        )
+    classes = numbers.astype(np.int64)
+    if classes.min() < 0:
+        raise DataProblem(f"Target {int(classes.argmin()):,} is {classes.min()}; classes count from 0.", "targets")
+    if classes.max() >= 100_000:
+        raise DataProblem(
+            f"Target {int(classes.argmax()):,} is {classes.max():,}: too large for a class number. Learn the targets "
+            "as values.",
+            "learn",
+        )
+    return classes
+
+
+def _example(values: Array) -> tuple[int, ...]:
+    return values.shape[1:] or (1,)
+
+
+def _shape(kind: str, fields: Mapping[str, Any]) -> Shape:
+    arrays = _arrays(kind, fields)
+    single = len(arrays.inputs) == 1
+    inputs = {"input" if single else name: _example(v) for name, v in arrays.inputs.items()}
+    dtypes = dict.fromkeys(inputs, fields["dtype"])
+    if _is_class(arrays, fields):
+        names = tuple(str(number) for number in range(int(_classes(arrays.targets).max()) + 1))
+        return Shape(inputs, len(arrays.targets), class_names=names, dtypes=dtypes)
+    width = math.prod(arrays.targets.shape[1:])
+    names = ("target",) if width == 1 else tuple(f"target {number}" for number in range(width))
+    return Shape(inputs, len(arrays.targets), target="value", target_names=names, dtypes=dtypes)
+
+
+def _read(kind: str, fields: Mapping[str, Any]) -> Pool:
+    arrays = _arrays(kind, fields)
+    single = len(arrays.inputs) == 1
+    inputs: dict[str, Array] = {}
+    scale = fields["scale"]
+    bytes_alone = all(values.dtype == np.uint8 for values in arrays.inputs.values())
+    for name, values in arrays.inputs.items():
+        shaped = values.reshape(len(values), *_example(values))
+        inputs["input" if single else name] = _prepared(name, shaped, fields["dtype"], scale, bytes_alone)
+    if _is_class(arrays, fields):
+        return Pool(inputs, _classes(arrays.targets), scale=_bytes_scale(scale))
+    targets = np.asarray(arrays.targets, np.float32).reshape(len(arrays.targets), -1)
+    _check_finite("targets", targets)
+    pool = Pool(inputs, targets, scale=_bytes_scale(scale))
+
+    def fit(train: Indices) -> Pool:
+        return standardised(pool, train, inputs=False, targets=fields["standardise_target"])
+
+    return Pool(inputs, targets, scale=pool.scale, fit=fit)
+
+
+def _bytes_scale(scale: float | None) -> float:
+    return 1 / 255 if scale is None else float(scale)
+
+
+def _prepared(name: str, values: Array, dtype: str, scale: float | None, bytes_alone: bool) -> Array:
+    """Inputs as the pool keeps them: bytes and float32 as they lie in the file, others converted."""
+    if dtype == "int64":
+        whole = np.asarray(values)
+        if whole.dtype.kind == "f" and not (whole == np.round(whole)).all():
+            raise DataProblem(f"{name!r} has numbers with fractions: no numbers of tokens.", "dtype")
+        return whole.astype(np.int64)
+    if values.dtype == np.uint8 and bytes_alone:
+        return values
+    found = np.asarray(values, np.float32)
+    if values.dtype == np.uint8:
+        return found * np.float32(_bytes_scale(scale))
+    _check_finite(name, found)
+    return found if scale is None or scale == 1 else found * np.float32(scale)
+
+
+def _check_finite(name: str, values: Array) -> None:
+    flat = values.reshape(len(values), -1)
+    rows = max(1, (16 << 20) // max(1, flat.shape[1]))
+    for start in range(0, len(flat), rows):
+        finite = np.isfinite(flat[start : start + rows]).all(axis=1)
+        if not finite.all():
+            at = start + int(np.argmin(finite))
+            raise DataProblem(f"{name!r}: example {at:,} has a value that is no finite number. Mend it.", "path")
+
+
+LOADERS = {
+    kind: Loader(partial(_shape, kind), partial(_read, kind), lambda fields, kind=kind: stamp(_files(kind, fields)))
+    for kind in ("numpy", "safetensors")
+}

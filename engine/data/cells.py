@@ -1,0 +1,249 @@
+"""A table's cells as they are written: CSV read strictly, Parquet as it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars
+
+from engine.data.files import unreadable
+from engine.data.pool import Array
+from engine.problems import DataProblem
+
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+#: What stands for an empty cell, in lower case.
+EMPTY = ("", "na", "n/a", "nan", "null", "none", "?", "-")
+#: A column in which this share of the cells are numbers is one of numbers, and the others are mistakes.
+_NUMBERS = 0.5
+#: Bytes of the beginning from which the separator is guessed.
+_HEAD = 1 << 16
+
+
+class Cells(NamedTuple):
+    """Columns by name: float64 with NaN for an empty cell, or text (objects) with None."""
+
+    columns: Mapping[str, Array]
+    rows: int
+
+
+def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str]) -> Cells:
+    """The table in `path`.
+
+    Raises
+    ------
+    DataProblem
+        For what is no table: ragged rows, no rows, a name twice, text among numbers; with the line,
+        or the row (counted from 1 below the names) and column.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise unreadable(path, problem) from problem
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        raise DataProblem(f"{path}: is empty. A table has a line of names and a line for each row.", "path")
+    _check_text(path, data)
+    mark = SEPARATORS[separator] if separator != "auto" else guess_separator(data)
+    width = _check_even(path, data, mark)
+    names = _names(path, data, mark, width, header)
+    try:
+        frame = polars.read_csv(
+            io.BytesIO(data), separator=mark, has_header=header, infer_schema=False, new_columns=names
+        )
+    except polars.exceptions.PolarsError as problem:
+        said = str(problem).partition("\n")[0]
+        raise DataProblem(f"{path}: cannot be read as a table: {said}.", "path") from problem
+    if not frame.height:
+        raise DataProblem(f"{path}: has names and no rows below them.", "path")
+    return Cells({name: _column(path, frame[name], name in categorical) for name in names}, frame.height)
+
+
+def _check_text(path: Path, data: bytes) -> None:
+    if b"\0" in data:
+        raise DataProblem(f"{path}: is no text: it has bytes of zero. Save it as CSV in UTF-8.", "path")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise DataProblem(
+            f"{path}: line {line:,} has a byte ({data[problem.start]:#04x}) that is not UTF-8. "
+            "Save the file as UTF-8.",
+            "path",
+        ) from None
+
+
+def guess_separator(data: bytes) -> str:
+    """Whichever separator parts the first lines into the most equal parts; a comma where none does."""
+    head = data[:_HEAD].decode("utf-8", "ignore")
+    lines = [line for line in head.splitlines()[:50] if line.strip()]
+    if len(data) > _HEAD and len(lines) > 1:
+        lines.pop()
+    best, parts = ",", 1
+    for mark in SEPARATORS.values():
+        widths = {len(row) for row in csv.reader(lines, delimiter=mark)}
+        if len(widths) == 1 and (width := widths.pop()) > parts:
+            best, parts = mark, width
+    if parts == 1 and lines:  # ragged by any: whichever parts the first line most
+        best = max(SEPARATORS.values(), key=lambda mark: (lines[0].count(mark), mark == ","))
+    return best
+
+
+def _check_even(path: Path, data: bytes, mark: str) -> int:
+    """The number of cells of every line; refuses lines of another number."""
+    if b'"' in data:
+        return _check_even_quoted(path, data, mark)
+    values = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(values == ord("\n"))
+    if not len(ends) or ends[-1] != len(values) - 1:
+        ends = np.append(ends, len(values))
+    counts = np.searchsorted(np.flatnonzero(values == ord(mark)), ends)
+    widths = np.diff(counts, prepend=0) + 1
+    lengths = np.diff(ends, prepend=-1) - 1
+    blank = (lengths == 0) | ((lengths == 1) & (values[np.minimum(ends, len(values)) - 1] == ord("\r")))
+    width = int(widths[~blank][0])
+    wrong = np.flatnonzero(~blank & (widths != width))
+    if len(wrong):
+        raise _ragged(path, int(wrong[0]) + 1, int(widths[wrong[0]]), width, len(wrong))
+    return width
+
+
+def _check_even_quoted(path: Path, data: bytes, mark: str) -> int:
+    reader = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=mark, strict=True)
+    width = 0
+    wrong: list[tuple[int, int]] = []
+    try:
+        for row in reader:
+            width = width or len(row)
+            if row and len(row) != width:
+                wrong.append((reader.line_num, len(row)))
+    except csv.Error as problem:
+        raise DataProblem(
+            f"{path}: line {reader.line_num:,}: a quoted cell is not closed ({problem}).", "path"
+        ) from None
+    if wrong:
+        raise _ragged(path, *wrong[0], width, len(wrong))
+    return width
+
+
+def _ragged(path: Path, line: int, found: int, width: int, lines: int) -> DataProblem:
+    others = f" ({lines - 1:,} other lines too)" if lines > 1 else ""
+    return DataProblem(
+        f"{path}: line {line:,} has {found} {'cell' if found == 1 else 'cells'} and the first has {width}"
+        f"{others}. Every line needs as many; put text that has the separator in it into quotes.",
+        "path",
+    )
+
+
+def _names(path: Path, data: bytes, mark: str, width: int, header: bool) -> list[str]:
+    if not header:
+        return [f"column_{number + 1}" for number in range(width)]
+    text = data.decode("utf-8")
+    names = [name.strip() for name in next(row for row in csv.reader(io.StringIO(text), delimiter=mark) if row)]
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise DataProblem(f"{path}: column {number} has no name in the first line. Give it one.", "path")
+        if names.index(name) != number - 1:
+            raise DataProblem(f"{path}: two columns are called {name!r}. Rename one.", "path")
+    if all(_is_number(name) for name in names):
+        raise DataProblem(
+            f"{path}: the first line is all numbers, so it names no columns. Add a line of names, or set header "
+            "to false.",
+            "header",
+        )
+    return names
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _column(path: Path, series: polars.Series, as_text: bool) -> Array:
+    """A column of text as it was read, made numbers where it is one of numbers."""
+    stripped = series.str.strip_chars()
+    known = stripped.is_not_null() & ~stripped.str.to_lowercase().is_in(EMPTY)
+    if not as_text:
+        numbers = stripped.cast(polars.Float64, strict=False)
+        right = known & numbers.is_not_null() & numbers.is_finite().fill_null(False)
+        if right.sum() == known.sum():
+            return np.where(right.to_numpy(), numbers.fill_null(0.0).to_numpy(), np.nan)
+        if right.sum() > _NUMBERS * known.sum():
+            wrong = (known & ~right).arg_true()
+            others = f" ({len(wrong) - 1:,} other cells too)" if len(wrong) > 1 else ""
+            raise DataProblem(
+                f"{path}: row {wrong[0] + 1:,}, column {series.name!r}: {stripped[int(wrong[0])]!r} is no number"
+                f"{others}. Mend the cell, or list the column in categorical.",
+                "categorical",
+            )
+    return np.where(known.to_numpy(), stripped.to_numpy(), None)
+
+
+def read_parquet(path: Path, categorical: Sequence[str]) -> Cells:
+    """The table in `path`.
+
+    Raises
+    ------
+    DataProblem
+        If it is no Parquet file, or has columns of kinds that are no cells.
+    """
+    try:
+        frame = polars.read_parquet(path)
+    except (polars.exceptions.PolarsError, OSError) as problem:
+        said = str(problem).partition("\n")[0].rstrip(".")
+        raise DataProblem(f"{path}: cannot be read as Parquet: {said}.", "path") from problem
+    if not frame.height or not frame.width:
+        raise DataProblem(f"{path}: has no rows. There is nothing to learn from.", "path")
+    return Cells({name: _typed(path, frame[name], name in categorical) for name in frame.columns}, frame.height)
+
+
+def _typed(path: Path, series: polars.Series, as_text: bool) -> Array:
+    kind = series.dtype
+    if kind.is_numeric() and not as_text:
+        values: Array = series.cast(polars.Float64).fill_null(np.nan).to_numpy()
+        if np.isinf(values).any():
+            at = int(np.flatnonzero(np.isinf(values))[0])
+            raise DataProblem(f"{path}: row {at + 1:,}, column {series.name!r} is infinite. Mend the cell.")
+        return values
+    if kind.is_temporal() and not as_text:
+        return np.where(series.is_not_null().to_numpy(), series.to_physical().fill_null(0).to_numpy(), np.nan)
+    if kind.is_nested() or kind in (polars.Binary, polars.Object):
+        raise DataProblem(
+            f"{path}: column {series.name!r} holds {kind}, which is no number and no text. List it in ignore."
+        )
+    if kind == polars.Boolean:
+        text = np.where(series.fill_null(False).to_numpy(), "true", "false").astype(object)
+    else:
+        text = series.cast(polars.String).to_numpy().astype(object)
+    return np.where(series.is_not_null().to_numpy(), text, None)
+
+
+def pick(names: Sequence[str], wanted: Any, field: str, path: Path) -> list[str]:
+    """The columns that the text `wanted` lists, with commas between.
+
+    Raises
+    ------
+    DataProblem
+        If there is no such column.
+    """
+    from engine.problems import did_you_mean
+
+    if not wanted:
+        return []
+    if wanted in names:  # a name with a comma in it
+        return [wanted]
+    found = [name.strip() for name in str(wanted).split(",") if name.strip()]
+    for name in found:
+        if name not in names:
+            shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+            raise DataProblem(
+                f"{path}: has no column {name!r}.{did_you_mean(name, names)} There are: {shown}.", field
+            )
+    return found
