@@ -71,7 +71,9 @@ _BLOCK = _Kind({"arguments": _OPEN, "nodes": _NODES, "edges": None})
 _RECIPE = _Kind(
     {
         "data": _Kind(
-            {"source": None, "fields": _OPEN, "split": _OPEN}, chooser="source", shelf=catalog.SOURCES
+            {"source": None, "fields": _OPEN, "split": _OPEN, "augment": None},
+            chooser="source",
+            shelf=catalog.SOURCES,
         ),
         "loss": _choice("type", catalog.LOSSES),
         "optimizer": _choice("type", catalog.OPTIMIZERS),

@@ -158,6 +158,8 @@ class Data(msgspec.Struct, frozen=True):
     fields: Mapping[str, Any] = {}
     #: ``{"kind": "given|random|stratified|time", "validation": 0.2, "test": 0}``; empty: the source's own.
     split: Mapping[str, Any] = {}
+    #: How training examples are varied by chance, one after another.
+    augment: tuple[Choice, ...] = ()
     extra: Mapping[str, Any] = {}
 
 

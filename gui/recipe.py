@@ -13,7 +13,7 @@ from engine import edit
 from engine.catalog import LOSSES, OPTIMIZERS, SCHEDULES, SOURCES
 from engine.catalog.fields import Field, Float, Int, Option
 from engine.findings import Analysis
-from engine.network import Choice, Data, Recipe
+from engine.network import Choice, Recipe
 from gui.document import Document
 from gui.forms import ChoiceEditor, Form
 from gui.inspector.section import Section
@@ -155,7 +155,7 @@ class RecipePanel(QScrollArea):
         before = self._document.network.recipe.data
         # Another source has its own parts; a split made for the old one would not fit it.
         split = before.split if choice.id == before.source else {}
-        data = Data(choice.id, choice.fields, split, before.extra)
+        data = msgspec.structs.replace(before, source=choice.id, fields=choice.fields, split=split)
         self._set("Set the data", merge, data=data)
 
     def _split_edited(self, name: str, value: Any, merge: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from engine.data import describe, load
-from engine.data.mnist import FILES
+from engine.data.idx_sets import FILES
+from engine.data.pool import Shape
 from engine.data.splits import divide, plan
 from engine.network import Data
 from engine.problems import DataProblem
@@ -222,8 +223,6 @@ def test_the_real_mnist_is_whole():
 
 def test_a_plan_divides_without_loss_or_overlap():
     data = Data("digits", {}, {"kind": "stratified", "validation": 0.31, "test": 0.17})
-    from engine.data.digits import shape
-
-    classes = np.arange(997) % 7
-    parts = divide(plan(data.split, "digits", shape({})), classes, 5)
+    shape = Shape({"input": (1,)}, 997, class_names=tuple("0123456"))
+    parts = divide(plan(data.split, "digits", shape), shape, np.arange(997) % 7, 5)
     assert sorted(np.concatenate(parts).tolist()) == list(range(997))

@@ -59,7 +59,7 @@ _networks = st.builds(
     defaults=_fields,
     recipe=st.builds(
         Recipe,
-        data=st.builds(Data, _text, _fields, _fields, _extra),
+        data=st.builds(Data, _text, _fields, _fields, st.lists(_choices, max_size=2).map(tuple), _extra),
         loss=_choices,
         optimizer=_choices,
         schedule=st.none() | _choices,

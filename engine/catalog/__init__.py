@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.catalog.entry import (
     Apply,
+    Augmentation,
     Binarizer,
     Call,
     Entry,
@@ -60,6 +61,7 @@ LOSSES: dict[str, Loss] = _ALL[Loss]
 OPTIMIZERS: dict[str, Optimizer] = _ALL[Optimizer]
 SCHEDULES: dict[str, Schedule] = _ALL.get(Schedule, {})
 SOURCES: dict[str, Source] = _ALL[Source]
+AUGMENTATIONS: dict[str, Augmentation] = _ALL[Augmentation]
 
 #: The palette's groups, in its order.
 GROUPS: tuple[str, ...] = (
@@ -84,6 +86,7 @@ ACTIVATIONS: dict[str, Layer] = {id: layer for id, layer in LAYERS.items() if la
 
 __all__ = [
     "ACTIVATIONS",
+    "AUGMENTATIONS",
     "BINARIZERS",
     "GROUPS",
     "INITIALIZERS",
@@ -93,6 +96,7 @@ __all__ = [
     "SCHEDULES",
     "SOURCES",
     "Apply",
+    "Augmentation",
     "Binarizer",
     "Call",
     "Entry",

@@ -322,5 +322,13 @@ class Source(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Augmentation(Entry):
+    """A way to vary training examples by chance. The function of the same id is in :mod:`engine.data`."""
+
+    #: Kinds of source (:attr:`Source.kind`) whose examples it varies.
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeOptions(Entry):
     """The recipe's own options (clipping, averaging, precision …): one entry whose fields they are."""

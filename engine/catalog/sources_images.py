@@ -94,7 +94,9 @@ IMAGE_FOLDER = Source(
     kind="image",
     fields=(
         Path("folder", None, optional=True, folder=True, doc="The folder."),
-        Size("size", (32, 32), lo=1, hi=4096, unit="px", doc="Height and width that pictures are brought to."),
+        Size(
+            "size", (32, 32), lo=1, hi=4096, unit="px", doc="Height and width that pictures are brought to."
+        ),
         Option("colours", "rgb", options=("rgb", "grey"), doc="Three channels, or one."),
         Option(
             "fit",

@@ -18,6 +18,13 @@ TEXT = Source(
         Path("path", None, optional=True, doc="The text file (UTF-8), or a folder of .txt files."),
         Option("level", "character", options=("character", "word"), doc="What a token is."),
         Int("length", 64, lo=1, hi=65536, unit="tokens", doc="Tokens that the network sees."),
+        Option(
+            "learn",
+            "next",
+            options=("next", "each"),
+            doc="next: the token that follows the window, for a network with one answer; each: at every place the token "
+            "that follows it, for a network that answers at every place and sees no later one.",
+        ),
         Int("stride", 1, lo=1, hi=65536, unit="tokens", doc="Step from one window to the next."),
         Int(
             "vocabulary",
@@ -40,8 +47,15 @@ SERIES = Source(
     target="value",
     fields=(
         Path("path", None, optional=True, doc="The file."),
-        Text("columns", None, optional=True, doc="Columns that the network sees, with commas; empty: all of numbers."),
-        Text("target", None, optional=True, doc="Column to foretell; empty: the first that the network sees."),
+        Text(
+            "columns",
+            None,
+            optional=True,
+            doc="Columns that the network sees, with commas; empty: all of numbers.",
+        ),
+        Text(
+            "target", None, optional=True, doc="Column to foretell; empty: the first that the network sees."
+        ),
         Int("window", 32, lo=1, hi=65536, unit="steps", doc="Steps that the network sees."),
         Int("horizon", 1, lo=1, hi=65536, unit="steps", doc="How far behind the window the value lies."),
         Int("stride", 1, lo=1, hi=65536, unit="steps", doc="Step from one window to the next."),

@@ -7,8 +7,15 @@ from engine.catalog.fields import Bool, Field, Float, Option, Path, Text
 from engine.catalog.sources import STANDARDISE, STANDARDISE_TARGET
 
 _ROLES: tuple[Field, ...] = (
-    Text("target", None, optional=True, doc="Column to learn, or several of numbers with commas; empty: the last."),
-    Text("features", None, optional=True, doc="Columns that the network sees, with commas; empty: all others."),
+    Text(
+        "target",
+        None,
+        optional=True,
+        doc="Column to learn, or several of numbers with commas; empty: the last.",
+    ),
+    Text(
+        "features", None, optional=True, doc="Columns that the network sees, with commas; empty: all others."
+    ),
     Text("ignore", None, optional=True, doc="Columns to leave out, with commas."),
     Text(
         "categorical",
@@ -115,7 +122,9 @@ NUMPY = Source(
     target="",
     fields=(
         Path("path", None, optional=True, doc="The .npz file, or the .npy file of inputs."),
-        Path("targets_path", None, optional=True, doc="The .npy file of targets, where path is one of inputs."),
+        Path(
+            "targets_path", None, optional=True, doc="The .npy file of targets, where path is one of inputs."
+        ),
         *_ARRAYS,
     ),
 )

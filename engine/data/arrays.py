@@ -56,7 +56,8 @@ def _open(kind: str, fields: Mapping[str, Any]) -> dict[str, Array]:
         found["targets"] = npy(paths[1])
     else:
         raise DataProblem(
-            f"{paths[0]}: is one array. Say in targets_path which .npy file has the targets, or put both into "
+            f"{paths[0]}: is one array. Say in targets_path which .npy file has the targets, or put both "
+            "into "
             "one .npz file.",
             "targets_path",
         )
@@ -66,7 +67,8 @@ def _open(kind: str, fields: Mapping[str, Any]) -> dict[str, Array]:
 def npy(path: Path) -> Array:
     """The array in the .npy file at `path`, mapped and not read."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        mapped: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped.view(np.ndarray)
     except (ValueError, OSError, EOFError) as problem:
         raise _broken(path, problem) from problem
 
@@ -74,7 +76,8 @@ def npy(path: Path) -> Array:
 def _broken(path: Path, problem: Exception) -> DataProblem:
     if "allow_pickle" in str(problem) or "Object arrays" in str(problem) or "pickle" in str(problem):
         return DataProblem(
-            f"{path}: is no array of numbers: it is not in NumPy's format, or holds Python objects, which are "
+            f"{path}: is no array of numbers: it is not in NumPy's format, or holds Python objects, which "
+            "are "
             "never read. Save numbers with numpy.save or numpy.savez.",
             "path",
         )
@@ -121,14 +124,16 @@ def _safetensors(path: Path) -> dict[str, Array]:
             shape = tuple(int(side) for side in entry["shape"])
             if entry["dtype"] not in _DTYPES:
                 raise DataProblem(
-                    f"{path}: {name!r} is of {entry['dtype']}, which is not read as data. Save it as F32.", "path"
+                    f"{path}: {name!r} is of {entry['dtype']}, which is not read as data. Save it as F32.",
+                    "path",
                 )
             dtype = np.dtype(_DTYPES[entry["dtype"]])
             if begin < 0 or end - begin != math.prod(shape) * dtype.itemsize:
                 raise ValueError(f"the sizes of {name!r} do not fit its bytes")
             if 8 + length + end > size:
                 raise DataProblem(
-                    f"{path}: is cut short: {name!r} ends at byte {8 + length + end:,} and the file has {size:,}. "
+                    f"{path}: is cut short: {name!r} ends at byte {8 + length + end:,} and the file has "
+                    f"{size:,}. "
                     "Fetch it again.",
                     "path",
                 )
@@ -139,13 +144,16 @@ def _safetensors(path: Path) -> dict[str, Array]:
     return found
 
 
-def _role(path: Path, found: Mapping[str, Array], wanted: str | None, usual: tuple[str, ...], field: str) -> list[str]:
+def _role(
+    path: Path, found: Mapping[str, Array], wanted: str | None, usual: tuple[str, ...], field: str
+) -> list[str]:
     if wanted:
         names = [wanted] if wanted in found else [name.strip() for name in wanted.split(",") if name.strip()]
         for name in names:
             if name not in found:
                 raise DataProblem(
-                    f"{path}: has no array {name!r}.{did_you_mean(name, found)} There are: {', '.join(found)}.",
+                    f"{path}: has no array {name!r}.{did_you_mean(name, found)} There are: "
+                    f"{', '.join(found)}.",
                     field,
                 )
         return names
@@ -165,7 +173,8 @@ def _arrays(kind: str, fields: Mapping[str, Any]) -> Arrays:
     for names, field in ((targets, "targets"), (inputs, "inputs")):
         if not names:
             raise DataProblem(
-                f"{path}: which array has the {field}? There are: {', '.join(found) or 'none'}. Say it in {field}.",
+                f"{path}: which array has the {field}? There are: {', '.join(found) or 'none'}. Say it in "
+                f"{field}.",
                 field,
             )
     if len(targets) > 1:
@@ -199,7 +208,8 @@ def _is_class(arrays: Arrays, fields: Mapping[str, Any]) -> bool:
         return flat and values.dtype.kind in "uib"
     if fields["learn"] == "class" and not flat:
         raise DataProblem(
-            f"The targets of shape {list(values.shape)} are no class numbers: one whole number for each example is.",
+            f"The targets of shape {list(values.shape)} are no class numbers: one whole number for each "
+            "example is.",
             "learn",
         )
     return bool(fields["learn"] == "class")
@@ -210,14 +220,18 @@ def _classes(values: Array) -> Array:
     if numbers.dtype.kind == "f" and not (numbers == np.round(numbers)).all():
         at = int(np.argmax(numbers != np.round(numbers)))
         raise DataProblem(
-            f"Target {at:,} is {numbers[at]:g}, and class numbers are whole. Learn the targets as values.", "learn"
+            f"Target {at:,} is {numbers[at]:g}, and class numbers are whole. Learn the targets as values.",
+            "learn",
         )
     classes = numbers.astype(np.int64)
     if classes.min() < 0:
-        raise DataProblem(f"Target {int(classes.argmin()):,} is {classes.min()}; classes count from 0.", "targets")
+        raise DataProblem(
+            f"Target {int(classes.argmin()):,} is {classes.min()}; classes count from 0.", "targets"
+        )
     if classes.max() >= 100_000:
         raise DataProblem(
-            f"Target {int(classes.argmax()):,} is {classes.max():,}: too large for a class number. Learn the targets "
+            f"Target {int(classes.argmax()):,} is {classes.max():,}: too large for a class number. Learn the "
+            "targets "
             "as values.",
             "learn",
         )
@@ -289,10 +303,16 @@ def _check_finite(name: str, values: Array) -> None:
         finite = np.isfinite(flat[start : start + rows]).all(axis=1)
         if not finite.all():
             at = start + int(np.argmin(finite))
-            raise DataProblem(f"{name!r}: example {at:,} has a value that is no finite number. Mend it.", "path")
+            raise DataProblem(
+                f"{name!r}: example {at:,} has a value that is no finite number. Mend it.", "path"
+            )
+
+
+def _fingerprint(kind: str, fields: Mapping[str, Any]) -> tuple[object, ...]:
+    return stamp(_files(kind, fields))
 
 
 LOADERS = {
-    kind: Loader(partial(_shape, kind), partial(_read, kind), lambda fields, kind=kind: stamp(_files(kind, fields)))
+    kind: Loader(partial(_shape, kind), partial(_read, kind), partial(_fingerprint, kind))
     for kind in ("numpy", "safetensors")
 }

@@ -33,8 +33,10 @@ class _Set(NamedTuple):
     delimiter: str | None = ","
 
 
-_CELL = ("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity")
-_CELL += ("concave points", "symmetry", "fractal dimension")
+_CELL = tuple(
+    "radius,texture,perimeter,area,smoothness,compactness,concavity,concave points,symmetry,"
+    "fractal dimension".split(",")
+)
 
 SETS = {
     "iris": _Set(
@@ -46,9 +48,11 @@ SETS = {
     "wine": _Set(
         "wine_data.csv",
         178,
-        ("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids")
-        + ("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue")
-        + ("od280/od315_of_diluted_wines", "proline"),
+        tuple(
+            "alcohol malic_acid ash alcalinity_of_ash magnesium total_phenols flavanoids "
+            "nonflavanoid_phenols "
+            "proanthocyanins color_intensity hue od280/od315_of_diluted_wines proline".split()
+        ),
         ("class_0", "class_1", "class_2"),
     ),
     "breast_cancer": _Set(

@@ -13,7 +13,7 @@ import polars
 
 from engine.data.files import unreadable
 from engine.data.pool import Array
-from engine.problems import DataProblem
+from engine.problems import DataProblem, did_you_mean
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 #: What stands for an empty cell, in lower case.
@@ -143,7 +143,9 @@ def _names(path: Path, data: bytes, mark: str, width: int, header: bool) -> list
     if not header:
         return [f"column_{number + 1}" for number in range(width)]
     text = data.decode("utf-8")
-    names = [name.strip() for name in next(row for row in csv.reader(io.StringIO(text), delimiter=mark) if row)]
+    names = [
+        name.strip() for name in next(row for row in csv.reader(io.StringIO(text), delimiter=mark) if row)
+    ]
     for number, name in enumerate(names, 1):
         if not name:
             raise DataProblem(f"{path}: column {number} has no name in the first line. Give it one.", "path")
@@ -151,7 +153,8 @@ def _names(path: Path, data: bytes, mark: str, width: int, header: bool) -> list
             raise DataProblem(f"{path}: two columns are called {name!r}. Rename one.", "path")
     if all(_is_number(name) for name in names):
         raise DataProblem(
-            f"{path}: the first line is all numbers, so it names no columns. Add a line of names, or set header "
+            f"{path}: the first line is all numbers, so it names no columns. Add a line of names, or set "
+            "header "
             "to false.",
             "header",
         )
@@ -173,17 +176,31 @@ def _column(path: Path, series: polars.Series, as_text: bool) -> Array:
     if not as_text:
         numbers = stripped.cast(polars.Float64, strict=False)
         right = known & numbers.is_not_null() & numbers.is_finite().fill_null(False)
-        if right.sum() == known.sum():
+        if int(right.sum()) == int(known.sum()):
             return np.where(right.to_numpy(), numbers.fill_null(0.0).to_numpy(), np.nan)
-        if right.sum() > _NUMBERS * known.sum():
+        if int(right.sum()) > _NUMBERS * int(known.sum()):
             wrong = (known & ~right).arg_true()
             others = f" ({len(wrong) - 1:,} other cells too)" if len(wrong) > 1 else ""
             raise DataProblem(
-                f"{path}: row {wrong[0] + 1:,}, column {series.name!r}: {stripped[int(wrong[0])]!r} is no number"
+                f"{path}: row {wrong[0] + 1:,}, column {series.name!r}: {stripped[int(wrong[0])]!r} is no "
+                "number"
                 f"{others}. Mend the cell, or list the column in categorical.",
                 "categorical",
             )
-    return np.where(known.to_numpy(), stripped.to_numpy(), None)
+    return _text_or_none(stripped.to_numpy(), known.to_numpy())
+
+
+def _text_or_none(text: Array, known: Array) -> Array:
+    found = np.array(text, dtype=object)
+    found[~known] = None
+    return found
+
+
+def empty(values: Array) -> Array:
+    """Which of a column's cells are empty."""
+    if values.dtype != object:
+        return np.isnan(values)
+    return np.fromiter((value is None for value in values), bool, len(values))
 
 
 def read_parquet(path: Path, categorical: Sequence[str]) -> Cells:
@@ -201,7 +218,9 @@ def read_parquet(path: Path, categorical: Sequence[str]) -> Cells:
         raise DataProblem(f"{path}: cannot be read as Parquet: {said}.", "path") from problem
     if not frame.height or not frame.width:
         raise DataProblem(f"{path}: has no rows. There is nothing to learn from.", "path")
-    return Cells({name: _typed(path, frame[name], name in categorical) for name in frame.columns}, frame.height)
+    return Cells(
+        {name: _typed(path, frame[name], name in categorical) for name in frame.columns}, frame.height
+    )
 
 
 def _typed(path: Path, series: polars.Series, as_text: bool) -> Array:
@@ -222,7 +241,7 @@ def _typed(path: Path, series: polars.Series, as_text: bool) -> Array:
         text = np.where(series.fill_null(False).to_numpy(), "true", "false").astype(object)
     else:
         text = series.cast(polars.String).to_numpy().astype(object)
-    return np.where(series.is_not_null().to_numpy(), text, None)
+    return _text_or_none(text, series.is_not_null().to_numpy())
 
 
 def pick(names: Sequence[str], wanted: Any, field: str, path: Path) -> list[str]:
@@ -233,8 +252,6 @@ def pick(names: Sequence[str], wanted: Any, field: str, path: Path) -> list[str]
     DataProblem
         If there is no such column.
     """
-    from engine.problems import did_you_mean
-
     if not wanted:
         return []
     if wanted in names:  # a name with a comma in it

@@ -77,7 +77,8 @@ def _records(path: Path, version: _Version) -> int:
     size, record = path.stat().st_size, version.labels + _PIXELS
     if size == 0 or size % record:
         raise DataProblem(
-            f"{path}: has {size:,} bytes, which is no whole number of records of {record:,}: it is cut short, "
+            f"{path}: has {size:,} bytes, which is no whole number of records of {record:,}: it is cut "
+            "short, "
             "or of another version. Fetch it again, or choose the other version."
         )
     return size // record

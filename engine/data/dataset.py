@@ -123,7 +123,8 @@ def _column(pool: Pool, values: Array, rows: Indices) -> Tensor | Column:
 
 
 def _tensor(values: Array) -> Tensor:
-    """A tensor of the same memory. A file's map may be read-only, of which torch warns; none is written to."""
+    """A tensor of the same memory. A file's map may be read-only, of which torch warns; none is written "
+    "to."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(values)

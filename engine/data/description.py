@@ -61,6 +61,8 @@ class Description:
         Their names, by number.
     target_names
         Of values: what each is.
+    places
+        How many targets an example has where they are a row of tokens; 0: one.
     counts
         "train", "validation" and "test" -> number of examples.
     """
@@ -71,6 +73,7 @@ class Description:
     classes: int | None
     class_names: tuple[str, ...]
     target_names: tuple[str, ...]
+    places: int
     counts: Mapping[str, int]
 
 
@@ -135,5 +138,6 @@ def _describe(data: Data, shape: Shape) -> Description:
         classes=None if shape.target == "value" else len(shape.class_names),
         class_names=shape.class_names,
         target_names=shape.target_names,
+        places=shape.places,
         counts={"train": train, "validation": validation, "test": test + shape.given_test},
     )

@@ -31,7 +31,9 @@ def places(source: str, folder: str | None) -> list[Path]:
 def user_cache_folder() -> Path:
     """The folder for what can be made again, by the platform's custom: it need not exist."""
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "layerlab" / "cache"
+        return (
+            Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "layerlab" / "cache"
+        )
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "layerlab"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerlab"

@@ -47,8 +47,7 @@ class _Family(NamedTuple):
     turned: bool = False
 
 
-_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
-_CLOTHES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_CLOTHES = tuple("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","))
 _EMNIST = {
     "letters": _UPPER,
     "balanced": _MERGED,
@@ -185,7 +184,10 @@ def _same_size(parts: Sequence[Part], where: Path, field: str) -> None:
 def _given(fields: Mapping[str, Any]) -> tuple[tuple[Path, Path], ...]:
     """The pairs of images and labels that the fields name: for training, perhaps for testing."""
     pairs = [
-        (chosen_file(fields, "images", "IDX file of examples"), chosen_file(fields, "labels", "IDX file of labels"))
+        (
+            chosen_file(fields, "images", "IDX file of examples"),
+            chosen_file(fields, "labels", "IDX file of labels"),
+        )
     ]
     if bool(fields["test_images"]) != bool(fields["test_labels"]):
         lacking = "test_labels" if fields["test_images"] else "test_images"
@@ -224,9 +226,7 @@ def _read_any(fields: Mapping[str, Any]) -> Pool:
         parts.append(Part({"input": shaped}, labels.astype(np.int64)))
     if len(parts) == 2:
         _same_size(parts, pairs[0][0].parent, "test_images")
-    return Pool(
-        parts[0].inputs, parts[0].targets, scale=1 / 255, test=parts[1] if len(parts) == 2 else None
-    )
+    return Pool(parts[0].inputs, parts[0].targets, scale=1 / 255, test=parts[1] if len(parts) == 2 else None)
 
 
 def _loader(source: str) -> Loader:

@@ -187,7 +187,13 @@ def decode(path: Path, style: Style) -> bytes:
                 else:
                     plain = plain.resize(size, how)
             values = np.asarray(plain, np.uint8).reshape(style.height, style.width, style.channels)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as problem:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as problem:
         said = "it is no picture" if isinstance(problem, UnidentifiedImageError) else str(problem).rstrip(".")
         raise DataProblem(
             f"{path}: cannot be read as a picture: {said}. Mend it, or take it out of the folder.", "folder"

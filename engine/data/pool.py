@@ -22,6 +22,8 @@ class Shape(NamedTuple):
     examples: int
     #: "class" (class numbers), "value" (numbers), "token" (the number of the token that follows).
     target: str = "class"
+    #: Targets of an example that are a row of tokens; 0: one target.
+    places: int = 0
     #: Of classes and tokens, by number.
     class_names: tuple[str, ...] = ()
     #: Of values, one each: what the network is to say.

@@ -89,11 +89,14 @@ def _with_roles(path: Path, fields: Mapping[str, Any]) -> Series:
     target = (cells.pick(names, fields["target"], "target", path) or chosen[:1])[0]
     for name in (*chosen, target):
         if columns[name].dtype == object:
-            raise DataProblem(f"{path}: column {name!r} holds text such as {columns[name][0]!r}: no series.", "columns")
+            raise DataProblem(
+                f"{path}: column {name!r} holds text such as {columns[name][0]!r}: no series.", "columns"
+            )
         wrong = ~np.isfinite(columns[name])
         if wrong.any():
             raise DataProblem(
-                f"{path}: row {int(np.argmax(wrong)) + 1:,}, column {name!r} is empty ({wrong.sum():,} of its cells "
+                f"{path}: row {int(np.argmax(wrong)) + 1:,}, column {name!r} is empty ({wrong.sum():,} of "
+                "its cells "
                 "are). A series has no gaps: fill them, or take other columns.",
                 "columns",
             )
@@ -145,6 +148,4 @@ def _read(fields: Mapping[str, Any]) -> Pool:
     return replace(pool(found.values, found.targets), fit=fit)
 
 
-LOADERS = {
-    "series": Loader(_shape, _read, lambda fields: stamp([chosen_file(fields, "path", _WHAT)]))
-}
+LOADERS = {"series": Loader(_shape, _read, lambda fields: stamp([chosen_file(fields, "path", _WHAT)]))}

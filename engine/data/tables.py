@@ -97,11 +97,13 @@ def _with_roles(path: Path, read: cells.Cells, fields: Mapping[str, Any]) -> Tab
     both = [name for name in features if name in targets]
     if both:
         raise DataProblem(
-            f"{path}: {both[0]!r} is what is to be learned, and a feature too. Take it out of features.", "features"
+            f"{path}: {both[0]!r} is what is to be learned, and a feature too. Take it out of features.",
+            "features",
         )
     if not features:
         raise DataProblem(
-            f"{path}: no column is left for the network to see: {', '.join(targets) or 'none'} is to be learned. "
+            f"{path}: no column is left for the network to see: {', '.join(targets) or 'none'} is to be "
+            "learned. "
             "Name another target, or ignore fewer columns.",
             "features",
         )
@@ -116,20 +118,18 @@ def _with_roles(path: Path, read: cells.Cells, fields: Mapping[str, Any]) -> Tab
             categories[name] = _categories(path, name, columns[name])
         else:
             if np.isnan(columns[name]).all():
-                raise DataProblem(f"{path}: column {name!r} has no value at all. List it in ignore.", "ignore")
+                raise DataProblem(
+                    f"{path}: column {name!r} has no value at all. List it in ignore.", "ignore"
+                )
             numbers[name] = columns[name]
     return Table(numbers, categories, target, tuple(targets), class_names, values, bool(order))
-
-
-def _empty(values: Array) -> Array:
-    return np.equal(values, None) if values.dtype == object else np.isnan(values)  # type: ignore[no-any-return]
 
 
 def _rows(path: Path, read: cells.Cells, used: list[str], targets: list[str], missing: str) -> Indices:
     """The rows that stay."""
     kept = np.ones(read.rows, bool)
     for name in used:
-        empty = _empty(read.columns[name])
+        empty = cells.empty(read.columns[name])
         if missing == "refuse" and empty.any():
             row = int(np.argmax(empty)) + 1
             raise DataProblem(
@@ -149,7 +149,7 @@ def _rows(path: Path, read: cells.Cells, used: list[str], targets: list[str], mi
 
 
 def _order(path: Path, name: str, values: Array) -> Indices:
-    if _empty(values).any():
+    if cells.empty(values).any():
         raise DataProblem(f"{path}: {name!r} orders the rows, and has empty cells. Fill them.", "order_by")
     return np.argsort(values.astype(str) if values.dtype == object else values, kind="stable")
 
@@ -173,7 +173,8 @@ def _targets(path: Path, columns: Mapping[str, Array], learn: str) -> tuple[str,
             return "value", (), values[:, None].astype(np.float32)
         if len(different) > _CATEGORIES:
             raise DataProblem(
-                f"{path}: {name!r} has {len(different):,} different values: too many for classes. Learn it as a "
+                f"{path}: {name!r} has {len(different):,} different values: too many for classes. Learn it "
+                "as a "
                 "value.",
                 "learn",
             )
@@ -184,11 +185,12 @@ def _targets(path: Path, columns: Mapping[str, Array], learn: str) -> tuple[str,
 
 
 def _categories(path: Path, name: str, values: Array) -> tuple[tuple[str, ...], Array]:
-    known = np.where(np.equal(values, None), EMPTY, values).astype(str)
+    known = np.where(cells.empty(values), EMPTY, values).astype(str)
     names, numbers = np.unique(known, return_inverse=True)
     if len(names) > _CATEGORIES:
         raise DataProblem(
-            f"{path}: column {name!r} has {len(names):,} different texts: it names rows rather than kinds of them. "
+            f"{path}: column {name!r} has {len(names):,} different texts: it names rows rather than kinds of "
+            "them. "
             "List it in ignore.",
             "ignore",
         )

@@ -40,7 +40,9 @@ def files(fields: Mapping[str, Any]) -> list[Path]:
         If nothing is chosen, or nothing is there.
     """
     if not fields.get("path"):
-        raise DataProblem("Nothing is chosen yet: set path to the text file, or a folder of .txt files.", "path")
+        raise DataProblem(
+            "Nothing is chosen yet: set path to the text file, or a folder of .txt files.", "path"
+        )
     path = Path(fields["path"]).expanduser()
     if path.is_dir():
         found = sorted(file for file in path.rglob("*.txt") if file.is_file())
@@ -58,7 +60,9 @@ def _read_text(path: Path) -> str:
     except OSError as problem:
         raise unreadable(path, problem) from problem
     if b"\0" in data:
-        raise DataProblem(f"{path}: is no text: it has bytes of zero. Save it as plain text in UTF-8.", "path")
+        raise DataProblem(
+            f"{path}: is no text: it has bytes of zero. Save it as plain text in UTF-8.", "path"
+        )
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as problem:
@@ -95,12 +99,15 @@ def tokens(fields: Mapping[str, Any]) -> Tokens:
     what = "characters" if fields["level"] == "character" else "words"
     if cut.count(len(found.numbers)) < 2:
         raise DataProblem(
-            f"{paths[0]}: has {len(found.numbers):,} {what}, too few for windows of {cut.length:,} and the one that "
+            f"{paths[0]}: has {len(found.numbers):,} {what}, too few for windows of {cut.length:,} and the "
+            "one that "
             "follows. Lower length, or bring more text.",
             "length",
         )
     if len(found.names) < 2:
-        raise DataProblem(f"{paths[0]}: repeats {found.names[0]!r} only. There is nothing to foretell.", "path")
+        raise DataProblem(
+            f"{paths[0]}: repeats {found.names[0]!r} only. There is nothing to foretell.", "path"
+        )
     return found
 
 
@@ -141,12 +148,16 @@ def _shape(fields: Mapping[str, Any]) -> Shape:
         dtypes={"input": "int64"},
         ordered=True,
         overlap=cut.overlap,
+        places=cut.length if fields["learn"] == "each" else 0,
     )
 
 
 def _read(fields: Mapping[str, Any]) -> Pool:
     found, cut = tokens(fields), _cut(fields)
-    return Pool({"input": cut.inputs(found.numbers)}, cut.targets(found.numbers))
+    windows = cut.inputs(found.numbers)
+    if fields["learn"] == "each":
+        return Pool({"input": windows}, cut.inputs(found.numbers[1:])[: len(windows)])
+    return Pool({"input": windows}, cut.targets(found.numbers))
 
 
 LOADERS = {"text": Loader(_shape, _read, lambda fields: stamp(files(fields)))}

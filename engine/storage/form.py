@@ -90,6 +90,8 @@ def recipe_to_form(recipe: Recipe) -> Form:
     data: Form = {"source": recipe.data.source, "fields": dict(recipe.data.fields)}
     if recipe.data.split:
         data["split"] = dict(recipe.data.split)
+    if recipe.data.augment:
+        data["augment"] = [choice_to_form(choice) for choice in recipe.data.augment]
     data.update(recipe.data.extra)
     return {
         "data": data,
@@ -147,6 +149,12 @@ def _text(value: object, where: str) -> str:
 def _integer(value: object, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong(where, "a whole number", value)
+    return value
+
+
+def _list(value: object, where: str) -> list[object]:
+    if not isinstance(value, list):
+        raise _wrong(where, "a list […]", value)
     return value
 
 
@@ -252,7 +260,11 @@ def data_from_form(value: object, where: str = "recipe.data") -> Data:
         source=_text(form.get("source", "digits"), f"{where}.source"),
         fields=_object(form.get("fields", {}), f"{where}.fields"),
         split=_object(form.get("split", {}), f"{where}.split"),
-        extra=_rest(form, "source", "fields", "split"),
+        augment=tuple(
+            Choice(item) if isinstance(item, str) else choice_from_form(item, f"{where}.augment.{number}")
+            for number, item in enumerate(_list(form.get("augment", []), f"{where}.augment"))
+        ),
+        extra=_rest(form, "source", "fields", "split", "augment"),
     )
 
 

@@ -9,11 +9,12 @@ same slices at the same alignment.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from engine.data import Column
 from engine.streams import stream_seed
 
 #: Bytes gathered at once: fits the second-level cache of most processors.
@@ -42,7 +43,7 @@ class Feed:
     Parameters
     ----------
     columns
-        Tensors of the same length, ``[examples, …]``.
+        Of the same length, ``[examples, …]``: tensors, or columns that are kept as they are stored.
     batch_size
         Examples in a batch.
     seed
@@ -51,11 +52,21 @@ class Feed:
         Where batches are wanted. Columns are kept there if they fit into half of its free memory.
     avoid_one
         See :func:`batch_sizes`.
+    vary
+        Gets each batch with its epoch and number, and gives what is trained on instead.
     """
 
     def __init__(
-        self, columns: Sequence[Tensor], batch_size: int, seed: int, device: torch.device, *, avoid_one: bool
+        self,
+        columns: Sequence[Tensor | Column],
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        avoid_one: bool,
+        vary: Callable[[Batch, int, int], Batch] | None = None,
     ) -> None:
+        self._vary = vary
         self._examples = len(columns[0])
         self._batch_size = min(batch_size, self._examples)
         self._seed = seed
@@ -98,17 +109,28 @@ class Feed:
             batches: Iterator[Batch] = zip(*[gathered[which] for which in self._which], strict=True)
             for _ in range(start, first):
                 next(batches)
-            yield batches
+            yield batches if self._vary is None else self._varied(batches, epoch, max(start, first))
+
+    def _varied(self, batches: Iterator[Batch], epoch: int, first: int) -> Iterator[Batch]:
+        assert self._vary is not None
+        for number, batch in enumerate(batches, first):
+            yield self._vary(batch, epoch, number)
 
     def _gather(self, number: int, chosen: Tensor) -> Tensor:
         column = self._columns[number]
         if self._device.type != "cpu":
             if self.resident:
-                return column.index_select(0, chosen)
+                return _take(column, chosen)
             pinned = torch.empty((len(chosen), *column.shape[1:]), dtype=column.dtype, pin_memory=True)
-            torch.index_select(column, 0, chosen, out=pinned)
+            _take(column, chosen, pinned)
             return pinned.to(self._device, non_blocking=True)
         if not self._buffers:
             room = self._per_piece * self._batch_size + 1
             self._buffers = [torch.empty((room, *c.shape[1:]), dtype=c.dtype) for c in self._columns]
-        return torch.index_select(column, 0, chosen, out=self._buffers[number][: len(chosen)])
+        return _take(column, chosen, self._buffers[number][: len(chosen)])
+
+
+def _take(column: Tensor | Column, chosen: Tensor, out: Tensor | None = None) -> Tensor:
+    if isinstance(column, Column):
+        return column.take(chosen, out)
+    return column.index_select(0, chosen) if out is None else torch.index_select(column, 0, chosen, out=out)

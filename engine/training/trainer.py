@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from engine.data.augment import Variation
 from engine.host.protocol import Event, Metrics, Progress, RunStarted, RunState
 from engine.runs import RunFolder
 from engine.training import checkpoint, parameters, weights
@@ -81,7 +82,10 @@ class Trainer:
         self.optimizer, name = parameters.optimizer(recipe.optimizer, self.parts)
         columns = task.columns(task.dataset.splits["train"])
         normalises = any(isinstance(module, _BatchNorm) for module in task.model.modules())
-        self.feed = Feed(columns, recipe.batch_size, recipe.seed, task.device, avoid_one=normalises)
+        vary = Variation.of(recipe, len(task.inputs(task.dataset.splits["train"])), task.device)
+        self.feed = Feed(
+            columns, recipe.batch_size, recipe.seed, task.device, avoid_one=normalises, vary=vary
+        )
         self._point = max(min(_STEPS_PER_POINT, self.feed.steps), math.ceil(self.feed.steps / _POINTS))
         self.position = Position()
         #: Why the run ended before its time, for people.
