@@ -14,7 +14,7 @@ from engine.analysis import analyze
 from engine.catalog import LOSSES
 from engine.compile import build
 from engine.compile.resolve import construct
-from engine.data import Dataset, Split, load
+from engine.data import Column, Dataset, Split, load
 from engine.network import Network
 from engine.problems import NetworkProblem
 
@@ -86,7 +86,7 @@ class Task:
                 f"per example; it is {list(output.shape[1:])}. End with a Linear of out_features {classes}."
             )
 
-    def inputs(self, split: Split) -> list[Tensor]:
+    def inputs(self, split: Split) -> list[Tensor | Column]:
         """The tensors of `split` that the model takes, in its order.
 
         Raises
@@ -94,7 +94,7 @@ class Task:
         NetworkProblem
             If an Input asks for a column that the data do not have, or for another shape.
         """
-        found = []
+        found: list[Tensor | Column] = []
         for id, node in self.network.nodes.items():
             if node.type != "Input":
                 continue
@@ -115,7 +115,7 @@ class Task:
             found.append(tensor)
         return found
 
-    def columns(self, split: Split) -> list[Tensor]:
+    def columns(self, split: Split) -> list[Tensor | Column]:
         """The model's inputs, then what the loss compares with, then the class numbers."""
         target = split.targets
         if self.one_hot:
