@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from engine import edit_view, ports
+from engine import block_ports, edit_view, ports
 from engine.catalog import LAYERS, Port
 from engine.network import (
     MODULE_ATTRIBUTES,
@@ -57,7 +57,8 @@ def with_graph(
     return replace(network, blocks={**network.blocks, block: changed})
 
 
-def _with_positions(network: Network, block: str | None, positions: Mapping[str, Any]) -> Network:
+def with_positions(network: Network, block: str | None, positions: Mapping[str, Any]) -> Network:
+    """`network` with the layout of one graph replaced: id -> ``[x, y]``."""
     if block is None:
         return replace(network, view={**network.view, "positions": dict(positions)})
     blocks = network.view.get("blocks", {})
@@ -79,7 +80,8 @@ def node_of(network: Network, id: str, block: str | None = None) -> Node:
     return nodes[id]
 
 
-def _with_node(network: Network, block: str | None, id: str, **replaced: Any) -> Network:
+def replace_node(network: Network, id: str, block: str | None, **replaced: Any) -> Network:
+    """`network` with parts of one node replaced."""
     node = node_of(network, id, block)
     nodes = network.graph(block).nodes
     return with_graph(network, block, nodes={**nodes, id: replace(node, **replaced)})
@@ -136,7 +138,10 @@ def add_node(
     nodes = network.graph(block).nodes
     if id in nodes:
         raise EditProblem(f"There is already a node {id!r}. Choose another id.")
+    before = network
     network = with_graph(network, block, nodes={**nodes, id: node})
+    if block is not None and node.type in ("Input", "Output"):
+        network = block_ports.follow(before, network, block)
     return network if position is None else move(network, {id: position}, block=block)
 
 
@@ -154,7 +159,7 @@ def remove(
     stays a chain.
     """
     gone, cut = set(ids), set(edges)
-    graph = network.graph(block)
+    before, graph = network, network.graph(block)
     for id in gone:
         node_of(network, id, block)
     kept: list[Edge] = []
@@ -178,9 +183,11 @@ def remove(
     nodes = {id: node for id, node in graph.nodes.items() if id not in gone} if gone else graph.nodes
     network = with_graph(network, block, nodes=nodes, edges=kept if cut or gone else graph.edges)
     network = _renumbered(network, block)
+    if block is not None and gone:
+        network = block_ports.follow(before, network, block)
     positions = network.positions(block)
     if any(id in positions for id in gone):
-        network = _with_positions(network, block, {k: v for k, v in positions.items() if k not in gone})
+        network = with_positions(network, block, {k: v for k, v in positions.items() if k not in gone})
     return edit_view.follow_edges(network, block=block)
 
 
@@ -231,9 +238,12 @@ def rename(network: Network, old: str, new: str, *, block: str | None = None) ->
         for edge in graph.edges
     ]
     positions = {new if id == old else id: at for id, at in network.positions(block).items()}
+    before = network
     network = with_graph(network, block, nodes=nodes, edges=edges)
     network = edit_view.follow_edges(network, {old: new}, block=block)
-    return _with_positions(network, block, positions) if positions else network
+    if block is not None:
+        network = block_ports.follow(before, network, block, {old: new})
+    return with_positions(network, block, positions) if positions else network
 
 
 def move(
@@ -241,7 +251,7 @@ def move(
 ) -> Network:
     """Put nodes at ``(x, y)`` in scene units."""
     placed = {id: [float(x), float(y)] for id, (x, y) in positions.items()}
-    return _with_positions(network, block, {**network.positions(block), **placed})
+    return with_positions(network, block, {**network.positions(block), **placed})
 
 
 # ---------------------------------------------------------------------------- edges
@@ -328,7 +338,7 @@ def set_field(network: Network, id: str, name: str, value: Any, *, block: str | 
     node = node_of(network, id, block)
     if name in node.fields and _same(node.fields[name], value):
         return network
-    return _with_node(network, block, id, fields={**node.fields, name: value})
+    return replace_node(network, id, block, fields={**node.fields, name: value})
 
 
 def reset_field(network: Network, id: str, name: str, *, block: str | None = None) -> Network:
@@ -339,7 +349,7 @@ def reset_field(network: Network, id: str, name: str, *, block: str | None = Non
     if name in start:
         return set_field(network, id, name, start[name], block=block)
     fields = {key: value for key, value in node.fields.items() if key != name}
-    return _with_node(network, block, id, fields=fields) if name in node.fields else network
+    return replace_node(network, id, block, fields=fields) if name in node.fields else network
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -350,7 +360,7 @@ def set_activation(
     network: Network, id: str, activation: Choice | None, *, block: str | None = None
 ) -> Network:
     """Set or clear the activation inside a node."""
-    return _with_node(network, block, id, activation=activation)
+    return replace_node(network, id, block, activation=activation)
 
 
 def set_init(
@@ -358,7 +368,7 @@ def set_init(
 ) -> Network:
     """Choose how one parameter is initialised; None: the default."""
     node = node_of(network, id, block)
-    return _with_node(network, block, id, init=_with_key(node.init, parameter, scheme))
+    return replace_node(network, id, block, init=_with_key(node.init, parameter, scheme))
 
 
 def set_binarize(
@@ -368,7 +378,7 @@ def set_binarize(
     if place not in ("weight", "input"):
         raise EditProblem(f"Binarize 'weight' or 'input', not {place!r}.")
     node = node_of(network, id, block)
-    return _with_node(network, block, id, binarize=_with_key(node.binarize, place, estimator))
+    return replace_node(network, id, block, binarize=_with_key(node.binarize, place, estimator))
 
 
 def _with_key(mapping: Mapping[str, Choice], key: str, value: Choice | None) -> dict[str, Choice]:
@@ -381,7 +391,7 @@ def set_training(
     network: Network, id: str, training: Training | None, *, block: str | None = None
 ) -> Network:
     """Freeze a node or change its learning-rate multiplier; None: as the rest."""
-    return _with_node(network, block, id, training=training)
+    return replace_node(network, id, block, training=training)
 
 
 # ---------------------------------------------------------------------------- the rest
