@@ -402,6 +402,6 @@ def _about(one: recovery.Crashed) -> str:
     edits = "1 edit" if one.found.edits == 1 else f"{one.found.edits:,} edits"
     said = (
         f"Layerlab ended unexpectedly with {edits} of {_title(one)} not saved, the last at "
-        f"{when(one.found.at)}. Below is what they changed."
+        f"{when(one.found.at)}. Below is the difference to the file."
     )
     return f"{said} {one.found.damage} What came before is whole." if one.found.damage else said

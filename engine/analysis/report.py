@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from engine.analysis.advice import advice
 from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, Window, tensor
+from engine.analysis.memory import memory_problems
 from engine.analysis.recipe import recipe_problems
 from engine.analysis.walk import Walked, walk
 from engine.compile.expand import Step, Value
@@ -44,6 +45,7 @@ def analyze(network: Network) -> Analysis:
         *walked.problems,
         *recipe_problems(network),
         *data_problems(network, reports),
+        *memory_problems(network, walked),
         *advice(network, walked),
     ]
     return Analysis(reports, _sorted(network, problems), totals)

@@ -28,10 +28,13 @@ def lowered(network: Network) -> list[tuple[Step, Operation, Inputs]]:
         If the network has errors; the message holds them, one a line.
     """
     # The analysis runs compiled nodes, so it imports this package; hence not at the top.
+    from engine.analysis.memory import weights_problem
     from engine.analysis.walk import walk
 
     walked = walk(network)
     errors = [problem for problem in walked.problems if problem.severity == "error"]
+    if not errors and (too_large := weights_problem(walked)) is not None:
+        errors = [too_large]
     if errors:
         shown = [str(problem) for problem in errors[:10]]
         if len(errors) > len(shown):
