@@ -19,6 +19,7 @@ from typing import NamedTuple
 COMMANDS = (
     "catalog",
     "check",
+    "data",
     "diff",
     "doctor",
     "evaluate",

@@ -3,5 +3,6 @@
 from engine.data.column import Column
 from engine.data.dataset import Dataset, Split, load
 from engine.data.description import Description, describe
+from engine.data.progress import Cancelled, watched
 
-__all__ = ["Column", "Dataset", "Description", "Split", "describe", "load"]
+__all__ = ["Cancelled", "Column", "Dataset", "Description", "Split", "describe", "load", "watched"]

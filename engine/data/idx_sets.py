@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -69,6 +70,11 @@ def _family(source: str, fields: Mapping[str, Any]) -> _Family:
     if source == "fashion_mnist":
         return _Family(source, "Fashion-MNIST", FILES, _CLOTHES)
     return _Family(source, "MNIST", FILES, _DIGITS)
+
+
+def idx_file(name: str) -> bool:
+    """Whether a file's name says that it is IDX."""
+    return bool(re.search(r"[-.]idx\d-ubyte(\.gz)?$", name))
 
 
 def _find(folder: Path, name: str) -> Path | None:
