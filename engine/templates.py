@@ -29,7 +29,17 @@ class Template(NamedTuple):
 
 
 #: The order of the list: what to begin with comes first.
-_ORDER = ("digits_mlp", "lenet5_mnist", "digits_binarized_mlp", "residual_digits")
+_ORDER = (
+    "digits_mlp",
+    "lenet5_mnist",
+    "digits_binarized_mlp",
+    "residual_digits",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "mobilenet_v2",
+    "vgg16",
+)
 
 
 def templates() -> tuple[Template, ...]:

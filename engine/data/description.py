@@ -33,6 +33,7 @@ _HOMES = {
     **dict.fromkeys(("digits", "iris", "wine", "breast_cancer", "diabetes"), "bundled"),
     **dict.fromkeys(("moons", "circles", "spirals", "xor", "blobs", "curve"), "synthetic"),
     **dict.fromkeys(("mnist", "fashion_mnist", "emnist", "idx"), "idx_sets"),
+    "random": "random_numbers",
     "cifar": "cifar",
     "image_folder": "images",
     **dict.fromkeys(("csv", "parquet"), "tables"),
