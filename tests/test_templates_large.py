@@ -78,7 +78,7 @@ def resnet18() -> nn.Sequential:
 
 def test_resnet_18_computes_what_a_hand_written_one_computes_to_the_last_bit() -> None:
     built, hand = engine.build(network("resnet18")).eval(), resnet18().eval()
-    ours, theirs = built.state_dict(), hand.state_dict()
+    ours = built.state_dict()
     names = {
         "conv1": "a",
         "bn1": "a_norm",

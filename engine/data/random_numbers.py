@@ -21,8 +21,8 @@ def _shape(fields: Mapping[str, Any]) -> Shape:
     numbers = fields["examples"] * math.prod(fields["shape"])
     if numbers > _MOST_NUMBERS:
         raise DataProblem(
-            f"random › examples: {fields['examples']:,} of {list(fields['shape'])} are {numbers:,} numbers, and at "
-            f"most {_MOST_NUMBERS:,} are made. Ask for fewer.",
+            f"random › examples: {fields['examples']:,} of {list(fields['shape'])} are {numbers:,} numbers, "
+            f"and at most {_MOST_NUMBERS:,} are made. Ask for fewer.",
             "examples",
         )
     names = tuple(map(str, range(fields["classes"])))
