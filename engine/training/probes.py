@@ -137,8 +137,8 @@ class Probes:
         self._parts = parts
         self._model = model if isinstance(model, CompiledNetwork) else None
         self._began = time.perf_counter()
-        # The first figures come before the first look.
-        self.due = self._began + _APART
+        # Peek at the first step and observe the second: the first step's figures come before that.
+        self.due = self._began
         self._spent = 0.0
         #: What looking has cost for the observation that is being made.
         self._now = 0.0

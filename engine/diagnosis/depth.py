@@ -1,0 +1,319 @@
+"""Illnesses of layers: what gradients, activations and updates show through the depth."""
+
+from __future__ import annotations
+
+import math
+
+from engine import edit
+from engine.diagnosis import repairs
+from engine.diagnosis.record import Record, median, owner
+from engine.diagnosis.rule import Evidence, Illness
+from engine.findings import Repair
+from engine.network import Choice, Network, Node
+
+#: Observations that must be there before a layer is judged.
+_LOOKS = 3
+
+
+def _said(value: float) -> str:
+    return f"{value:.2g}"
+
+
+# ---------------------------------------------------------------------------- vanishing, exploding
+
+#: Between the first and the last matrix a gradient may fade to this share.
+VANISHES = 1e-3
+#: A norm of all gradients together that no healthy start comes near.
+EXPLODES = 100.0
+#: First loss beyond this many times ln C: the outputs are huge before anything was learned.
+LOUD = 3.0
+
+
+def _fading(record: Record) -> list[Evidence]:
+    sizes = {name: size for name, size in record.gradient_sizes.items() if math.isfinite(size)}
+    if len(record.observations) < _LOOKS or len(sizes) < 3:
+        return []
+    names = list(sizes)
+    last = sizes[names[-1]]
+    first = names[0]
+    if last <= 0 or sizes[first] > VANISHES * last:
+        return []
+    return [
+        Evidence(
+            f"The gradient of {first} is {_said(sizes[first])} per weight, that of {names[-1]} {_said(last)}: "
+            f"{_said(sizes[first] / last)} of it reaches the first layer.",
+            owner(first),
+            {"first": sizes[first], "last": last, "share": sizes[first] / last},
+        )
+    ]
+
+
+def _fresh(record: Record, _seen: Evidence) -> tuple[Repair, ...]:
+    healthy = repairs.afresh(record, repairs.rectify(record))
+    saturating = repairs.rectify(record) is not record.network
+    words = "ReLU and He initialisation in every layer" if saturating else "He initialisation in every layer"
+    return repairs.offer(record, (words, healthy))
+
+
+VANISHING = Illness(
+    code="vanishing-gradient",
+    title="The gradient vanishes on its way to the first layers",
+    cause="Each layer multiplies the gradient by its weights and by its activation's slope; where the product is below "
+    "one, what is left after many layers is nothing.",
+    source="Glorot and Bengio 2010, §4.2; He et al. 2015, §2.2; threshold: a thousandth between first and last layer.",
+    find=_fading,
+    repairs=_fresh,
+)
+
+
+def _blowing_up(record: Record) -> list[Evidence]:
+    if not record.observations or not record.losses:
+        return []
+    first = record.observations[0]
+    norm = math.hypot(*(d.norm for d in first.gradients.values()))
+    bad = any(d.bad for d in first.gradients.values())
+    begun = record.losses[0]
+    loud = not math.isfinite(begun) or record.chance is None or begun > LOUD * record.chance
+    if not loud or not (bad or norm > EXPLODES or not math.isfinite(norm)):
+        return []
+    beside = f", {begun / record.chance:.3g} times that of guessing" if record.chance else ""
+    return [
+        Evidence(
+            f"At step {first.step} the gradients' norm is {'no number' if bad else _said(norm)}, and the first loss "
+            f"is {_said(begun)}{beside}.",
+            None,
+            {"norm": norm, "loss": begun},
+        )
+    ]
+
+
+def _damped(record: Record, _seen: Evidence) -> tuple[Repair, ...]:
+    calm = repairs.rounded(min(repairs.rate(record), repairs.default_rate(record) / 3))
+    healthy = repairs.afresh(record, repairs.rectify(record))
+    return repairs.offer(
+        record,
+        (
+            f"ReLU, He initialisation and a learning rate of {calm:g}",
+            repairs.with_rate(record, calm, healthy),
+        ),
+        ("He initialisation in every layer", repairs.afresh(record)),
+    )
+
+
+EXPLODING = Illness(
+    code="exploding-gradient",
+    title="Gradients explode from the first step",
+    cause="Each layer enlarges what passes through it, forwards and backwards; after several layers outputs and "
+    "gradients are so large that any step is too long.",
+    source="Pascanu et al. 2013; He et al. 2015, §2.2; threshold: norm over 100 and a first loss over three times ln C.",
+    find=_blowing_up,
+    repairs=_damped,
+    severity="error",
+)
+
+# ---------------------------------------------------------------------------- dead, saturated
+
+#: Share of units (dead) or of values (saturated) from which a layer is ill.
+MOST = 0.5
+
+
+def _dead(record: Record) -> list[Evidence]:
+    if len(record.observations) < _LOOKS:
+        return []
+    found = []
+    for node, share in record.activation("dead").items():
+        if share >= MOST and record.activation_id(node) in repairs.RECTIFIERS:
+            seen = record.newest_activation(node)
+            units = seen.units if seen is not None else 0
+            found.append(
+                Evidence(
+                    f"{share:.0%} of the {units} units of {node} are zero for every example of a batch.",
+                    node,
+                    {"dead": share, "units": float(units)},
+                )
+            )
+    return found
+
+
+def _leaky(record: Record, _seen: Evidence) -> tuple[Repair, ...]:
+    def act(network: Network, id: str, block: str | None, node: Node) -> Network:
+        if node.activation is not None and node.activation.id in repairs.RECTIFIERS:
+            leaky = Choice("LeakyReLU", {"negative_slope": 0.1})
+            return edit.set_activation(network, id, leaky, block=block)
+        return network
+
+    ill = [seen.node for seen in _dead(record) if seen.node is not None]
+    gentle = repairs.on_nodes(record, ill, act)
+    calm = min(repairs.rate(record), repairs.default_rate(record))
+    healthy = repairs.with_rate(record, calm, repairs.afresh(record, gentle))
+    return repairs.offer(
+        record,
+        (f"LeakyReLU there, He initialisation, and a learning rate of at most {calm:g}", healthy),
+        ("LeakyReLU in the place of ReLU there", gentle),
+    )
+
+
+DEAD = Illness(
+    code="dead-relu",
+    title="Most units of a ReLU layer are dead",
+    cause="A unit whose input is negative for all examples gives zero and gets no gradient, so nothing brings it back; a "
+    "negative bias or one step too long is enough.",
+    source="Maas et al. 2013 (LeakyReLU); Lu et al. 2019, 'Dying ReLU and initialization'; threshold: half the units.",
+    find=_dead,
+    repairs=_leaky,
+)
+
+
+def _saturated(record: Record) -> list[Evidence]:
+    if len(record.observations) < _LOOKS:
+        return []
+    return [
+        Evidence(
+            f"{share:.0%} of the values of {node} lie within 1 % of an end of its range, where the slope is below 4 %.",
+            node,
+            {"saturated": share},
+        )
+        for node, share in record.activation("saturated").items()
+        if share >= MOST
+    ]
+
+
+def _unsaturated(record: Record, _seen: Evidence) -> tuple[Repair, ...]:
+    def glorot(network: Network, id: str, block: str | None, node: Node) -> Network:
+        return edit.set_init(network, id, "weight", Choice("xavier_normal"), block=block)
+
+    calm = min(repairs.rate(record), repairs.default_rate(record))
+    healthy = repairs.afresh(record, repairs.rectify(record))
+    return repairs.offer(
+        record,
+        ("ReLU and He initialisation in every layer", repairs.with_rate(record, calm, healthy)),
+        ("Glorot initialisation in every layer", repairs.on_nodes(record, record.owners(), glorot)),
+    )
+
+
+SATURATED = Illness(
+    code="saturated-activation",
+    title="A layer's activation is saturated",
+    cause="Its inputs are so large that the function is flat there: the gradient is multiplied by nearly nothing, and "
+    "neither this layer nor those before it learn.",
+    source="Glorot and Bengio 2010, §3; LeCun et al. 1998, 'Efficient BackProp', §4.4; threshold: half the values.",
+    find=_saturated,
+    repairs=_unsaturated,
+)
+
+# ---------------------------------------------------------------------------- asleep, stuck
+
+#: A ratio below this moves a weight by less than a tenth within 10,000 steps of one direction.
+SLEEPS = 1e-5
+#: … while the median of the others is above this.
+AWAKE = 1e-4
+
+
+def _asleep(record: Record) -> list[Evidence]:
+    if len(record.observations) < _LOOKS:
+        return []
+    ratios = {name: ratio for name, ratio in record.update_ratios.items() if math.isfinite(ratio)}
+    # A matrix of zeros that gets no gradient has no ratio: its update is as small as it is.
+    awake = [ratio for ratio in ratios.values() if ratio >= AWAKE]
+    moves = bool(awake) or max(_bias_updates(record), default=0.0) >= AWAKE
+    if not moves:
+        return []
+    usual = median(awake) if awake else math.nan
+    return [
+        Evidence(
+            f"An update moves {name} by {_said(ratio)} of its size"
+            + (f"; elsewhere it is {_said(usual)}." if awake else ", and only biases move."),
+            owner(name),
+            {"ratio": ratio, "usual": usual},
+        )
+        for name, ratio in ratios.items()
+        if ratio < SLEEPS
+    ]
+
+
+def _bias_updates(record: Record) -> list[float]:
+    names = {name for name in record.shapes or {} if name not in record.matrices}
+    return [median(o.updates.get(name, math.nan) for o in record.recent) for name in names]
+
+
+def _awaken(record: Record, seen: Evidence) -> tuple[Repair, ...]:
+    here = [e.node for e in _asleep(record) if e.node is not None]
+    healthy = repairs.on_nodes(record, here, repairs.he, repairs.thawed(record))
+    everywhere = repairs.afresh(record, repairs.rectify(record, repairs.thawed(record)))
+    return repairs.offer(
+        record,
+        ("He initialisation there, at the common learning rate", healthy),
+        ("ReLU and He initialisation in every layer", everywhere),
+    )
+
+
+ASLEEP = Illness(
+    code="layer-asleep",
+    title="A layer does not learn",
+    cause="Its updates are tiny beside its weights: no gradient arrives, its weights are huge, or its own learning rate "
+    "is next to nothing.",
+    source="Karpathy, CS231n, 'Ratio of weights:updates' (healthy around 1e-3); threshold: below 1e-5 beside others above 1e-4.",
+    find=_asleep,
+    repairs=_awaken,
+)
+
+#: Steps that a binarized layer is watched for.
+_WATCHED = 50
+
+
+def _stuck(record: Record) -> list[Evidence]:
+    found = []
+    observations = record.observations[1:]
+    for name in dict.fromkeys(name for o in observations for name in o.flips):
+        seen = [(o.step, o.flips[name]) for o in observations if name in o.flips]
+        steps = seen[-1][0] - record.observations[0].step
+        flipped = sum(share for _, share in seen)
+        size = math.prod((record.shapes or {}).get(name, ())) or 1
+        if steps >= _WATCHED and flipped < max(STILL * steps, 0.5 / size):
+            found.append(
+                Evidence(
+                    f"{flipped:.2%} of the signs of {name} changed within {steps:,} steps.",
+                    owner(name),
+                    {"flips": flipped, "steps": float(steps)},
+                )
+            )
+    return found
+
+
+#: Share of signs that change per step in a binarized layer that hardly learns.
+STILL = 1e-5
+
+
+def _unstuck(record: Record, seen: Evidence) -> tuple[Repair, ...]:
+    def small(network: Network, id: str, block: str | None, node: Node) -> Network:
+        if "weight" not in node.binarize:
+            return network
+        network = repairs.he(network, id, block, node)
+        if node.binarize["weight"].id not in _PASSING:
+            network = edit.set_binarize(network, id, "weight", Choice("ste_sign"), block=block)
+        return network
+
+    quick = max(repairs.rate(record), repairs.default_rate(record))
+    healthy = repairs.on_nodes(record, record.owners(), small, repairs.thawed(record))
+    return repairs.offer(
+        record,
+        (
+            f"Latent weights by Glorot and Bengio, and a learning rate of {quick:g}",
+            repairs.with_rate(record, quick, healthy),
+        ),
+        ("Latent weights by Glorot and Bengio", healthy),
+    )
+
+
+#: Estimators whose gradient reaches latent weights everywhere in −1 … 1.
+_PASSING = ("ste_sign", "identity_ste", "bireal_weight", "xnor_scale", "ir_weight", "magnitude_aware_sign")
+
+STUCK = Illness(
+    code="stuck-binary",
+    title="A binarized layer is stuck",
+    cause="A binary weight changes only when its latent weight crosses zero; latent weights that are large beside a step "
+    "never do, so the layer stays as it was drawn.",
+    source="Helwegen et al. 2019, 'Latent weights do not exist'; threshold: under 1 in 100,000 signs per step, over 50 steps.",
+    find=_stuck,
+    repairs=_unstuck,
+)

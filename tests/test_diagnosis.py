@@ -1,0 +1,125 @@
+"""The doctor's rules against networks that are really ill, and really well (:mod:`tests.sick_networks`)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from msgspec.structs import replace
+
+from engine import diff
+from engine.diagnosis import ILLNESSES, Record, diagnose
+from engine.host.protocol import Distribution, Metrics, Observation
+from engine.network import Choice
+from tests.diagnosis_table import heals, measure, templates_that_train, trained
+from tests.sick_networks import SGD, dense, healthy, network, sick
+
+SICK = sick()
+WELL = healthy()
+
+
+def test_each_illness_has_three_networks_that_have_it_and_three_that_could_but_do_not() -> None:
+    for code in ILLNESSES:
+        assert sum(patient.code == code for patient in SICK) >= 3
+        assert sum(code not in patient.ills for patient in WELL) >= 3
+
+
+@pytest.mark.parametrize("code", ILLNESSES)
+def test_an_illness_is_found_where_it_is_and_its_repair_heals_it(code: str) -> None:
+    quick = {"overfitting": "2 × 256", "exploding-gradient": "14 ReLU"}.get(code, "")
+    patient = next(p for p in SICK if p.code == code and quick in p.name)
+    record, result = trained(patient.network)
+    findings = diagnose(record)
+    assert code in {finding.code for finding in findings}
+    assert {finding.code for finding in findings} <= patient.ills
+    for finding in findings:
+        assert any(character.isdigit() for character in finding.evidence)
+        assert finding.cause.endswith(".")
+        assert "threshold" in finding.source
+        for repair in finding.repairs:
+            assert diff.apply(patient.network, repair.changes) != patient.network
+    healed, text = heals(patient, record, findings, result)
+    assert healed, text
+
+
+@pytest.mark.parametrize("patient", WELL[::4] + templates_that_train()[:1], ids=lambda p: p.name)
+def test_the_doctor_says_nothing_of_a_network_that_learns(patient) -> None:
+    record, result = trained(replace(patient.network, recipe=replace(patient.network.recipe, epochs=12)))
+    assert result["validation"]["accuracy"] > 0.9
+    assert diagnose(record) == ()
+
+
+@pytest.mark.full
+def test_nine_of_ten_are_found_one_of_twenty_is_a_false_alarm_and_seven_of_ten_are_healed() -> None:
+    every = measure([*SICK, *WELL, *templates_that_train()])["all"]
+    assert every["found"] >= 0.9 * every["ill"]
+    assert every["alarms"] <= 0.05 * every["well"]
+    assert every["healed"] >= 0.7 * every["repaired"]
+
+
+# ---------------------------------------------------------------------------- by the numbers
+
+
+def spread(norm: float) -> Distribution:
+    return Distribution(-1, 1, (0,) * 64, 0, 1, norm, 0)
+
+
+SHAPES = {"h1.weight": (64, 64), "h2.weight": (64, 64), "h3.weight": (64, 64), "fc.weight": (10, 64)}
+
+
+def record(gradients: dict[str, float], updates: float = 1e-3, losses: tuple[float, ...] = ()) -> Record:
+    three = [dense(64)] * 3
+    return Record(
+        network("n", three, optimizer=SGD),
+        tuple(Metrics(i, i / 23, "train", {"loss": v}, i / 100) for i, v in enumerate(losses, 1)),
+        tuple(
+            Observation(
+                step,
+                step / 23,
+                {name: spread(5.0) for name in SHAPES},
+                {name: spread(norm) for name, norm in gradients.items()},
+                dict.fromkeys(SHAPES, updates),
+            )
+            for step in range(2, 60, 8)
+        ),
+        SHAPES,
+        23,
+    )
+
+
+def even(size: float) -> dict[str, float]:
+    """Gradients of one root mean square."""
+    return {name: size * math.sqrt(math.prod(shape)) for name, shape in SHAPES.items()}
+
+
+def codes(of: Record) -> set[str]:
+    return {finding.code for finding in diagnose(of)}
+
+
+def test_a_gradient_that_fades_to_a_thousandth_vanishes_whatever_the_layers_sizes() -> None:
+    assert codes(record({**even(0.1), "h1.weight": 0.00009 * 64})) == {"vanishing-gradient"}
+    assert codes(record({**even(0.1), "h1.weight": 0.00011 * 64})) == set()
+    (finding,) = diagnose(record({**even(0.1), "h1.weight": 0.00005 * 64}))
+    assert finding.node == "h1"
+    assert finding.figures["share"] == pytest.approx(5e-4)
+
+
+def test_a_loss_that_becomes_no_number_is_a_learning_rate_too_high() -> None:
+    found = diagnose(record(even(0.1), 0.5, (2.3, 2.4, 9.0, math.nan)))
+    assert [finding.code for finding in found] == ["rate-too-high"]
+    assert "0.5" in found[0].evidence
+    healed = diff.apply(record(even(0.1)).network, found[0].repairs[0].changes)
+    # A ratio of 0.5 is 500 times the healthy 1e-3: a rate of 0.1 / 500 = 2e-4.
+    assert healed.recipe.optimizer == Choice("SGD", {"lr": 2e-4})
+
+
+def test_slow_and_unlearned_is_too_low_slow_and_learned_is_well() -> None:
+    slow = tuple(2.3 - 0.0001 * i for i in range(60))
+    assert codes(record(even(0.1), 1e-6, slow)) == {"rate-too-low", "chance-level"}
+    learned = tuple(2.3 * 0.9**i for i in range(60))
+    assert codes(record(even(0.1), 1e-6, learned)) == set()
+
+
+def test_nothing_is_said_before_anything_is_known() -> None:
+    assert codes(Record(network("n", []))) == set()
+    assert codes(record(even(0.1), 1e-6, (2.3,))) == set()
