@@ -23,6 +23,7 @@ COMMANDS = (
     "diff",
     "doctor",
     "evaluate",
+    "export",
     "host",
     "lab",
     "new",

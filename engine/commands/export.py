@@ -1,0 +1,139 @@
+"""Write a network in another form, and prove it by reading it back."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from engine.commands.inspect import File, Set, load
+from engine.commands.output import Failure, out, print_json, scaled
+from engine.commands.start import Json
+from engine.network import Network
+from engine.problems import DataProblem, FileProblem, NetworkProblem, did_you_mean
+from engine.runs import RunFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: Examples that the two forms are compared on, at most.
+_EXAMPLES = 512
+
+
+class Form(NamedTuple):
+    """A form that networks are written in.
+
+    `write` names the function: (network, model, output file, example inputs) to a report, which is
+    what ``--json`` prints. It proves what it has written. `tell` turns the report into lines.
+    """
+
+    module: str
+    write: str
+    tell: Callable[[dict[str, Any]], list[str]]
+
+
+def _tell_packed(report: dict[str, Any]) -> list[str]:
+    size, proof = report["size"], report["proof"]
+    lines = [f"{report['file']} and {report['runtime']}, which runs it with NumPy alone."]
+    for id, layer in report["layers"].items():
+        lines.append(
+            f"  {id}: {scaled(layer['float_bytes'], 'B')} in {scaled(layer['packed_bytes'], 'B')}, "
+            f"{layer['float_bytes'] / layer['packed_bytes']:.1f} times smaller"
+        )
+    lines.append(
+        f"Size: {scaled(size['float_bytes'], 'B')} of float32 in {scaled(size['file_bytes'], 'B')}, "
+        f"{size['ratio']:.1f} times smaller."
+    )
+    agreement = "the same predictions" if proof["same_predictions"] else "other predictions on close calls"
+    lines.append(
+        f"Read back and compared on {proof['examples']} examples: {agreement}, "
+        f"outputs within {proof['largest_difference']:.2g}."
+    )
+    lines += [
+        f"Speed, a batch of {row['batch']}: {row['packed_ms']:.2f} ms, torch {row['torch_ms']:.2f} ms."
+        for row in report["speed"]
+    ]
+    return lines
+
+
+#: What ``--to`` takes.
+FORMS = {"packed": Form("engine.exchange.packed", "export_packed", _tell_packed)}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("export")(export)
+
+
+def export(
+    file: File,
+    to: Annotated[str, typer.Option("--to", metavar="FORM", help=f"One of: {', '.join(FORMS)}.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to make.")],
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="A run, whose best weights are exported.")
+    ] = None,
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Write a network with its weights in another form, read it back and compare.
+
+    Weights are those of RUN; without it those saved beside FILE, and else first values from the seed.
+    """
+    if to not in FORMS:
+        raise Failure(f"--to {to}: choose one of {', '.join(FORMS)}.{did_you_mean(to, FORMS)}", 2)
+    network = load(file, set)
+    from engine.compile import build
+
+    model = build(network, seed=network.recipe.seed)
+    origin = _weights(file, run, network, model)
+    model.eval()
+    form = FORMS[to]
+    write = getattr(importlib.import_module(form.module), form.write)
+    report = {"form": to, "weights": origin, **write(network, model, output, _examples(network))}
+    if json:
+        print_json(report)
+        return
+    for line in form.tell(report):
+        out.print(line)
+    out.print(f"Weights: {origin}.")
+
+
+def _weights(file: str, run: Path | None, network: Network, model: nn.Module) -> str:
+    """Load the weights that are meant into `model`; says which they are."""
+    from engine.training import weights
+
+    beside = Path(file).with_suffix(".safetensors")
+    if run is not None:
+        folder = RunFolder(run)
+        if not folder.network.is_file():
+            raise FileProblem(f"{run}: is no run: it has no {folder.network.name}.")
+        path = folder.best if folder.best.exists() else folder.weights
+    elif beside.is_file():
+        path = beside
+    else:
+        return f"first values of seed {network.recipe.seed}; train first, and give --run RUN"
+    try:
+        model.load_state_dict(weights.load(path))
+    except RuntimeError:
+        raise FileProblem(f"{path}: these are the weights of another network than {file}.") from None
+    return str(path)
+
+
+def _examples(network: Network) -> Sequence[Tensor]:
+    """Examples of the network's data; random ones where there are no data that fit."""
+    import torch
+
+    from engine.training.task import Task
+
+    try:
+        task = Task.of(network, torch.device("cpu"))
+    except (DataProblem, NetworkProblem):  # the network itself is sound: it has been built
+        generator = torch.Generator().manual_seed(network.recipe.seed)
+        shapes = [node.fields["shape"] for node in network.nodes.values() if node.type == "Input"]
+        return [torch.rand((_EXAMPLES, *shape), generator=generator) for shape in shapes]
+    splits = task.dataset.splits
+    split = splits.get("test") or splits.get("validation") or splits["train"]
+    return [tensor[:_EXAMPLES] for tensor in task.inputs(split)]
