@@ -18,7 +18,10 @@ _DOCKS = {
     "gradients": ("Gradients", _AREA.BottomDockWidgetArea),
     "predictions": ("Predictions", _AREA.BottomDockWidgetArea),
     "problems": ("Problems", _AREA.BottomDockWidgetArea),
+    "lab_init": ("Initialisation laboratory", _AREA.BottomDockWidgetArea),
 }
+#: Those that are asked for when they are wanted, and then stand in a window of their own: name -> its size.
+_APART = {"lab_init": (1040, 460)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (("inspector", "recipe"), ("curves", "predictions", "problems"))
 _PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300
@@ -83,8 +86,11 @@ class Docks:
             # Each behind the one before it: all behind the first leaves a second tab bar about.
             for before, name in zip((front, *behind), behind, strict=False):
                 window.tabifyDockWidget(docks[before], docks[name])
-        for dock in docks.values():
-            dock.show()
+        for name, dock in docks.items():
+            dock.setVisible(name not in _APART)
+        for name, size in _APART.items():
+            docks[name].setFloating(True)
+            docks[name].resize(*size)
         for front, *_ in _STACKS:
             docks[front].raise_()
         self._update_titles()

@@ -233,6 +233,17 @@ class Menus:
             tip="Loss and metrics of the run's best weights on all of its data",
         )
         self.run.addAction(self.evaluate)
+        self.run.addSeparator()
+        self.run.addAction(
+            add(
+                "run.lab_init",
+                "&Initialisation laboratory",
+                lambda: self.window.docks.reveal("lab_init"),
+                icon="mdi6.flask-outline",
+                keys="Ctrl+Shift+I",
+                tip="What each initialisation does to signals and gradients, before any training",
+            )
+        )
 
     def update_run(self) -> None:
         """Enable what the last run and the weights on the disk allow."""

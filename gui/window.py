@@ -148,7 +148,14 @@ class Window(QMainWindow):
         self.docks.fill("recipe", self.recipe)
 
     def _build_panels(self) -> None:
-        from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, WeightsPanel
+        from gui.panels import (
+            CurvesPanel,
+            GradientsPanel,
+            InitLabPanel,
+            PredictionsPanel,
+            ProblemsPanel,
+            WeightsPanel,
+        )
 
         self.problems = ProblemsPanel(self.document, self.selection)
         self.docks.fill("curves", CurvesPanel(self.session))
@@ -156,6 +163,8 @@ class Window(QMainWindow):
         self.docks.fill("gradients", GradientsPanel(self.session, self.selection))
         self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
         self.docks.fill("problems", self.problems)
+        self.lab_init = InitLabPanel(self.document, self.workers)
+        self.docks.fill("lab_init", self.lab_init)
         self._complete = True
         if self.workers.current:
             self._analyzed(self.workers.analysis)
@@ -224,6 +233,7 @@ class Window(QMainWindow):
             self.inspector.set_analysis(analysis)
             self.recipe.set_analysis(analysis)
             self.problems.set_analysis(analysis)
+            self.lab_init.set_analysis(analysis)
         self._offer_weights(analysis)
 
     def _edit_layer(self, node: str) -> None:

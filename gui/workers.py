@@ -187,6 +187,10 @@ class Workers(QObject):
         """Ask what a run makes of examples; `answered` brings a Predicted."""
         return self.pool.predict(run, split=split, first=first, count=count, file=file)
 
+    def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
+        """Ask what initialisations do to the document; `answered` brings a Measured."""
+        return self.pool.laboratory(file.dumps(self.document.network), schemes, race)
+
     # ------------------------------------------------------------------ training
 
     @property

@@ -28,6 +28,8 @@ from engine.host.protocol import (
     Event,
     Failed,
     InitPreview,
+    Laboratory,
+    Measured,
     Metrics,
     Predict,
     Predicted,
@@ -46,8 +48,8 @@ from engine.host.protocol import (
 #: A host that dies this often in a row without a word is not started again by itself.
 TRIES = 3
 
-_Numbered = Analyze | PreviewInit | PreviewActivation | PreviewBinarizer | Evaluate | Predict
-_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Evaluated, Predicted)
+_Numbered = Analyze | PreviewInit | PreviewActivation | PreviewBinarizer | Evaluate | Predict | Laboratory
+_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Evaluated, Predicted, Measured)
 
 
 class _Member:
@@ -193,6 +195,10 @@ class Pool:
     ) -> int:
         """Ask what a run's best weights make of examples, or of a file."""
         return self._ask_spare(lambda n: Predict(n, run, split, first, count, file))
+
+    def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
+        """Ask what initialisations do to a document, and for a race of `race` steps."""
+        return self._ask_spare(lambda n: Laboratory(n, document, schemes, race))
 
     def prepare(self, document: bytes) -> None:
         """Let the spare load this document's data and try a step, so that training starts at once."""
@@ -409,7 +415,11 @@ class Pool:
         """Hand what a dead host owed to another; what has cost two hosts has failed."""
         failed = []
         for request, deaths in owed:
-            need = self._need_spare if isinstance(request, Evaluate | Predict) else self._need_analyst
+            need = (
+                self._need_spare
+                if isinstance(request, Evaluate | Predict | Laboratory)
+                else self._need_analyst
+            )
             member = need() if deaths == 0 else None
             if member is None:
                 failed.append(Failed(request.request, exit.message or "The engine was ended."))

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from engine.findings import Analysis
+from engine.lab import LabReport, Race
 
 #: Raised with every change of these structs; the handshake compares it.
 PROTOCOL_VERSION = 2
@@ -118,6 +119,16 @@ class Predict(_Message, frozen=True):
     file: str | None = None
 
 
+class Laboratory(_Message, frozen=True):
+    """Compare initialisations of a document on one batch of its data, and race them for some steps."""
+
+    request: int
+    document: bytes
+    #: As the command line writes them; None: the usual ones.
+    schemes: str | None = None
+    race: int = 0
+
+
 class Ping(_Message, frozen=True):
     """Are you there?"""
 
@@ -135,6 +146,7 @@ Request = (
     | Control
     | Evaluate
     | Predict
+    | Laboratory
     | Ping
 )
 
@@ -379,6 +391,14 @@ class Predicted(_Message, frozen=True):
     predictions: tuple[Prediction, ...]
 
 
+class Measured(_Message, frozen=True):
+    """The answer to Laboratory."""
+
+    request: int
+    report: LabReport
+    race: Race | None = None
+
+
 Event = (
     Welcome
     | Warm
@@ -393,6 +413,7 @@ Event = (
     | Observation
     | RunState
     | Evaluated
+    | Measured
     | Predicted
 )
 

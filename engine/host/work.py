@@ -23,6 +23,8 @@ from engine.host.protocol import (
     Evaluate,
     Evaluated,
     Event,
+    Laboratory,
+    Measured,
     Predict,
     Predicted,
     Prepare,
@@ -124,6 +126,16 @@ class Work:
                 from engine.training import evaluate
 
                 emit(Evaluated(request.request, evaluate(request.run, request.device)))
+            case Laboratory():
+                from engine.training import lab_init
+
+                network = loads(request.document)
+                chosen = (
+                    lab_init.usual(network) if request.schemes is None else lab_init.parsed(request.schemes)
+                )
+                report = lab_init.compare(network, chosen)
+                raced = lab_init.race(network, chosen, request.race) if request.race else None
+                emit(Measured(request.request, report, raced))
             case Predict():
                 from engine.training import predict
 

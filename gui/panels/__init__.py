@@ -2,8 +2,16 @@
 
 from gui.panels.curves import CurvesPanel
 from gui.panels.gradients import GradientsPanel
+from gui.panels.lab_init import InitLabPanel
 from gui.panels.predictions import PredictionsPanel
 from gui.panels.problems import ProblemsPanel
 from gui.panels.weights import WeightsPanel
 
-__all__ = ["CurvesPanel", "GradientsPanel", "PredictionsPanel", "ProblemsPanel", "WeightsPanel"]
+__all__ = [
+    "CurvesPanel",
+    "GradientsPanel",
+    "InitLabPanel",
+    "PredictionsPanel",
+    "ProblemsPanel",
+    "WeightsPanel",
+]

@@ -1,0 +1,118 @@
+"""The initialisation laboratory's panel: what it asks, what it shows, what Use does."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QObject, Qt, Signal
+from pytestqt.qtbot import QtBot
+
+from engine.analysis import analyze
+from engine.host.protocol import Failed, Measured
+from engine.lab import LabReport
+from engine.network import Network, Node
+from engine.training import lab_init
+from gui.document import Document
+from gui.panels import InitLabPanel
+from tests.networks import chain, choice
+
+pytestmark = pytest.mark.gui
+
+
+class Hosts(QObject):
+    """Notes what is asked; the test answers."""
+
+    answered = Signal(int, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str | None, int]] = []
+
+    def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
+        self.asked.append((schemes, race))
+        return len(self.asked)
+
+
+@pytest.fixture
+def network() -> Network:
+    layers = [(f"fc{i}", Node("Linear", {"out_features": 32}, activation=choice("ReLU"))) for i in range(6)]
+    return chain(
+        ("flat", Node("Flatten")), *layers, ("head", Node("Linear", {"out_features": 10})), shape=(1, 8, 8)
+    )
+
+
+@pytest.fixture
+def report(network: Network) -> LabReport:
+    return lab_init.compare(network, lab_init.parsed("kaiming_normal:nonlinearity=relu,normal:std=0.001"))
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, network: Network) -> InitLabPanel:
+    hosts = Hosts()
+    view = InitLabPanel(Document(network), hosts)
+    hosts.setParent(view)
+    qtbot.addWidget(view)
+    view.resize(1000, 420)
+    view.set_analysis(analyze(network))
+    view.show()
+    return view
+
+
+def hosts_of(panel: InitLabPanel) -> Hosts:
+    found = panel.findChild(Hosts)
+    assert isinstance(found, Hosts)
+    return found
+
+
+def answer(panel: InitLabPanel, report: LabReport) -> None:
+    hosts = hosts_of(panel)
+    hosts.answered.emit(len(hosts.asked), Measured(len(hosts.asked), report))
+    panel.flush()
+
+
+def test_it_says_what_it_would_do_and_asks_when_told(qtbot: QtBot, panel: InitLabPanel) -> None:
+    assert panel.is_empty
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    assert hosts_of(panel).asked == [(None, 0)]
+    assert not panel.begin.isEnabled()
+
+
+def test_the_answer_fills_a_row_per_scheme_and_chooses_the_best(
+    qtbot: QtBot, panel: InitLabPanel, report: LabReport
+) -> None:
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    answer(panel, report)
+    assert panel.list.rowCount() == 3
+    verdicts = [panel.list.item(row, 1).text() for row in range(3)]  # type: ignore[union-attr]
+    assert verdicts == [scheme.verdict for scheme in report.schemes]
+    assert panel.chosen is not None
+    assert panel.chosen.scheme == report.best == "kaiming_normal"
+
+
+def test_use_is_one_step_of_undo(
+    qtbot: QtBot, panel: InitLabPanel, report: LabReport, network: Network
+) -> None:
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    answer(panel, report)
+    qtbot.mouseClick(panel.use, Qt.MouseButton.LeftButton)
+    document = panel._document
+    assert document.network.nodes["fc0"].init["weight"].id == "kaiming_normal"
+    assert document.network.nodes["head"].init["weight"].id == "kaiming_normal"
+    document.undo_stack.undo()
+    assert document.network == network
+
+
+def test_a_failure_is_told_and_can_be_tried_again(qtbot: QtBot, panel: InitLabPanel) -> None:
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    hosts_of(panel).answered.emit(1, Failed(1, "The MNIST files are not here yet."))
+    assert panel.is_empty
+    assert "MNIST" in panel.empty.hint.text()
+    assert panel.begin.isEnabled()
+
+
+def test_a_change_to_the_drawing_marks_the_figures_as_old(
+    qtbot: QtBot, panel: InitLabPanel, report: LabReport, network: Network
+) -> None:
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    answer(panel, report)
+    panel._document.edit(chain(("flat", Node("Flatten")), shape=(1, 8, 8)), "Other")
+    assert "before the last change" in panel.told.text()
