@@ -447,7 +447,7 @@ def test_a_run_whose_host_is_killed_ends_as_interrupted(window: Window, tmp_path
 def test_two_runs_at_once_keep_their_events_apart(window: Window, tmp_path: Path) -> None:
     one, events_of_one = window.train(b"endless", tmp_path / "one")
     two, events_of_two = window.train(b"steps 300", tmp_path / "two")
-    until(lambda: two.ended)
+    until(lambda: two.ended and one.step > 0)
     assert not one.ended
     assert {e.run for e in events_of_one if isinstance(e, RunStarted)} == {one.folder}
     assert {e.run for e in events_of_two if isinstance(e, RunStarted)} == {two.folder}
