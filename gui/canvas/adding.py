@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, QPointF
 from engine.findings import Tensor
 from engine.network import End
 from gui.canvas import card, compose
+from gui.canvas.phrase import Reading
 from gui.canvas.search import SearchPopup
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Adder:
             hint, wanted = f"Layers to feed {target}", compose.gives
         self.popup.open_at(self.canvas.mapFromScene(at), wanted, hint)
 
-    def _add_found(self, type: str) -> None:
+    def _add_found(self, type: str, said: Reading) -> None:
         wanted = self._wanted
         at = wanted.get("at")
         place = None
@@ -68,5 +69,6 @@ class Adder:
             place,
             source=source if isinstance(source, End) else None,
             target=target if isinstance(target, End) else None,
+            said=said,
         )
         self.canvas.setFocus()

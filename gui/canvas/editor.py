@@ -11,10 +11,11 @@ from engine import diff, edit, edit_view, ports
 from engine.edit import EditProblem
 from engine.edit_view import Frame, Note
 from engine.findings import Repair
-from engine.network import Edge, End, Network
+from engine.network import Choice, Edge, End, Network
 from engine.problems import FileProblem
 from gui.canvas import card, clipboard, compose, layout
 from gui.canvas.marks import PADDING, TITLE
+from gui.canvas.phrase import Reading
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas
@@ -61,8 +62,12 @@ class Editor:
         source: End | None = None,
         target: End | None = None,
         on: Edge | None = None,
+        said: Reading | None = None,
     ) -> str | None:
-        """Add a layer; it wires itself to an open wire, a wire it falls on, or the one selected node."""
+        """Add a layer, with the fields that were `said` of it.
+
+        It wires itself to an open wire, a wire it falls on, or the one selected node.
+        """
         after = None
         if source is None and target is None and on is None and len(self.selection.nodes) == 1:
             after = self.selection.nodes[0]
@@ -78,6 +83,10 @@ class Editor:
                 on=on,
                 block=self.block,
             )
+            for name, value in (said.fields if said else {}).items():
+                network = edit.set_field(network, id, name, value, block=self.block)
+            if said and said.activation:
+                network = edit.set_activation(network, id, Choice(said.activation), block=self.block)
         except EditProblem as problem:
             self.canvas.refuse(str(problem))
             return None
@@ -85,6 +94,14 @@ class Editor:
         self.selection.set((id,))
         self.canvas.reveal((id,))
         return id
+
+    def activate(self, id: str, activation: str) -> None:
+        """Give a layer an activation: one from the palette fell on its card."""
+        self.attempt(
+            f"Activate {id} with {activation}",
+            lambda network: edit.set_activation(network, id, Choice(activation), block=self.block),
+        )
+        self.selection.set((id,))
 
     def edit_wire(self, label: str, source: End, target: End) -> None:
         """Connect two ends."""

@@ -6,6 +6,20 @@ from collections.abc import Callable
 
 from engine.catalog import GROUPS, LAYERS, Layer
 
+#: What most networks are made of: first in the palette, and first among equals in a search.
+COMMON = (
+    "Input",
+    "Conv2d",
+    "MaxPool2d",
+    "BatchNorm2d",
+    "ReLU",
+    "Flatten",
+    "Linear",
+    "Dropout",
+    "Add",
+    "Output",
+)
+
 
 def find(query: str, wanted: Callable[[str], bool] | None = None) -> list[Layer]:
     """Layers that match `query`, the best first; all of them by group where it is empty."""
@@ -17,8 +31,9 @@ def find(query: str, wanted: Callable[[str], bool] | None = None) -> list[Layer]
         scores = [_score(word, layer) for word in words]
         if all(score > 0 for score in scores):
             group = GROUPS.index(layer.group) if layer.group in GROUPS else len(GROUPS)
-            ranked.append((-sum(scores), group if not words else len(layer.id), number, layer))
-    ranked.sort(key=lambda item: item[:3])
+            place = (group, number) if not words else (layer.id not in COMMON, len(layer.id))
+            ranked.append((-sum(scores), *place, number, layer))
+    ranked.sort(key=lambda item: item[:4])
     return [layer for *_, layer in ranked]
 
 

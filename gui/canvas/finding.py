@@ -105,7 +105,7 @@ class Finder(QGraphicsScene):
         """The note under `point`, or the frame whose title or corner is there; the smallest first."""
         hit = [item for item in self.marks.values() if item.grip(point) or item.corner(point, reach)]
         return min(
-            hit, key=lambda item: (item.zValue() < -1, item.rect.width() * item.rect.height()), default=None
+            hit, key=lambda item: (item.zValue() < 0, item.rect.width() * item.rect.height()), default=None
         )
 
     def carried(self, marks: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -70,7 +70,9 @@ class Hands:
         reach = WIRE_REACH / self.canvas.zoom_factor
         wire = None if item or port else self.drawing.wire_at(at, reach)
         bend = None if item or port else self.drawing.bend_at(at, reach)
-        mark = None if item or port or wire or bend else self.drawing.mark_at(at, reach)
+        mark = None if item or port else self.drawing.mark_at(at, reach)
+        if isinstance(mark, NoteItem):  # it lies over the wires
+            wire = bend = None
         if port is not None and self.drawing.detail != FAR:
             self._begin_wire(place, at, port, shift)
         elif item is not None:
@@ -82,7 +84,7 @@ class Hands:
                 lambda: Bend(self.canvas, at, edge, number),
                 lambda: self.selection.set((), (edge,)),
             )
-        elif mark is not None:
+        elif mark is not None and wire is None:
             self._press_mark(place, at, mark, add, alt)
         elif wire is not None:
             edges = (*self.selection.edges, wire.edge) if add else (wire.edge,)
@@ -197,7 +199,9 @@ class Hands:
         reach = WIRE_REACH / self.canvas.zoom_factor
         bend, wire = self.drawing.bend_at(at, reach), self.drawing.wire_at(at, reach)
         mark = self.drawing.mark_at(at)
-        if bend is not None:
+        if isinstance(mark, NoteItem):
+            self.canvas.writer.write(mark.id)
+        elif bend is not None:
             points = list(bend[0].bends)
             del points[bend[1]]
             lead(self.canvas, bend[0].edge, points, "Straighten")

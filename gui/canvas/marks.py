@@ -12,7 +12,10 @@ from PySide6.QtGui import (
     QPainterPath,
     QPalette,
     QPen,
+    QTextCharFormat,
+    QTextCursor,
     QTextDocument,
+    QTextFormat,
 )
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -47,7 +50,21 @@ class Words(QTextDocument):
         self.setDocumentMargin(0)
         features = QTextDocument.MarkdownFeature
         self.setMarkdown(text, features.MarkdownDialectGitHub | features.MarkdownNoHTML)
+        self.setIndentWidth(20)
+        self._calm_headings()
         self.setTextWidth(width)
+
+    def _calm_headings(self) -> None:
+        """Headings one step larger than the text: Qt makes them twice as large."""
+        block = self.begin()
+        while block.isValid():
+            if block.blockFormat().headingLevel():
+                cursor = QTextCursor(block)
+                cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
+                larger = QTextCharFormat()
+                larger.setProperty(QTextFormat.Property.FontSizeAdjustment, 1)
+                cursor.mergeCharFormat(larger)
+            block = block.next()
 
     def loadResource(self, type: int, name: QUrl | str) -> object:
         """No picture of a note is fetched: not from the disk, not from the net."""
@@ -163,7 +180,7 @@ class NoteItem(MarkItem):
         super().__init__(owner, id)
         self.mark = mark
         self._words: Words | None = None
-        self.setZValue(-1)
+        self.setZValue(0.8)
         self.show_mark(mark)
 
     def show_mark(self, mark: Note) -> None:

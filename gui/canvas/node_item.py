@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gui.canvas.scene import Scene
 
 PORT_RADIUS = 5.0
-MARGIN = 12.0
+MARGIN = 16.0
 #: Room right of the card for the shapes written above its wires.
 LABEL = 76.0
 LEFT = 16.0

@@ -46,7 +46,7 @@ def paint(painter: QPainter, mark: Mark, height: float, tools: look.Look) -> Non
     text_width = look.metrics(11).horizontalAdvance(words) if words else 0.0
     line_width = HISTORY + 6 if len(mark.history) > 1 else 0.0
     width = text_width + line_width + 16
-    box = QRectF(card.WIDTH - 10 - width, height - TAG / 2, width, TAG)
+    box = QRectF(card.WIDTH - 10 - width, height - 4, width, TAG)
     painter.setBrush(tools.surface)
     painter.setPen(QPen(color, 1.25))
     painter.drawRoundedRect(box, TAG / 2, TAG / 2)

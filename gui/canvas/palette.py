@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from engine.catalog import Layer
 from gui.canvas import look
-from gui.canvas.finder import find
+from gui.canvas.finder import COMMON, find
 from gui.theme import SPACE, theme
 
 MIME = "application/x-layerlab-layer"
@@ -95,19 +96,25 @@ class LayerList(QListWidget):
         self.setAccessibleName("Layers")
 
     def show_layers(self, layers: Sequence[Layer], headings: bool) -> None:
-        """List `layers`, under their groups' names where `headings` are wanted."""
+        """List `layers`, under their groups' names where `headings` are wanted, the common ones first."""
         self.clear()
-        group = None
+        if headings:
+            there = {layer.id: layer for layer in layers}
+            self._show_group("Common", [there[id] for id in COMMON if id in there])
+        groups = [(None, layers)] if not headings else groupby(layers, lambda layer: layer.group)
+        for group, members in groups:
+            self._show_group(group, members)
+        self._select_from(0, 1)
+
+    def _show_group(self, title: str | None, layers: Iterable[Layer]) -> None:
+        if title is not None:
+            heading = QListWidgetItem(title, self)
+            heading.setFlags(Qt.ItemFlag.NoItemFlags)
         for layer in layers:
-            if headings and layer.group != group:
-                group = layer.group
-                heading = QListWidgetItem(group, self)
-                heading.setFlags(Qt.ItemFlag.NoItemFlags)
             row = QListWidgetItem(layer.title, self)
             row.setData(_TYPE, layer.id)
             row.setData(_GROUP, layer.group)
             row.setToolTip(f"{layer.id}: {layer.doc.replace('`', '')}")
-        self._select_from(0, 1)
 
     def _select_from(self, row: int, step: int) -> None:
         while 0 <= row < self.count():

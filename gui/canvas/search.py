@@ -8,15 +8,21 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
+from engine.catalog import LAYERS
+from gui.canvas import phrase
 from gui.canvas.finder import find
 from gui.canvas.palette import LayerList, SearchField
 from gui.theme import SPACE, theme
 
 
 class SearchPopup(QFrame):
-    """Type a few letters, press Enter. A child of the canvas, so that it never steals its window's focus."""
+    """Type a few letters, press Enter. A child of the canvas, so that it never steals its window's focus.
 
-    chosen = Signal(str)
+    What follows the layer's name sets its fields: ``conv 6 5x5 pad 2 relu``.
+    """
+
+    #: (type, what was said of it: a :class:`~gui.canvas.phrase.Reading`).
+    chosen = Signal(str, object)
     closed = Signal()
 
     def __init__(self, parent: QWidget) -> None:
@@ -28,6 +34,7 @@ class SearchPopup(QFrame):
         self.hint = QLabel(self)
         self.hint.setProperty("role", "muted")
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        self.hint.setWordWrap(True)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         column.setSpacing(SPACE)
@@ -35,6 +42,10 @@ class SearchPopup(QFrame):
         column.addWidget(self.search)
         column.addWidget(self.layers)
         self._wanted: Callable[[str], bool] | None = None
+        self._said = ""
+        self._words: tuple[str, ...] = ()
+        self.layers.currentItemChanged.connect(lambda *_: self._tell())
+        self.search.setPlaceholderText("Search layers: conv2d 16 3x3 relu")
         self.search.textChanged.connect(self._filter)
         self.search.accepted.connect(self._choose)
         self.search.installEventFilter(self)
@@ -46,8 +57,7 @@ class SearchPopup(QFrame):
     def open_at(self, point: QPoint, wanted: Callable[[str], bool] | None = None, hint: str = "") -> None:
         """Show at `point` in the canvas's coordinates; only layers that are `wanted`."""
         self._wanted = wanted
-        self.hint.setText(hint)
-        self.hint.setVisible(bool(hint))
+        self._said = hint
         self.search.clear()
         self._filter("")
         self.resize(300, 320)
@@ -80,13 +90,33 @@ class SearchPopup(QFrame):
             self.closed.emit()
 
     def _filter(self, query: str) -> None:
-        self.layers.show_layers(find(query, self._wanted), headings=not query.strip())
+        said = phrase.split(query)
+        found = find(query, self._wanted)
+        if found and not said.words:
+            self._words = ()
+        else:
+            found, self._words = find(said.query, self._wanted), said.words
+        self.layers.show_layers(found, headings=not query.strip())
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what Enter would add, or what is not understood."""
+        type = self.layers.current_type
+        text = self._said
+        if type and self._words:
+            reading = phrase.read(LAYERS[type], self._words)
+            text = reading.trouble or f"Enter adds {reading.describe(LAYERS[type])}"
+        self.hint.setText(text)
+        self.hint.setVisible(bool(text))
 
     def _choose(self) -> None:
         type = self.layers.current_type
-        if type:
+        if not type:
+            return
+        reading = phrase.read(LAYERS[type], self._words)
+        if not reading.trouble:
             self.hide()
-            self.chosen.emit(type)
+            self.chosen.emit(type, reading)
 
     def _restyle(self) -> None:
         tokens = theme.tokens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from engine.catalog import ACTIVATIONS, LAYERS
 from engine.findings import Analysis
 from engine.network import Network
 from gui.canvas import card, commands, menus
@@ -32,6 +33,7 @@ from gui.canvas.editor import Editor
 from gui.canvas.gestures import Gesture
 from gui.canvas.hands import Hands
 from gui.canvas.minimap import Minimap
+from gui.canvas.node_item import NodeItem
 from gui.canvas.overlay import Mark
 from gui.canvas.overlays import EmptyState, Toast
 from gui.canvas.palette import MIME
@@ -289,12 +291,14 @@ class Canvas(Camera):
             return
         at = self.mapToScene(event.position().toPoint())
         path = QPainterPath()
-        path.addRoundedRect(QRectF(*self._dropped_at(at), card.WIDTH, 72), 8, 8)
+        onto = self._activated(event.mimeData(), at)
+        place = onto.rect if onto is not None else QRectF(*self._dropped_at(at), card.WIDTH, 72)
+        path.addRoundedRect(place, 8, 8)
         tools = self.drawing.look
         self.drawing.sketch.setPen(QPen(tools.accent, 1.5, Qt.PenStyle.DashLine))
         self.drawing.sketch.setBrush(tools.halo)
         self.drawing.sketch.setPath(path)
-        self.hands.hover(self.drawing.wire_at(at, DROP_REACH / self.zoom_factor))
+        self.hands.hover(onto or self.drawing.wire_at(at, DROP_REACH / self.zoom_factor))
         self.refresh_far()
         event.acceptProposedAction()
 
@@ -304,17 +308,33 @@ class Canvas(Camera):
         self.hands.hover(None)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Add the layer: into the wire under it, or wired to the one selected node."""
+        """Add the layer: into the wire under it, or wired to the one selected node.
+
+        An activation that falls on a card becomes that layer's own.
+        """
         wire = self.hands.hovered if isinstance(self.hands.hovered, EdgeItem) else None
         self.drawing.sketch.setPath(QPainterPath())
         self.hands.hover(None)
         if not event.mimeData().hasFormat(MIME):
             return
-        type = bytes(event.mimeData().data(MIME).data()).decode("utf-8", "replace")
-        at = self._dropped_at(self.mapToScene(event.position().toPoint()))
-        self.editor.add_layer(type, at, on=wire.edge if wire is not None else None)
+        type, at = _dragged(event.mimeData()), self.mapToScene(event.position().toPoint())
+        onto = self._activated(event.mimeData(), at)
+        if onto is not None:
+            self.editor.activate(onto.id, type)
+        else:
+            place = self._dropped_at(at)
+            self.editor.add_layer(type, place, on=wire.edge if wire is not None else None)
         event.acceptProposedAction()
         self.setFocus()
+
+    def _activated(self, data: QMimeData, at: QPointF) -> NodeItem | None:
+        """The card whose layer takes the dragged activation as its own."""
+        item = self.drawing.node_at(at)
+        if item is None or _dragged(data) not in ACTIVATIONS:
+            return None
+        node = self.network.graph(self.block).nodes.get(item.id)
+        layer = LAYERS.get(node.type) if node is not None else None
+        return item if layer is not None and layer.activatable else None
 
     def _dropped_at(self, at: QPointF) -> tuple[float, float]:
         """Where a card dropped at the cursor has its corner, on the grid."""
@@ -336,3 +356,8 @@ class Canvas(Camera):
         if self.fit_wanted:
             self.fit_wanted = False
             self.fit()
+
+
+def _dragged(data: QMimeData) -> str:
+    """The type of the layer that is dragged in."""
+    return bytes(data.data(MIME).data()).decode("utf-8", "replace")

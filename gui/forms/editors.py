@@ -120,6 +120,13 @@ class _Line(QLineEdit):
         if not self._editor.key(event):
             super().keyPressEvent(event)
 
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """While it has the focus, the wheel turns the number under the pointer; else the panel scrolls."""
+        at = self.cursorPositionAt(event.position().toPoint())
+        steps = round(event.angleDelta().y() / 120)
+        if not (self.hasFocus() and steps and self._editor.turn(at, steps)):
+            event.ignore()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the unit at the end."""
         super().resizeEvent(event)
@@ -257,16 +264,24 @@ class LineEditor(Editor):
             return True
         return False
 
-    def _step(self, steps: int) -> None:
+    def turn(self, cursor: int, steps: int) -> bool:
+        """Step the number at `cursor`; whether there is one."""
+        if not can_scrub(self.field):
+            return False
+        self.line.setCursorPosition(cursor)
+        return self._step(steps)
+
+    def _step(self, steps: int) -> bool:
         result = step_text(self.field, self.line.text(), self.line.cursorPosition(), steps)
         if result is None:
-            return
+            return False
         value, cursor = result
         self._stepping = self._stepping or f"step {next(_gestures)}"
         self.line.setModified(False)
         self._set_draft(None, "")
         self.committed.emit(value, self._stepping)
         self.line.setCursorPosition(cursor)
+        return True
 
     def _dress(self) -> None:
         self._words.setIcon(theme.icon("mdi6.chevron-down", "muted"))
