@@ -68,8 +68,12 @@ _NODE = _Kind(
 )
 _NODES = _Kind(each=_NODE)
 _BLOCK = _Kind({"arguments": _OPEN, "nodes": _NODES, "edges": None})
+_OPTIONS: dict[str, Field] = {
+    f.name: f for section in catalog.RECIPE_OPTIONS.values() for f in section.fields
+}
 _RECIPE = _Kind(
     {
+        **dict.fromkeys(_OPTIONS),
         "data": _Kind(
             {"source": None, "fields": _OPEN, "split": _OPEN, "augment": None},
             chooser="source",
@@ -135,6 +139,9 @@ def assign(network: Network, assignment: str) -> Network:
             f"--set {assignment}: there is no node or section {words[0]!r}.{did_you_mean(words[0], known)}"
         )
     try:
+        option = _OPTIONS.get(words[1]) if words[0] == "recipe" and len(words) == 2 else None
+        if option is not None and (wrong := option.check(_value(text))):
+            raise AssignProblem(wrong)
         _set(form, _NETWORK, words, _value(text), text)
         return from_form(form)
     except (AssignProblem, FileProblem) as problem:

@@ -105,7 +105,7 @@ def test_one_epoch_equals_the_loop_a_person_would_write(tmp_path):
     split = engine.data.load(network.recipe.data, 0).splits["train"]
     model = engine.build(network, seed=0)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    order = Feed([split.targets], 128, 0, torch.device("cpu"), avoid_one=False).order(0)
+    order = Feed([split.targets], 128, 0, torch.device("cpu")).order(0)
     total = right = 0.0
     for chosen in order.split(128):
         output = model(split.inputs["input"][chosen])
@@ -149,14 +149,14 @@ def test_training_leaves_torchs_own_generator_as_it_was(tmp_path):
 
 
 def test_the_order_of_examples_is_a_new_permutation_each_epoch():
-    feed = Feed([torch.arange(50)], 8, 0, torch.device("cpu"), avoid_one=False)
+    feed = Feed([torch.arange(50)], 8, 0, torch.device("cpu"))
     orders = [torch.cat([b[0].clone() for piece in feed.pieces(e) for b in piece]) for e in (0, 1)]
     assert all(sorted(order.tolist()) == list(range(50)) for order in orders)
     assert not torch.equal(*orders)
 
 
 def test_batches_are_the_same_from_the_middle_of_an_epoch():
-    feed = Feed([torch.arange(5000)], 7, 3, torch.device("cpu"), avoid_one=False)
+    feed = Feed([torch.arange(5000)], 7, 3, torch.device("cpu"))
     whole = [b[0].tolist() for piece in feed.pieces(2) for b in piece]
     assert len(whole) == feed.steps == 715
     for first in (1, 64, 100, 714):
@@ -164,10 +164,11 @@ def test_batches_are_the_same_from_the_middle_of_an_epoch():
 
 
 def test_a_last_batch_of_one_is_merged_where_it_must_be():
-    assert batch_sizes(65, 32, avoid_one=True) == (2, 33)
-    assert batch_sizes(65, 32, avoid_one=False) == (3, 1)
-    assert batch_sizes(64, 32, avoid_one=True) == (2, 32)
-    assert batch_sizes(1, 32, avoid_one=True) == (1, 1)
+    assert batch_sizes(65, 32, at_least=2) == (2, 33)
+    assert batch_sizes(65, 32) == (3, 1)
+    assert batch_sizes(64, 32, at_least=2) == (2, 32)
+    assert batch_sizes(1, 32, at_least=2) == (1, 1)
+    assert batch_sizes(66, 32, at_least=3) == (2, 34)
 
 
 def test_batch_normalisation_survives_a_last_batch_of_one(tmp_path):

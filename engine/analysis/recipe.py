@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.catalog import LOSSES, OPTIMIZERS, SCHEDULES, SOURCES, Entry
+from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, SOURCES, Entry
 from engine.catalog.fields import Int
 from engine.diff import Change
 from engine.findings import Problem, Repair
@@ -39,7 +39,20 @@ def recipe_problems(network: Network) -> list[Problem]:
             change = Change(("recipe", field.name), before=value, after=field.default)
             repair = Repair(f"Set {field.name} to {field.default}", (change,))
             problems.append(_problem("wrong-field", message, ("recipe", field.name), repair))
-    return problems + _unknown_keys(network, recipe)
+    return problems + _wrong_options(recipe) + _unknown_keys(network, recipe)
+
+
+def _wrong_options(recipe: Recipe) -> list[Problem]:
+    problems = []
+    for section in RECIPE_OPTIONS.values():
+        for field in section.fields:
+            message = field.check(recipe.options[field.name]) if field.name in recipe.options else None
+            if message:
+                place = list(recipe.options).index(field.name)
+                change = Change(("recipe", field.name), before=recipe.options[field.name], index=place)
+                repair = Repair(f"Use the default of {field.name}", (change,))
+                problems.append(_problem("wrong-field", message, ("recipe", field.name), repair))
+    return problems
 
 
 def _problem(code: str, message: str, path: tuple[str, ...], *repairs: Repair) -> Problem:
@@ -93,7 +106,4 @@ def _unknown_keys(network: Network, recipe: Recipe) -> list[Problem]:
 
 def _options() -> frozenset[str]:
     """The options of training that the catalogue declares."""
-    from engine import catalog
-
-    entries: Mapping[str, Entry] = getattr(catalog, "RECIPE_OPTIONS", {})
-    return frozenset(field.name for entry in entries.values() for field in entry.fields)
+    return frozenset(field.name for section in RECIPE_OPTIONS.values() for field in section.fields)

@@ -25,6 +25,7 @@ from engine.catalog.entry import (
     Loss,
     Optimizer,
     Port,
+    RecipeOptions,
     Rule,
     Schedule,
     Settings,
@@ -59,9 +60,11 @@ INITIALIZERS: dict[str, Initializer] = _ALL[Initializer]
 BINARIZERS: dict[str, Binarizer] = _ALL[Binarizer]
 LOSSES: dict[str, Loss] = _ALL[Loss]
 OPTIMIZERS: dict[str, Optimizer] = _ALL[Optimizer]
-SCHEDULES: dict[str, Schedule] = _ALL.get(Schedule, {})
+SCHEDULES: dict[str, Schedule] = _ALL[Schedule]
 SOURCES: dict[str, Source] = _ALL[Source]
 AUGMENTATIONS: dict[str, Augmentation] = _ALL[Augmentation]
+#: Sections of further keys of the recipe; their fields are the keys.
+RECIPE_OPTIONS: dict[str, RecipeOptions] = _ALL[RecipeOptions]
 
 #: The palette's groups, in its order.
 GROUPS: tuple[str, ...] = (
@@ -93,6 +96,7 @@ __all__ = [
     "LAYERS",
     "LOSSES",
     "OPTIMIZERS",
+    "RECIPE_OPTIONS",
     "SCHEDULES",
     "SOURCES",
     "Apply",
@@ -108,6 +112,7 @@ __all__ = [
     "Loss",
     "Optimizer",
     "Port",
+    "RecipeOptions",
     "Rule",
     "Schedule",
     "Settings",

@@ -286,7 +286,7 @@ class Loss(Entry):
 
     call: Callable[[Settings], Call]
     #: What the targets are: "class" (int64 class numbers), "like" (a tensor shaped as the output),
-    #: "multilabel" (0/1 tensor shaped as the output).
+    #: "multilabel" (0/1 tensor shaped as the output), "sign" (−1/+1 tensor shaped as the output).
     target: str = "class"
 
 
@@ -309,6 +309,8 @@ class Schedule(Entry):
     """How the learning rate moves. `call` gets the settings and the run's length in steps."""
 
     call: Callable[[Settings, Horizon], Call]
+    #: Fields that are learning rates themselves: a node's multiplier goes for them too.
+    rates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,4 +333,4 @@ class Augmentation(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions(Entry):
-    """The recipe's own options (clipping, averaging, precision …): one entry whose fields they are."""
+    """A section of the recipe's own options (clipping, averaging, precision …), which are its fields."""

@@ -21,6 +21,7 @@ _SHELVES: dict[str, Mapping[str, Entry]] = {
     "losses": shelves.LOSSES,
     "optimizers": shelves.OPTIMIZERS,
     "schedules": shelves.SCHEDULES,
+    "recipe": shelves.RECIPE_OPTIONS,
     "sources": shelves.SOURCES,
 }
 

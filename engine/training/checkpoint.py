@@ -16,8 +16,7 @@ from typing import Any
 import msgspec
 import safetensors
 import safetensors.torch
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.problems import FileProblem
 from engine.storage.atomic import WriteProblem, reason, write_bytes
@@ -30,21 +29,24 @@ _BLANK = "0" * 64
 class Position(msgspec.Struct):
     """Where a run is, and what it has counted so far."""
 
+    #: Batches behind it.
     step: int = 0
     epoch: int = 0
     #: Batches of `epoch` that are behind it.
     batch: int = 0
     #: Training time.
     seconds: float = 0.0
-    #: Sums over the running epoch: loss, right answers, examples.
-    epoch_sums: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
+    #: Sums over the running epoch: loss, examples, a figure per output.
+    epoch_sums: list[float] = []
     #: The same since figures were last told.
-    sums: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
+    sums: list[float] = []
     #: Figures of the last whole epoch on the training examples.
     train: dict[str, float] = {}
     #: Figures of the best weights on the validation examples, and after which epoch they were had.
     best: dict[str, float] | None = None
     best_epoch: int = 0
+    #: Validations since then.
+    waited: int = 0
 
 
 class Manifest(msgspec.Struct):
@@ -52,11 +54,11 @@ class Manifest(msgspec.Struct):
 
     sha256: str
     position: Position
-    threads: int
-    #: What of the optimizer's state is no tensor: parameter number -> name -> value.
-    optimizer: dict[int, dict[str, Any]]
-    #: 2; those of version 1 had no `check`.
-    version: int = 2
+    #: What was chosen by measuring, or by the computer: threads, fused, compiled …
+    choices: dict[str, Any]
+    #: What of the state is no tensor: "optimizer", "groups", "schedule", "scaler", "averaged".
+    plain: dict[str, Any]
+    version: int = 3
     #: SHA-256 of the manifest's own text, with zeros in this place.
     check: str = _BLANK
 
@@ -76,8 +78,6 @@ def _opened(text: bytes) -> Manifest | None:
         If it is no manifest at all.
     """
     manifest = msgspec.json.decode(text, type=Manifest)
-    if manifest.version == 1:
-        return manifest
     blank = text.replace(manifest.check.encode(), _BLANK.encode())
     return manifest if hashlib.sha256(blank).hexdigest() == manifest.check else None
 
@@ -88,7 +88,11 @@ def _names(folder: Path) -> list[Path]:
 
 
 def save(
-    folder: Path, position: Position, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+    folder: Path,
+    position: Position,
+    tensors: Mapping[str, Tensor],
+    plain: dict[str, Any],
+    choices: dict[str, Any],
 ) -> None:
     """Write a checkpoint into `folder`, and forget all but the two newest.
 
@@ -97,17 +101,6 @@ def save(
     OSError
         If it cannot be written; those that are there stay.
     """
-    tensors: dict[str, Tensor] = {f"model.{name}": t for name, t in model.state_dict().items()}
-    plain: dict[int, dict[str, Any]] = {}
-    for number, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{number}.{name}"] = value
-            else:
-                plain.setdefault(number, {})[name] = value
-    tensors["random.cpu"] = torch.get_rng_state()
-    if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
     data = dumps(tensors)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -115,7 +108,7 @@ def save(
         raise WriteProblem(error.errno, f"Cannot write {folder}: {reason(error)}") from error
     manifest = folder / f"step-{position.step:010}.json"
     write_bytes(manifest.with_suffix(".safetensors"), data)
-    facts = Manifest(hashlib.sha256(data).hexdigest(), position, torch.get_num_threads(), plain)
+    facts = Manifest(hashlib.sha256(data).hexdigest(), position, choices, plain)
     write_bytes(manifest, _sealed(facts))
     # The new one is there; that an old one cannot be removed is no reason to end a run.
     with contextlib.suppress(OSError):
@@ -146,26 +139,3 @@ def newest(folder: Path) -> tuple[Manifest, Mapping[str, Tensor]] | None:
     if found:
         raise FileProblem(f"{folder}: its checkpoints are damaged. Start a new run.")
     return None
-
-
-def restore(
-    manifest: Manifest,
-    tensors: Mapping[str, Tensor],
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-) -> None:
-    """Put `model`, `optimizer` and torch's random generators back to where they were."""
-    model.load_state_dict(_under("model.", tensors))
-    state: dict[int, dict[str, Any]] = {n: dict(values) for n, values in manifest.optimizer.items()}
-    for name, tensor in _under("optimizer.", tensors).items():
-        number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    torch.set_rng_state(tensors["random.cpu"])
-    if device.type == "cuda" and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"], device)
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}

@@ -24,16 +24,16 @@ _MOST_BATCHES = 64
 Batch = tuple[Tensor, ...]
 
 
-def batch_sizes(examples: int, batch_size: int, *, avoid_one: bool) -> tuple[int, int]:
+def batch_sizes(examples: int, batch_size: int, *, at_least: int = 1) -> tuple[int, int]:
     """How many batches an epoch has, and the size of the last.
 
-    With `avoid_one`, a last batch of a single example is merged into the one before: batch
-    normalisation cannot train on one value.
+    A last batch of fewer than `at_least` examples is merged into the one before: batch
+    normalisation cannot train on one value, nor can three processes share two examples.
     """
     count = math.ceil(examples / batch_size)
     last = examples - (count - 1) * batch_size
-    if avoid_one and last == 1 and count > 1:
-        return count - 1, batch_size + 1
+    if last < at_least and count > 1:
+        return count - 1, batch_size + last
     return count, last
 
 
@@ -50,7 +50,7 @@ class Feed:
         The order of epoch ``e`` comes from the stream ``(seed, "shuffle", e)``.
     device
         Where batches are wanted. Columns are kept there if they fit into half of its free memory.
-    avoid_one
+    at_least
         See :func:`batch_sizes`.
     vary
         Gets each batch with its epoch and number, and gives what is trained on instead.
@@ -63,7 +63,7 @@ class Feed:
         seed: int,
         device: torch.device,
         *,
-        avoid_one: bool,
+        at_least: int = 1,
         vary: Callable[[Batch, int, int], Batch] | None = None,
     ) -> None:
         self._vary = vary
@@ -71,7 +71,7 @@ class Feed:
         self._batch_size = min(batch_size, self._examples)
         self._seed = seed
         self._device = device
-        self.steps, self._last = batch_sizes(self._examples, self._batch_size, avoid_one=avoid_one)
+        self.steps, self._last = batch_sizes(self._examples, self._batch_size, at_least=at_least)
         total = sum(column.nbytes for column in columns)
         self.resident = device.type == "cpu" or total < torch.cuda.mem_get_info(device)[0] // 2
         # One tensor may serve as two columns (as target and as label): it is moved and gathered once.
@@ -125,7 +125,7 @@ class Feed:
             _take(column, chosen, pinned)
             return pinned.to(self._device, non_blocking=True)
         if not self._buffers:
-            room = self._per_piece * self._batch_size + 1
+            room = self._per_piece * self._batch_size + self._last
             self._buffers = [torch.empty((room, *c.shape[1:]), dtype=c.dtype) for c in self._columns]
         return _take(column, chosen, self._buffers[number][: len(chosen)])
 

@@ -98,17 +98,19 @@ def predict(
             )
         chosen = task.dataset.splits[split]
         inputs = [tensor[first : first + count] for tensor in task.inputs(chosen)]
-        targets = chosen.targets[first : first + count].tolist()
+        targets = [_number(value) for value in chosen.targets[first : first + count].tolist()]
     with torch.inference_mode():
-        outputs = task.model(*[tensor.to(task.device) for tensor in inputs]).cpu()
+        told = task.model(*[tensor.to(task.device) for tensor in inputs])
+    head = task.heads[0]  # of several outputs, the first is shown
+    outputs = task.output(told, head).cpu()
     # Scores in the place of logits, as cross entropy takes them; other losses have no probabilities.
-    probabilities = None if task.one_hot else outputs.softmax(1)
+    probabilities = outputs.softmax(1) if head.takes == "class" and outputs.dim() == 2 else None
     predictions = tuple(
         Prediction(
             index=first + i,
-            outputs=tuple(outputs[i].tolist()),
+            outputs=tuple(outputs[i].flatten().tolist()),
             probabilities=() if probabilities is None else tuple(probabilities[i].tolist()),
-            predicted=int(outputs[i].argmax()),
+            predicted=int(outputs[i].argmax()) if head.figures == "class" and outputs.dim() == 2 else None,
             target=targets[i],
             picture=picture.tobytes(),
             picture_shape=picture.shape,
@@ -116,6 +118,13 @@ def predict(
         for i, picture in enumerate(map(_picture, inputs[0]))
     )
     return task.dataset.description.class_names, predictions
+
+
+def _number(target: float | list[float]) -> float | None:
+    """The target of an example; None where it has several."""
+    if not isinstance(target, list):
+        return target
+    return target[0] if len(target) == 1 else None
 
 
 def _example_shape(task: Task) -> tuple[int, ...]:

@@ -236,9 +236,9 @@ def _run(task: Task, network: Network, steps: int) -> tuple[float, ...]:
     recipe = network.recipe
     model = build(network, seed=recipe.seed)
     model.train()
-    optimizer, _ = parameters.optimizer(recipe.optimizer, parameters.parts(network, model))
+    optimizer, _, _ = parameters.optimizer(recipe.optimizer, parameters.parts(network, model))
     columns = task.columns(task.dataset.splits["train"])
-    feed = Feed(columns, recipe.batch_size, recipe.seed, torch.device("cpu"), avoid_one=True)
+    feed = Feed(columns, recipe.batch_size, recipe.seed, torch.device("cpu"), at_least=2)
     losses: list[Tensor] = []
     epoch = 0
     torch.manual_seed(recipe.seed)

@@ -14,7 +14,7 @@ from engine.network import Choice, Network, Node
 from engine.problems import NetworkProblem
 
 #: Optimizers that have a fused form, which is faster on CPU and CUDA alike.
-_FUSED = frozenset({"torch.optim.SGD", "torch.optim.Adam", "torch.optim.AdamW"})
+_FUSED = frozenset(f"torch.optim.{name}" for name in ("SGD", "Adam", "AdamW", "Adagrad"))
 
 
 class Part(NamedTuple):
@@ -80,8 +80,13 @@ def _clips(binarizer: Choice) -> bool:
     return bool(binarizer.extra.get("clip_latent", binarizer.fields.get("clip_latent", True)))
 
 
-def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, str]:
-    """The optimizer of the parts that are not frozen, a group per learning rate, and its name for people.
+def optimizer(
+    choice: Choice, of: list[Part], *, decay: str = "weights"
+) -> tuple[torch.optim.Optimizer, str, list[float]]:
+    """The optimizer of the parts that are not frozen, its name for people, and each group's rate multiplier.
+
+    Parts are grouped by learning rate and by whether weight decay pulls on them: with `decay`
+    "weights" it leaves out what has one dimension (biases, norms) and latent binary weights.
 
     Raises
     ------
@@ -100,23 +105,28 @@ def optimizer(choice: Choice, of: list[Part]) -> tuple[torch.optim.Optimizer, st
         kwargs["real"] = Call(inner.target, *inner.args, **inner.kwargs, fused=True)
     elif fused:
         kwargs["fused"] = True
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    pulls = bool(stepping.kwargs.get("weight_decay"))
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for part in of:
         if not part.frozen:
-            key = (part.lr_multiplier, part.binarized and inner is not None)
+            spared = pulls and decay == "weights" and (part.tensor.dim() < 2 or part.binarized)
+            key = (part.lr_multiplier, spared, part.binarized and inner is not None)
             groups.setdefault(key, []).append(part.tensor)
     if not groups:
         raise NetworkProblem(
             "There is nothing to train: every layer is frozen or has no weights. Thaw one, or add a Linear."
         )
+    forms: list[dict[str, Any]] = []
+    for (multiplier, spared, binary), tensors in groups.items():
+        form: dict[str, Any] = {"params": tensors, "lr": rate * multiplier}
+        if spared and not binary:
+            form["weight_decay"] = 0.0
+        if binary:
+            form["binary"] = True
+        forms.append(form)
     try:
-        made: torch.optim.Optimizer = construct(
-            Call(call.target, *call.args, **kwargs),
-            [
-                {"params": tensors, "lr": rate * multiplier, **({"binary": True} if binary else {})}
-                for (multiplier, binary), tensors in groups.items()
-            ],
-        )
+        made: torch.optim.Optimizer = construct(Call(call.target, *call.args, **kwargs), forms)
     except ValueError as problem:  # settings that do not go together, such as nesterov without momentum
         raise NetworkProblem(f"recipe.optimizer: {problem}.") from problem
-    return made, f"{'fused ' if fused and inner is None else ''}{entry.title}"
+    name = f"{'fused ' if fused and inner is None else ''}{entry.title}"
+    return made, name, [multiplier for multiplier, _, _ in groups]

@@ -25,8 +25,8 @@ BINS = 64
 SAMPLE = 8192
 #: Seconds between two samples, at least.
 _APART = 0.1
-#: Share of the time that observing may take. Below the 2 % promised, since it is judged afterwards.
-_BUDGET = 0.015
+#: Of the share of the time that observing may take, what is planned with: it is judged afterwards.
+_PLANNED = 0.75
 #: Seconds that looking may take beyond its share.
 _ALLOWANCE = 0.05
 #: Share of the time that looking may take for a while.
@@ -133,9 +133,10 @@ class Probes:
         The time (of ``time.perf_counter``) from which on the next step is to be observed.
     """
 
-    def __init__(self, parts: Sequence[Part], model: nn.Module | None = None) -> None:
+    def __init__(self, parts: Sequence[Part], model: nn.Module | None = None, budget: float = 0.02) -> None:
         self._parts = parts
         self._model = model if isinstance(model, CompiledNetwork) else None
+        self._budget = _PLANNED * budget
         self._began = time.perf_counter()
         # Peek at the first step and observe the second: the first step's figures come before that.
         self.due = self._began
@@ -234,14 +235,14 @@ class Probes:
     def done(self, telling: float = 0.0) -> None:
         """The observation is dealt with, which took `telling` seconds more: set the time for the next.
 
-        Over the run looking takes :data:`_BUDGET` of the time, with an allowance at the start, so that
+        Over the run looking takes its budget of the time, with an allowance at the start, so that
         a run of seconds is seen too; and no stretch of it takes more than :data:`_MOST`.
         """
         now = time.perf_counter()
         spent, self._now = self._now + telling, 0.0
         self._spent += spent
-        affordable = self._began + (self._spent + spent - _ALLOWANCE) / _BUDGET
-        self.due = max(now + _APART, now + spent / _MOST, affordable)
+        affordable = self._began + (self._spent + spent - _ALLOWANCE) / self._budget
+        self.due = max(now + _APART, now + spent / max(_MOST, self._budget), affordable)
 
     @property
     def cost(self) -> float:

@@ -20,10 +20,14 @@ from engine.storage.atomic import write_bytes
 from engine.storage.file import read
 from engine.storage.file import write as write_network
 from engine.storage.form import to_form
-from engine.streams import stream_seed
+from engine.training import randomness
 from engine.training import weights as tensors
+from engine.training.compute import settled
 from engine.training.control import Control
 from engine.training.device import choose
+from engine.training.divergence import locate
+from engine.training.memory import fitting_batch, ran_out
+from engine.training.options import options
 from engine.training.task import Task
 from engine.training.trainer import Trainer
 
@@ -76,8 +80,7 @@ def run(
     control = control or Control()
     place = choose(device)
     threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[place.index] if place.type == "cuda" else []):
-        torch.manual_seed(stream_seed(network.recipe.seed, "training"))
+    with randomness.seeded(network.recipe.seed, place), settled(place, options(network.recipe)):
         try:
             task = Task.of(network, place)
             folder = RunFolder(path)
@@ -99,8 +102,8 @@ def run(
             with Recorder(folder) as recorder:
                 readers.insert(0, recorder)
                 readers.append(claim)
-                return _train(trainer, tell, claim)
-        except torch.OutOfMemoryError as problem:
+                return _train(trainer, tell, claim, weights)
+        except (torch.OutOfMemoryError, MemoryError) as problem:
             raise NetworkProblem(failure(problem, 0)) from problem
         finally:
             torch.set_num_threads(threads)
@@ -132,22 +135,30 @@ class _Claim:
         self._folder.claim(self._facts)
 
 
-def _train(trainer: Trainer, tell: Callable[[Event], None], claim: _Claim) -> dict[str, Any]:
-    task, folder = trainer.task, trainer.folder
+def _train(
+    trainer: Trainer, tell: Callable[[Event], None], claim: _Claim, weights: str | Path | None
+) -> dict[str, Any]:
+    task, folder, group = trainer.task, trainer.folder, trainer.group
     message = ""
+    more: dict[str, Any] = {}
     test: dict[str, float] | None = None
+    full = False
     try:
         state = trainer.run()
         message = trainer.message
-        if state != "diverged":
-            tensors.save(folder.weights, task.model.state_dict())
+        if group.writes and state != "diverged":
+            tensors.save(folder.weights, trainer.last())
         if "test" in task.dataset.splits and trainer.position.best is not None and state == "finished":
-            task.model.load_state_dict(tensors.load(folder.best))
-            test = task.evaluate("test")
+            test = group.told(_tested(task, folder) if group.writes else None)
     except Exception as problem:  # whatever it is, the run has failed and says so
+        full = ran_out(problem)
         state, message = "failed", failure(problem, trainer.position.step)
-        if not isinstance(problem, RuntimeError | ValueError | OSError | FileProblem):
+        if not full and not isinstance(problem, RuntimeError | ValueError | OSError | FileProblem):
             print(f"{type(problem).__name__} while training: {problem}", file=sys.stderr)
+    if full:
+        message, more = _with_fitting_batch(task, message)
+    if state == "diverged" and group.writes:
+        message, more = _with_origin(trainer, message, weights)
     result = {
         "run": str(folder.path),
         "state": state,
@@ -160,17 +171,55 @@ def _train(trainer: Trainer, tell: Callable[[Event], None], claim: _Claim) -> di
         "test": test,
         "seconds": trainer.seconds,
         "steps_per_second": trainer.steps_per_second,
+        **more,
         **({"message": message} if message else {}),
     }
-    claim.make()
-    write_bytes(folder.result, msgspec.json.format(msgspec.json.encode(result)))
+    if group.writes:
+        claim.make()
+        write_bytes(folder.result, msgspec.json.format(msgspec.json.encode(result)))
     tell(RunState(state, trainer.position.step, message, result))
     return result
 
 
+def _tested(task: Task, folder: RunFolder) -> dict[str, float]:
+    task.model.load_state_dict(tensors.load(folder.best))
+    return task.evaluate("test")
+
+
+def _with_fitting_batch(task: Task, message: str) -> tuple[str, dict[str, Any]]:
+    """What to do about a full memory: a batch size that was tried."""
+    failed = task.network.recipe.batch_size
+    fits = fitting_batch(task, failed)
+    if fits is None:
+        return message, {}
+    said = message.partition(". ")[0]
+    return (
+        f"{said}. Batches of {fits} fit: set recipe.batch_size to {fits}, and recipe.accumulate to "
+        f"{failed // fits} for steps like those of {failed}.",
+        {"fits": {"batch_size": fits, "accumulate": failed // fits}},
+    )
+
+
+def _with_origin(trainer: Trainer, message: str, weights: str | Path | None) -> tuple[str, dict[str, Any]]:
+    """Where numbers first went wrong, and what may help."""
+    task = trainer.task
+    advice = "Lower the learning rate, or look at the initialisation and the data's scale."
+    try:
+        origin = locate(task.network, trainer.folder, task.device, trainer.choices, weights)
+    except Exception as problem:  # telling more must not lose what is known
+        print(f"{type(problem).__name__} while looking for the origin: {problem}", file=sys.stderr)
+        origin = None
+    if origin is None:
+        return f"{message} {advice}", {}
+    return (
+        f"{message} It began at step {origin.step}: {origin.tensor} is no number. {advice}",
+        {"diverged": msgspec.to_builtins(origin)},
+    )
+
+
 def failure(problem: Exception, step: int) -> str:
     """What went wrong in training after `step` steps, for people."""
-    if isinstance(problem, torch.OutOfMemoryError) or "not enough memory" in str(problem):
+    if ran_out(problem):
         return f"Out of memory after {step} steps. Lower recipe.batch_size, or make the layers smaller."
     said = str(problem).strip().partition("\n")[0] or type(problem).__name__
     return f"Training failed after {step} steps: {said}"

@@ -1,22 +1,21 @@
-"""A network made ready: data, model and loss on a device, and proof that they fit together."""
+"""A network made ready: data, model and losses on a device, and proof that they fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.analysis import analyze
-from engine.catalog import LOSSES
 from engine.compile import build
-from engine.compile.resolve import construct
 from engine.data import Column, Dataset, Split, load
 from engine.network import Network
-from engine.problems import NetworkProblem
+from engine.problems import NetworkProblem, did_you_mean
+from engine.training.heads import Head, heads
+from engine.training.metrics import Gathered
 
 #: Examples per step of an evaluation; not a matter of training's batch size.
 _EVALUATION_BATCH = 512
@@ -29,10 +28,9 @@ class Task:
     network: Network
     dataset: Dataset
     model: nn.Module
-    loss: nn.Module
+    #: The network's outputs, in its order: what each is compared with.
+    heads: Sequence[Head]
     device: torch.device
-    #: Whether class numbers become one-hot vectors for the loss.
-    one_hot: bool
 
     @classmethod
     def of(cls, network: Network, device: torch.device) -> Task:
@@ -54,37 +52,22 @@ class Task:
         dataset = load(recipe.data, recipe.seed)
         if "train" not in dataset.splits:
             raise NetworkProblem("The split leaves no examples to train on. Lower validation or test.")
-        entry = LOSSES[recipe.loss.id]
-        loss = construct(entry.call(entry.settings(recipe.loss.fields)))
-        task = cls(network, dataset, model, loss, device, one_hot=entry.target == "like")
+        task = cls(network, dataset, model, heads(network, dataset), device)
         task._try()
         model.to(device)
-        loss.to(device)
+        for head in task.heads:
+            head.loss.to(device)
         return task
 
     def _try(self) -> None:
         split = self.dataset.splits["train"]
-        outputs = {id: node for id, node in self.network.nodes.items() if node.type == "Output"}
-        if len(outputs) != 1:
-            raise NetworkProblem(
-                f"Training needs exactly one Output, and this network has {len(outputs)}. "
-                f"{'Remove all but one.' if outputs else 'Add one.'}"
-            )
-        (out,) = outputs
         example = [tensor[:2] for tensor in self.inputs(split)]
         self.model.eval()
         with torch.no_grad():
             output = self.model(*example)
         self.model.train()
-        classes = self.dataset.description.classes
-        fits = output.dim() == 2 and (
-            output.shape[1] == classes if self.one_hot else output.shape[1] >= classes
-        )
-        if not fits:
-            raise NetworkProblem(
-                f"{out}: the data have {classes} classes, so the output must be {classes} values "
-                f"per example; it is {list(output.shape[1:])}. End with a Linear of out_features {classes}."
-            )
+        for head in self.heads:
+            head.fit(self.output(output, head), split)
 
     def inputs(self, split: Split) -> list[Tensor | Column]:
         """The tensors of `split` that the model takes, in its order.
@@ -98,14 +81,19 @@ class Task:
         for id, node in self.network.nodes.items():
             if node.type != "Input":
                 continue
-            column = node.fields.get("column") or ("input" if len(split.inputs) == 1 else None)
+            column = node.fields.get("column") or (
+                next(iter(split.inputs)) if len(split.inputs) == 1 else None
+            )
             if column is None or (column not in split.inputs and len(split.inputs) > 1):
                 raise NetworkProblem(
                     f"{id} › column: the data have the columns {', '.join(split.inputs)}. Choose one."
                 )
             tensor = split.inputs.get(column)
             if tensor is None:
-                raise NetworkProblem(f"{id} › column: the data have no column {column!r}. Leave it empty.")
+                raise NetworkProblem(
+                    f"{id} › column: the data have no column {column!r}.{did_you_mean(column, split.inputs)} "
+                    "Leave it empty."
+                )
             shape, wanted = list(tensor.shape[1:]), list(node.fields.get("shape", ()))
             if shape != wanted:
                 raise NetworkProblem(
@@ -116,39 +104,58 @@ class Task:
         return found
 
     def columns(self, split: Split) -> list[Tensor | Column]:
-        """The model's inputs, then what the loss compares with, then the class numbers."""
-        target = split.targets
-        if self.one_hot:
-            target = functional.one_hot(target, self.dataset.description.classes or -1).float()
-        return [*self.inputs(split), target, split.targets]
+        """The model's inputs, then what each loss compares with, then what each is counted by."""
+        prepared = [head.prepared(split) for head in self.heads]
+        return [*self.inputs(split), *(target for target, _ in prepared), *(label for _, label in prepared)]
+
+    def parted(self, batch: Sequence[Tensor]) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
+        """A batch of :meth:`columns` as inputs, targets, labels."""
+        count = len(self.heads)
+        return batch[: -2 * count], batch[-2 * count : -count], batch[-count:]
+
+    def output(self, outputs: Any, head: Head) -> Tensor:
+        """What the model gives for one head."""
+        found: Tensor = outputs if len(self.heads) == 1 else outputs[head.id]
+        return found
+
+    def loss(self, outputs: Any, *targets: Tensor) -> Tensor:
+        """The weighted sum of the heads' losses, of a batch."""
+        losses = [
+            head.loss_of(self.output(outputs, head), target) * head.weight
+            for head, target in zip(self.heads, targets, strict=True)
+        ]
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     @property
     def sums(self) -> bool:
         """Whether the loss of a batch is a sum over its examples, and not their mean."""
-        return getattr(self.loss, "reduction", "mean") == "sum"
+        return all(head.sums for head in self.heads)
 
     def evaluate(self, name: str) -> dict[str, float]:
-        """Loss and accuracy on one split, in evaluation mode; the model is left in it."""
+        """Loss and figures on one split, in evaluation mode; the model is left in it.
+
+        With several outputs, each one's figures bear its name: ``age.mae``.
+        """
         self.model.eval()
         columns = self.columns(self.dataset.splits[name])
         count = len(columns[0])
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
-        hits = torch.zeros((), dtype=torch.int64, device=self.device)
+        gathered = [Gathered(head.figures, head.ignore) for head in self.heads]
         with torch.inference_mode():
             for start in range(0, count, _EVALUATION_BATCH):
-                *inputs, target, label = [
+                batch = [
                     column[start : start + _EVALUATION_BATCH].to(self.device, non_blocking=True)
                     for column in columns
                 ]
-                output = self.model(*inputs)
-                value = self.loss(output, target)
-                loss += value if self.sums else value.double() * len(label)
-                hits += (output.argmax(1) == label).sum()
-        return {"loss": float(loss) / count, "accuracy": int(hits) / count}
-
-
-def better(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
-    """Whether validation figures `new` beat `old`: by accuracy where there is one, then by loss."""
-    if old is None:
-        return True
-    return (new.get("accuracy", 0.0), -new["loss"]) > (old.get("accuracy", 0.0), -old["loss"])
+                inputs, targets, labels = self.parted(batch)
+                outputs = self.model(*inputs)
+                value = self.loss(outputs, *targets)
+                loss += value if self.sums else value.double() * len(batch[0])
+                for head, rows, label in zip(self.heads, gathered, labels, strict=True):
+                    rows.add(self.output(outputs, head), label)
+        found = {"loss": float(loss) / count}
+        for head, rows in zip(self.heads, gathered, strict=True):
+            found |= {head.key + figure: value for figure, value in rows.figures().items()}
+            if head.tokens:
+                found[f"{head.key}perplexity"] = float(torch.tensor(found["loss"]).exp())
+        return found

@@ -10,21 +10,31 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from engine.catalog import Horizon
 from engine.data.augment import Variation
 from engine.host.protocol import Event, Metrics, Progress, RunStarted, RunState
 from engine.runs import RunFolder
-from engine.training import checkpoint, parameters, weights
+from engine.training import checkpoint, compute, parameters, weights
+from engine.training.averaging import Average
 from engine.training.checkpoint import Position
 from engine.training.control import Control
+from engine.training.fastest import fastest
 from engine.training.feed import Feed
+from engine.training.group import Group
+from engine.training.metrics import LARGER_IS_BETTER, better, monitored
+from engine.training.options import options
 from engine.training.probes import Probes
-from engine.training.task import Task, better
+from engine.training.schedules import Schedule
+from engine.training.state import State
+from engine.training.tally import Tally
+from engine.training.task import Task
 
 #: Seconds between two looks at where the run is.
 _TICK = 0.1
@@ -55,6 +65,19 @@ class Trainer:
         Go on from the newest checkpoint in the folder, if there is one.
     notes
         What is worth knowing about this run, for its first event.
+    group
+        The processes that train together.
+    chosen
+        How to compute, where that was settled before (a run that is repeated).
+    keeps
+        Whether anything is written: checkpoints and best weights.
+
+    Attributes
+    ----------
+    choices
+        How it computes: as `chosen`, as its checkpoint says, or as the recipe asks.
+    watch
+        Called before each batch with its number, and after each step; for replays.
     """
 
     def __init__(
@@ -67,10 +90,26 @@ class Trainer:
         observe: bool = True,
         resume: bool = False,
         notes: Sequence[str] = (),
+        group: Group | None = None,
+        chosen: compute.Choices | None = None,
+        keeps: bool = True,
     ) -> None:
         self.task, self.folder, self.control, self.emit = task, folder, control, emit
+        self.group = group or Group()
+        self._keeps = keeps and self.group.writes
         recipe = task.network.recipe
+        self.options = options(recipe)
         self.epochs = recipe.epochs
+        found = checkpoint.newest(folder.checkpoints) if resume else None
+        measured: Sequence[str] = ()
+        if chosen is not None:
+            self.choices = chosen
+        elif found is not None:
+            self.choices = compute.Choices(**found[0].choices)
+        else:
+            self.choices = compute.choices(task, self.options)
+        # Another number of threads adds in another order, and the curve would not be the same.
+        torch.set_num_threads(self.choices.threads)
         self.parts = parameters.parts(task.network, task.model)
         trained = [part for part in self.parts if not part.frozen]
         for part in self.parts:
@@ -79,40 +118,69 @@ class Trainer:
         self._latent: list[Tensor] = [part.tensor for part in trained if part.clipped]
         self._frozen = parameters.frozen_modules(task.network, task.model)
         self._progressing: list[Any] = [m for m in task.model.modules() if hasattr(m, "set_progress")]
-        self.optimizer, name = parameters.optimizer(recipe.optimizer, self.parts)
         columns = task.columns(task.dataset.splits["train"])
         normalises = any(isinstance(module, _BatchNorm) for module in task.model.modules())
-        vary = Variation.of(recipe, len(task.inputs(task.dataset.splits["train"])), task.device)
-        self.feed = Feed(
-            columns, recipe.batch_size, recipe.seed, task.device, avoid_one=normalises, vary=vary
+        at_least = self.group.size * (2 if normalises else 1)
+        vary = Variation.of(recipe, len(columns) - 2 * len(task.heads), task.device)
+        self.feed = Feed(columns, recipe.batch_size, recipe.seed, task.device, at_least=at_least, vary=vary)
+        if self.options.fastest and found is None and chosen is None:
+            self.choices, measured = fastest(task, self.feed, self.options, self.choices)
+            torch.set_num_threads(self.choices.threads)
+        self.optimizer, name, multipliers = parameters.optimizer(
+            recipe.optimizer, self.parts, decay=self.options.decay
         )
+        self._schedule = self._scheduled(multipliers)
+        self._average = (
+            None if self.options.ema_decay is None else Average(task.model, self.options.ema_decay)
+        )
+        self.compute = compute.Compute(
+            task, self.group.wrapped(task.model), self.options.precision, self.choices
+        )
+        self._state = State(task, self.optimizer, self._schedule, self._average, self.compute.scaler)
         self._point = max(min(_STEPS_PER_POINT, self.feed.steps), math.ceil(self.feed.steps / _POINTS))
         self.position = Position()
         #: Why the run ended before its time, for people.
         self.message = ""
         self._best: dict[str, Tensor] | None = None
         self._best_written = True
-        found = checkpoint.newest(folder.checkpoints) if resume else None
         if found is not None:
-            manifest, tensors = found
-            # Another number of threads adds in another order, and the curve would not be the same.
-            torch.set_num_threads(manifest.threads)
-            checkpoint.restore(manifest, tensors, task.model, self.optimizer, task.device)
-            self.position = manifest.position
+            self._state.restore(*found)
+            self.position = found[0].position
+        if self.group.rank:  # each process draws its own dropout
+            torch.manual_seed(torch.initial_seed() + 7919 * self.group.rank + self.position.step)
         self.notes = (
             name,
             *(["data on the device"] if self.feed.resident and task.device.type != "cpu" else []),
+            *([f"{self.group.size} processes"] if self.group.size > 1 else []),
+            *([self.options.precision] if self.options.precision != "float32" else []),
+            *measured,
+            *notes,
         )
-        self.notes += tuple(notes)
-        self.probes = Probes(self.parts, task.model) if observe else None
-        self._losses: list[Tensor] = []
-        self._outputs: list[Tensor] = []
-        self._labels: list[Tensor] = []
+        budget = self.options.observe_budget
+        self.probes = Probes(self.parts, task.model, budget) if observe and self.group.writes else None
+        self._tally = Tally(task, self.group)
+        self._rates: list[float] = []  # of the batches that wait to be counted, where they move
+        self._clips = self.options.clip_norm is not None or self.options.clip_value is not None
+        self._pending = 0  # batches whose gradients wait for a step
         self._began = time.perf_counter()
         self._before = self.position.seconds
         self._first_step = self.position.step
         self._halted: float | None = None
         self._saved_step, self._saved_at = self.position.step, self._began
+        self.watch: Watch | None = None
+
+    def _scheduled(self, multipliers: list[float]) -> Schedule | None:
+        choice = self.task.network.recipe.schedule
+        if choice is None:
+            return None
+        per_epoch = math.ceil(self.feed.steps / self.options.accumulate)
+        return Schedule(
+            choice,
+            self.optimizer,
+            multipliers,
+            Horizon(per_epoch * self.epochs, per_epoch),
+            larger_is_better=self.options.monitor in LARGER_IS_BETTER,
+        )
 
     # ------------------------------------------------------------------------ the run
 
@@ -136,32 +204,47 @@ class Trainer:
         )
         self.emit(RunState("running", self.position.step))
         state = "finished"
-        while state == "finished" and self.position.epoch < self.epochs:
+        while state == "finished" and self.position.epoch < self.epochs and not self._given_up():
             state = self._epoch()
         self._halted = time.perf_counter()
-        if state == "diverged":
+        if state == "diverged" or not self.save():
+            state = "diverged"
             self._tell_progress()
             self._write_best()
-        else:
-            self.save()
         return state
 
-    def save(self) -> None:
-        """Write a checkpoint, and the best weights if they are newer than their file."""
+    def save(self) -> bool:
+        """Write a checkpoint, and the best weights if they are newer than their file.
+
+        False where the weights are no numbers any more: the last good checkpoint stays then.
+        """
         self._tell_progress()  # and the record is handed on: it must reach as far as the checkpoint
+        if not self._keeps:
+            return True
         self._write_best()
         if self.position.step > self._saved_step or not self.folder.checkpoints.exists():
+            if not self._sound():
+                self.message = f"The weights are no numbers any more at step {self.position.step}."
+                return False
             self._saved_step = self.position.step
             self.position.seconds = self.seconds
-            checkpoint.save(
-                self.folder.checkpoints, self.position, self.task.model, self.optimizer, self.task.device
-            )
+            self._state.save(self.folder.checkpoints, self.position, self.choices)
         self._saved_at = time.perf_counter()
+        return True
+
+    def _sound(self) -> bool:
+        floating = [part.tensor.detach() for part in self.parts if part.tensor.is_floating_point()]
+        return not floating or bool(torch.stack([t.isfinite().all() for t in floating]).all())
 
     def _write_best(self) -> None:
-        if not self._best_written and self._best is not None:
+        if self._keeps and not self._best_written and self._best is not None:
             weights.save(self.folder.best, self._best)
             self._best_written = True
+
+    def last(self) -> dict[str, Tensor]:
+        """The weights that the run ends with: the average, where there is one."""
+        with self._averaged():
+            return weights.state_of(self.task.model)
 
     @property
     def seconds(self) -> float:
@@ -181,6 +264,20 @@ class Trainer:
         for module in self._frozen:
             module.eval()
 
+    def _given_up(self) -> bool:
+        """Whether validation has waited too long for something better."""
+        patience = self.options.patience
+        if patience is None or self.position.waited < patience:
+            return False
+        self.message = (
+            f"Stopped early: no better {self._monitored()} in {patience} validations, since epoch "
+            f"{self.position.best_epoch}."
+        )
+        return True
+
+    def _monitored(self) -> str:
+        return monitored(self.options.monitor, self.position.best or {})
+
     def _epoch(self) -> str:
         self._training_mode()
         for module in self._progressing:
@@ -195,14 +292,17 @@ class Trainer:
 
     def _train(self, batches: Iterator[tuple[Tensor, ...]]) -> str | None:
         """Train on `batches`; returns a state if the run ends within them."""
-        model, loss_of, optimizer = self.task.model, self.task.loss, self.optimizer
-        control, probes, parameters = self.control, self.probes, self._parameters
-        losses, outputs, labels = self._losses, self._outputs, self._labels
+        run, optimizer, tally, task = self.compute, self.optimizer, self._tally, self.task
+        control, probes, parameters, group = self.control, self.probes, self._parameters, self.group
+        heads, accumulate = -len(task.heads), self.options.accumulate
+        after, scale, scaler = self._after_step(), self._scale(), self.compute.scaler
+        together, moving, rates = group.size > 1, self._schedule is not None, self._rates
+        within = self.options.validate_unit == "steps"
         clock = time.perf_counter
         tick = clock() + (_TICK if self.position.step else 0.0)  # the first figures at once
         observed = math.inf if probes is None else probes.due
-        for *inputs, target, label in batches:
-            if control.interrupted:
+        for batch in batches:
+            if control.interrupted and not self._pending and not together:
                 if not self._count():
                     return "diverged"
                 told = control.heed(self._pausing)
@@ -211,99 +311,206 @@ class Trainer:
                     return "stopped"
                 if told == "step" and probes is not None:
                     observed = 0.0
-            looking = probes if clock() >= observed else None
+            if self.watch is not None:
+                self.watch.before(self.position.step + len(tally) + 1)
+            whole = len(batch[0])
+            if together:
+                batch = group.share(batch)
+            due = accumulate == 1 or self._step_due(accumulate)
+            peeking, looking = None, probes if due and clock() >= observed else None
             if looking is not None and observed and not looking.peeked:
                 peeking, looking = looking, None  # the step before the one that is observed
-            else:
-                peeking = None
             if looking is None:
-                output = model(*inputs)
+                output, loss = run(batch)
             else:
                 with looking.watching():
-                    output = model(*inputs)
-            loss = loss_of(output, target)
-            loss.backward()
+                    output, loss = run(batch)
+            if scale is None:
+                loss.backward()
+            else:
+                scale(loss, whole, len(batch[0])).backward()
+            tally.add(loss, output, batch[heads:])
+            if moving:
+                rates.append(float(optimizer.param_groups[0]["lr"]))
+            if not due:
+                continue
+            step = self.position.step + len(tally)
+            if scaler is not None:
+                scaler.unscale_(optimizer)
             if peeking is not None:
                 peeking.peek()
             if looking is not None:
                 looking.before()
-            optimizer.step()
-            if self._latent:
-                with torch.no_grad():
-                    torch._foreach_clamp_min_(self._latent, -1.0)
-                    torch._foreach_clamp_max_(self._latent, 1.0)
+            if self._clips:
+                self._clip()
+            if self.watch is not None:
+                self.watch.gradients(step)
+            if scaler is None:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+                scaler.update()
+            for act in after:
+                act()
             for parameter in parameters:
                 parameter.grad = None
-            losses.append(loss.detach())
-            outputs.append(output.detach())
-            labels.append(label)
+            if self.watch is not None:
+                self.watch.after(step)
             if looking is not None:
-                step = self.position.step + len(losses)
                 rate = float(optimizer.param_groups[0]["lr"])
                 observation = looking.after(step, step / self.feed.steps, rate)
                 begun = clock()
                 self.emit(observation)
                 looking.done(clock() - begun)
                 observed = looking.due
-            if clock() >= tick:
+            if within and step % self.options.validate_every == 0:
+                if not self._count():
+                    return "diverged"
+                self._validate()
+                self._training_mode()
+                if self._given_up():
+                    return "finished"
+            if together:
+                if step % self._point == 0 or len(tally) >= 64:
+                    state = self._agreed()
+                    if state is not None:
+                        return state
+            elif clock() >= tick:
                 if not self._count():
                     return "diverged"
                 if clock() - self._saved_at > _CHECKPOINT_WITHIN:
-                    self.save()
+                    if not self.save():
+                        return "diverged"
                 else:
                     self._tell_progress()
                 tick = clock() + _TICK
         return None
 
+    def _after_step(self) -> list[Callable[[], Any]]:
+        """What follows every step of this recipe."""
+        after: list[Callable[[], Any]] = []
+        if self._latent:
+            after.append(self._keep_latent)
+        if self._average is not None:
+            after.append(self._average.update)
+        if self._schedule is not None and self._schedule.per_step:
+            after.append(self._schedule.move)
+        return after
+
+    def _scale(self) -> Callable[[Tensor, int, int], Tensor] | None:
+        """What a loss is multiplied by before the backward pass: its batch's share of the step."""
+        scaler, accumulate, size = self.compute.scaler, self.options.accumulate, self.group.size
+        if scaler is None and accumulate == 1 and size == 1:
+            return None
+
+        def scaled(loss: Tensor, whole: int, own: int) -> Tensor:
+            # Gradients are averaged over processes, whose shares of a batch may differ by one.
+            factor = float(size) if self.task.sums else own * size / whole
+            if not self.task.sums:
+                factor /= min(accumulate, self._left)
+            loss = loss * factor if factor != 1 else loss
+            return loss if scaler is None else scaler.scale(loss)
+
+        return scaled
+
+    @property
+    def _left(self) -> int:
+        """Batches of the step that is being gathered: an epoch's last step may have fewer."""
+        batch: int = self.position.batch + len(self._tally)
+        first: int = batch - batch % self.options.accumulate
+        return self.feed.steps - first
+
+    def _step_due(self, accumulate: int) -> bool:
+        batch = self.position.batch + len(self._tally) + 1
+        self._pending = 0 if batch % accumulate == 0 or batch == self.feed.steps else batch % accumulate
+        return not self._pending
+
+    def _clip(self) -> None:
+        if self.options.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._parameters, self.options.clip_norm, foreach=True)
+        if self.options.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(self._parameters, self.options.clip_value)
+
+    def _keep_latent(self) -> None:
+        with torch.no_grad():
+            torch._foreach_clamp_min_(self._latent, -1.0)
+            torch._foreach_clamp_max_(self._latent, 1.0)
+
+    def _agreed(self) -> str | None:
+        """Count, save and stop as the first process says: all of them at the same step."""
+        if not self._count():
+            return "diverged"
+        late = time.perf_counter() - self._saved_at > _CHECKPOINT_WITHIN
+        stop, save = self.group.told(
+            (self.control.interrupted and not self._pending, late and not self._pending)
+        )
+        if save and not self.group.told(self.save()):
+            return "diverged"
+        self._tell_progress()
+        return "stopped" if stop else None
+
     def _count(self) -> bool:
         """Count the batches since the last time; False where a loss is no number."""
-        if not self._losses:
-            return True
         position = self.position
-        sizes = [len(label) for label in self._labels]
-        right = torch.cat(self._outputs).argmax(1).eq(torch.cat(self._labels)).cumsum(0)
-        ends = torch.tensor(sizes).cumsum(0).sub_(1)
-        totals = right[ends.to(right.device)].tolist()
-        losses = torch.stack(self._losses).tolist()
-        self._losses.clear()
-        self._outputs.clear()
-        self._labels.clear()
-        before = 0
-        for loss, total, size in zip(losses, totals, sizes, strict=True):
+        rates = {"lr": list(self._rates)} if self._rates else {}
+        self._rates.clear()
+        for number, (loss, figures, size) in enumerate(self._tally.take()):
             position.step += 1
             position.batch += 1
             if not math.isfinite(loss):
-                self.message = (
-                    f"The loss is {loss} at step {position.step}. Lower the learning rate, or look at the "
-                    "initialisation and the data's scale."
-                )
+                self.message = f"The loss is {loss} at step {position.step}."
                 return False
-            weighed = loss if self.task.sums else loss * size
-            for sums in (position.epoch_sums, position.sums):
-                sums[0] += weighed
-                sums[1] += total - before
-                sums[2] += size
-            before = total
+            found = [loss, float(size), *figures]
+            position.epoch_sums = _added(position.epoch_sums, found)
+            position.sums = _added(position.sums, found)
             if position.step == 1 or position.batch % self._point == 0 or position.batch == self.feed.steps:
-                self._tell("train", _means(position.sums))
-                position.sums = [0.0, 0.0, 0.0]
+                moved = {name: values[number] for name, values in rates.items()}
+                self._tell("train", {**self._means(position.sums), **moved})
+                position.sums = []
         return True
+
+    def _means(self, sums: Sequence[float]) -> dict[str, float]:
+        loss, examples, *figures = sums
+        names = [head.key + head.counts for head in self.task.heads]
+        return {"loss": loss / examples} | {n: f / examples for n, f in zip(names, figures, strict=True)}
 
     def _end_epoch(self) -> str:
         position = self.position
-        position.train = _means(position.epoch_sums)
-        position.epoch_sums = [0.0, 0.0, 0.0]
+        position.train = self._means(position.epoch_sums)
+        position.epoch_sums = []
         position.epoch += 1
         position.batch = 0
-        if "validation" in self.task.dataset.splits:
-            figures = self.task.evaluate("validation")
-            self._tell("validation", figures)
-            if better(figures, position.best):
-                position.best, position.best_epoch = figures, position.epoch
-                self._best, self._best_written = weights.state_of(self.task.model), False
-        if time.perf_counter() - self._saved_at > _CHECKPOINT_EPOCH:
+        if self.options.validate_unit == "epochs" and (
+            position.epoch % self.options.validate_every == 0 or position.epoch == self.epochs
+        ):
+            self._validate()
+        if self._schedule is not None and not self._schedule.per_step and not self._schedule.on_plateau:
+            self._schedule.move()
+        if self.group.told(time.perf_counter() - self._saved_at > _CHECKPOINT_EPOCH) and not self.group.told(
             self.save()
+        ):
+            return "diverged"
         return "finished"
+
+    def _averaged(self) -> Any:
+        return nullcontext() if self._average is None else self._average.in_place()
+
+    def _validate(self) -> None:
+        """Measure on the validation examples, and keep the weights if they are the best."""
+        if "validation" not in self.task.dataset.splits:
+            return
+        position = self.position
+        with self._averaged():
+            figures = self.group.told(self.task.evaluate("validation") if self.group.writes else None)
+            self._tell("validation", figures)
+            if better(figures, position.best, self.options.monitor, self.options.min_delta):
+                position.best, position.waited = figures, 0
+                position.best_epoch = position.epoch + (1 if position.batch else 0)
+                self._best, self._best_written = weights.state_of(self.task.model), False
+            else:
+                position.waited += 1
+        if self._schedule is not None and self._schedule.on_plateau:
+            self._schedule.judge(figures[monitored(self.options.monitor, figures)])
 
     # ------------------------------------------------------------------------ telling
 
@@ -340,6 +547,18 @@ class Trainer:
                 self.emit(RunState("running", self.position.step))
 
 
-def _means(sums: Sequence[float]) -> dict[str, float]:
-    loss, right, examples = sums
-    return {"loss": loss / examples, "accuracy": right / examples}
+def _added(sums: list[float], more: list[float]) -> list[float]:
+    return [a + b for a, b in zip(sums, more, strict=True)] if sums else more
+
+
+class Watch(Protocol):
+    """Looks on, batch by batch; numbers count from 1."""
+
+    def before(self, step: int) -> None:
+        """A batch is about to be run."""
+
+    def gradients(self, step: int) -> None:
+        """The gradients of a step are there."""
+
+    def after(self, step: int) -> None:
+        """A step has been made."""

@@ -37,7 +37,9 @@ def warm(network: Network | None = None, device: str = "auto") -> None:
     with torch.random.fork_rng(devices=[place.index] if place.type == "cuda" else []):
         task = Task.of(chosen, place)
         split = task.dataset.splits["train"]
-        *inputs, target, _ = [column[: chosen.recipe.batch_size].to(place) for column in task.columns(split)]
-        optimizer, _ = parameters.optimizer(chosen.recipe.optimizer, parameters.parts(chosen, task.model))
-        task.loss(task.model(*inputs), target).backward()
+        batch = [column[: chosen.recipe.batch_size].to(place) for column in task.columns(split)]
+        inputs, targets, _ = task.parted(batch)
+        optimizer, _, _ = parameters.optimizer(chosen.recipe.optimizer, parameters.parts(chosen, task.model))
+        task.loss(task.model(*inputs), *targets).backward()
         optimizer.step()
+        import sklearn.metrics  # noqa: F401  (the first validation would wait for it)

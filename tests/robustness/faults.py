@@ -180,22 +180,18 @@ def turns(folder: Path, acknowledge: Callable[[int], None], problem: Callable[[s
 
 def checkpoint(folder: Path, acknowledge: Callable[[int], None], problem: Callable[[str], None]) -> None:
     """A third checkpoint of a run, which replaces the first."""
-    model, optimizer, device = _model()
     from engine.training import checkpoint as checkpoints
 
-    checkpoints.save(folder / "checkpoints", checkpoints.Position(step=3), model, optimizer, device)
+    checkpoints.save(folder / "checkpoints", checkpoints.Position(step=3), *_moving())
     acknowledge(3)
 
 
-def _model() -> Any:
+def _moving() -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Tensors, plain values and choices, as a run's state has them."""
     import torch
 
-    torch.manual_seed(0)
-    model = torch.nn.Linear(3, 2)
-    optimizer = torch.optim.Adam(model.parameters())
-    model(torch.ones(1, 3)).sum().backward()
-    optimizer.step()
-    return model, optimizer, torch.device("cpu")
+    tensors = {"model.weight": torch.arange(6.0).reshape(2, 3), "optimizer.0.exp_avg": torch.ones(2, 3)}
+    return tensors, {"optimizer": {}, "groups": [{"lr": 0.001}]}, {"threads": 1}
 
 
 # ---------------------------------------------------------------------------- what must hold
@@ -207,7 +203,7 @@ def _prepare(name: str, folder: Path) -> None:
         from engine.training import checkpoint as checkpoints
 
         for step in (1, 2):
-            checkpoints.save(folder / "checkpoints", checkpoints.Position(step=step), *_model())
+            checkpoints.save(folder / "checkpoints", checkpoints.Position(step=step), *_moving())
 
 
 def _state(name: str, folder: Path) -> int:

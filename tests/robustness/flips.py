@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.problems import FileProblem
 from engine.storage import journal
-from tests.robustness.faults import _model, network
+from tests.robustness.faults import _moving, network
 from tests.robustness.promise import Row
 
 
@@ -35,8 +35,7 @@ def _journal(folder: Path) -> tuple[list[Path], Callable[[], bool]]:
 def _checkpoint(folder: Path) -> tuple[list[Path], Callable[[], bool]]:
     from engine.training import checkpoint
 
-    model, optimizer, device = _model()
-    checkpoint.save(folder, checkpoint.Position(step=7, seconds=1e-05), model, optimizer, device)
+    checkpoint.save(folder, checkpoint.Position(step=7, seconds=1e-05), *_moving())
 
     def whole() -> bool:
         try:

@@ -1,0 +1,45 @@
+"""Running out of memory: noticed, survived, and answered with a batch size that fits."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.training.task import Task
+
+
+def ran_out(problem: BaseException) -> bool:
+    """Whether `problem` says that memory ran out, on the processor or a GPU."""
+    if isinstance(problem, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(problem, RuntimeError) and (
+        "not enough memory" in str(problem) or "can't allocate memory" in str(problem)
+    )
+
+
+def fitting_batch(task: Task, failed: int) -> int | None:
+    """The largest half, quarter, … of batch size `failed` that trains, found by trying; None if none does.
+
+    The model's weights stay as they are; its running statistics do not.
+    """
+    columns = task.columns(task.dataset.splits["train"])
+    size = min(failed, len(columns[0])) // 2
+    task.model.train()
+    while size >= 1:
+        if _trains(task, [column[:size] for column in columns]):
+            return size
+        size //= 2
+    return None
+
+
+def _trains(task: Task, columns: list[torch.Tensor]) -> bool:
+    """Whether a forward and a backward pass go through."""
+    try:
+        inputs, targets, _ = task.parted([column.to(task.device) for column in columns])
+        task.loss(task.model(*inputs), *targets).backward()
+    except (RuntimeError, MemoryError, ValueError):  # also what a batch of one is refused with
+        return False
+    finally:
+        task.model.zero_grad()
+        if task.device.type == "cuda":
+            torch.cuda.empty_cache()
+    return True
