@@ -13,7 +13,7 @@ from engine.commands.inspect import File, Set, load
 from engine.commands.output import Failure, out, print_json, scaled
 from engine.commands.start import Json
 from engine.network import Network
-from engine.problems import DataProblem, FileProblem, NetworkProblem, did_you_mean
+from engine.problems import FileProblem, did_you_mean
 from engine.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -124,16 +124,6 @@ def _weights(file: str, run: Path | None, network: Network, model: nn.Module) ->
 
 def _examples(network: Network) -> Sequence[Tensor]:
     """Examples of the network's data; random ones where there are no data that fit."""
-    import torch
+    from engine.exchange.examples import examples
 
-    from engine.training.task import Task
-
-    try:
-        task = Task.of(network, torch.device("cpu"))
-    except (DataProblem, NetworkProblem):  # the network itself is sound: it has been built
-        generator = torch.Generator().manual_seed(network.recipe.seed)
-        shapes = [node.fields["shape"] for node in network.nodes.values() if node.type == "Input"]
-        return [torch.rand((_EXAMPLES, *shape), generator=generator) for shape in shapes]
-    splits = task.dataset.splits
-    split = splits.get("test") or splits.get("validation") or splits["train"]
-    return [tensor[:_EXAMPLES] for tensor in task.inputs(split)]
+    return examples(network, _EXAMPLES)
