@@ -19,9 +19,6 @@ from engine.runs import RunFolder
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: Examples that the two forms are compared on, at most.
-_EXAMPLES = 512
-
 
 class Form(NamedTuple):
     """A form that networks are written in.
@@ -33,6 +30,8 @@ class Form(NamedTuple):
     module: str
     write: str
     tell: Callable[[dict[str, Any]], list[str]]
+    #: How many examples the two forms are compared on, at most.
+    examples: int = 16
 
 
 def _tell_packed(report: dict[str, Any]) -> list[str]:
@@ -59,8 +58,47 @@ def _tell_packed(report: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _tell_python(report: dict[str, Any]) -> list[str]:
+    proof = report["proof"]
+    return [
+        f"{report['file']}: class {report['class']}, {report['lines']:,} lines, needs torch alone; "
+        f"{report['parameters']:,} parameters, their values in {report['weights_file']}.",
+        f"Read back and run: the state_dict {proof['state_dict']}; outputs and gradients of "
+        f"{proof['examples']} examples are equal to the last bit.",
+    ]
+
+
+def _tell_safetensors(report: dict[str, Any]) -> list[str]:
+    return [
+        f"{report['file']}: {report['tensors']:,} tensors, {report['parameters']:,} parameters, "
+        f"{report['bytes']:,} bytes; SHA-256 {report['sha256'][:16]}…",
+        f"Read back into a model built anew: outputs of {report['proof']['examples']} examples are equal "
+        "to the last bit.",
+    ]
+
+
+def _tell_onnx(report: dict[str, Any]) -> list[str]:
+    proof = report["proof"]
+    lines = [
+        f"{report['file']}: {report['bytes']:,} bytes with {report['parameters']:,} parameters inside; "
+        "any batch size."
+    ]
+    if proof["runtime"] is None:
+        return [*lines, "Read back and checked. To compare outputs too: pip install onnxruntime."]
+    return [
+        *lines,
+        f"Read back in ONNX Runtime {proof['runtime']}: outputs of {proof['examples']} examples are within "
+        f"{proof['largest_difference']:.2g}, also at other batch sizes.",
+    ]
+
+
 #: What ``--to`` takes.
-FORMS = {"packed": Form("engine.exchange.packed", "export_packed", _tell_packed)}
+FORMS = {
+    "python": Form("engine.exchange.python", "export_python", _tell_python),
+    "onnx": Form("engine.exchange.onnx", "export_onnx", _tell_onnx),
+    "safetensors": Form("engine.exchange.tensors", "export_safetensors", _tell_safetensors),
+    "packed": Form("engine.exchange.packed", "export_packed", _tell_packed, examples=512),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -92,7 +130,11 @@ def export(
     model.eval()
     form = FORMS[to]
     write = getattr(importlib.import_module(form.module), form.write)
-    report = {"form": to, "weights": origin, **write(network, model, output, _examples(network))}
+    report = {
+        "form": to,
+        "weights": origin,
+        **write(network, model, output, _examples(network, form.examples)),
+    }
     if json:
         print_json(report)
         return
@@ -122,8 +164,8 @@ def _weights(file: str, run: Path | None, network: Network, model: nn.Module) ->
     return str(path)
 
 
-def _examples(network: Network) -> Sequence[Tensor]:
+def _examples(network: Network, count: int) -> Sequence[Tensor]:
     """Examples of the network's data; random ones where there are no data that fit."""
     from engine.exchange.examples import examples
 
-    return examples(network, _EXAMPLES)
+    return examples(network, count)

@@ -133,19 +133,3 @@ def _proof(output: Path, model: nn.Module, batch: Sequence[Tensor], inputs: list
         "examples": len(batch[0]),
         "largest_difference": largest,
     }
-
-
-def tell_onnx(report: dict[str, Any]) -> list[str]:
-    """The report in lines."""
-    proof = report["proof"]
-    lines = [
-        f"{report['file']}: {report['bytes']:,} bytes with {report['parameters']:,} parameters inside; "
-        "any batch size."
-    ]
-    if proof["runtime"] is None:
-        return [*lines, "Read back and checked. To compare outputs too: pip install onnxruntime."]
-    return [
-        *lines,
-        f"Read back in ONNX Runtime {proof['runtime']}: outputs of {proof['examples']} examples are within "
-        f"{proof['largest_difference']:.2g}, also at other batch sizes.",
-    ]

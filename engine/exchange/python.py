@@ -112,14 +112,3 @@ def _ran(model: nn.Module, batch: Sequence[Tensor]) -> tuple[Mapping[str, Tensor
         found = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
     gradients = {name: g for name, g in zip(parameters, found, strict=False) if g is not None}
     return {name: value.detach() for name, value in outputs.items()}, gradients
-
-
-def tell_python(report: dict[str, Any]) -> list[str]:
-    """The report in lines."""
-    proof = report["proof"]
-    return [
-        f"{report['file']}: class {report['class']}, {report['lines']:,} lines, needs torch alone; "
-        f"{report['parameters']:,} parameters, their values in {report['weights_file']}.",
-        f"Read back and run: the state_dict {proof['state_dict']}; outputs and gradients of "
-        f"{proof['examples']} examples are equal to the last bit.",
-    ]

@@ -44,13 +44,3 @@ def export_safetensors(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "proof": {"examples": len(batch[0]) if batch else 0, "outputs": "equal to the last bit"},
     }
-
-
-def tell_safetensors(report: dict[str, Any]) -> list[str]:
-    """The report in lines."""
-    return [
-        f"{report['file']}: {report['tensors']:,} tensors, {report['parameters']:,} parameters, "
-        f"{report['bytes']:,} bytes; SHA-256 {report['sha256'][:16]}…",
-        f"Read back into a model built anew: outputs of {report['proof']['examples']} examples are equal "
-        "to the last bit.",
-    ]
