@@ -256,7 +256,7 @@ def test_the_straighten_command_frees_the_selected_wire(bench):
     network = edit_view.set_bends(chain("Input", "Conv2d"), {edge: [(230, 90), (260, 120)]})
     b = bench(network)
     b.selection.set((), (edge,))
-    hands.key(b.canvas, Qt.Key.Key_B, CTRL | SHIFT)
+    hands.key(b.canvas, Qt.Key.Key_B, ALT)
     assert bent(b) == ()
     b.undo_and_redo(network)
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QPointF
 
 from engine.findings import Tensor
 from engine.network import End
-from gui.canvas import card, compose
+from gui.canvas import blocks, card, compose
 from gui.canvas.phrase import Reading
 from gui.canvas.search import SearchPopup
 
@@ -33,7 +33,8 @@ class Adder:
             place = self.canvas.mapFromScene(item.rect.topRight()) + QPoint(16, 0)
             self._wanted = {}
             tensor = item.card.tensor()
-            self.popup.open_at(place, None if tensor is None else lambda type: compose.takes(type, tensor))
+            wanted = None if tensor is None else lambda type: compose.takes(type, tensor)
+            self.popup.open_at(place, wanted, blocks=blocks.entries(self.canvas.network))
             return
         at = self.canvas.cursor_point()
         self.search_at(self.canvas.visible_rect().center() if at is None else at)
@@ -53,7 +54,8 @@ class Adder:
             wanted = lambda type: compose.takes(type, tensor)  # noqa: E731
         elif target is not None:
             hint, wanted = f"Layers to feed {target}", compose.gives
-        self.popup.open_at(self.canvas.mapFromScene(at), wanted, hint)
+        there = blocks.entries(self.canvas.network)
+        self.popup.open_at(self.canvas.mapFromScene(at), wanted, hint, there)
 
     def _add_found(self, type: str, said: Reading) -> None:
         wanted = self._wanted

@@ -52,6 +52,13 @@ def make(canvas: Canvas) -> list[QAction]:
             "mdi6.arrow-collapse-right",
             lambda: editor.select_along(False),
         ),
+        (
+            "select_path",
+            "Select the paths between",
+            "Ctrl+Shift+A",
+            "mdi6.map-marker-path",
+            editor.select_path,
+        ),
         ("frame", "Put into a frame", "Ctrl+G", "mdi6.vector-square", editor.add_frame),
         (
             "note",
@@ -61,7 +68,17 @@ def make(canvas: Canvas) -> list[QAction]:
             lambda: editor.add_note(canvas.cursor_point()),
         ),
         ("recolor", "Next frame colour", "Ctrl+Shift+G", "mdi6.palette-outline", editor.recolor),
-        ("straighten", "Straighten wire", "Ctrl+Shift+B", "mdi6.vector-line", editor.straighten),
+        ("straighten", "Straighten wire", "Alt+B", "mdi6.vector-line", editor.straighten),
+        ("block", "Collapse to a block", "Ctrl+B", "mdi6.package-variant-closed", canvas.interior.collapse),
+        ("unpack", "Unpack block", "Ctrl+Shift+B", "mdi6.package-variant", canvas.interior.unpack),
+        (
+            "enter",
+            "Open block",
+            "Alt+Down",
+            "mdi6.arrow-expand-down",
+            lambda: canvas.interior.enter(canvas.selection.current or ""),
+        ),
+        ("leave", "Leave block", "Alt+Up", "mdi6.arrow-collapse-up", canvas.interior.leave),
         ("arrange", "Arrange automatically", "Ctrl+L", "mdi6.auto-fix", editor.arrange),
         ("fit", "Fit to window", "F", "mdi6.fit-to-screen-outline", canvas.fit),
         (

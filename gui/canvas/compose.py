@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine import edit, edit_view, ports
+from engine import edit, edit_blocks, edit_view, ports
 from engine.catalog import LAYERS
 from engine.edit import EditProblem
 from engine.findings import Tensor
@@ -32,8 +32,10 @@ def add(
     `places` is where the nodes stand now. Without `at` the new card goes to the right of the node
     that feeds it, below what stands there already. Returns the network and the new id.
     """
-    id = edit.fresh_id(network, type, block)
-    made = edit.add_node(network, id, edit.new_node(type), block=block)
+    name = type.removeprefix("block:")
+    id = edit.fresh_id(network, name, block)
+    node = edit.new_node(type) if name == type else edit_blocks.new_use(network, name)
+    made = edit.add_node(network, id, node, block=block)
     if after is not None and source is None and target is None and on is None:
         made, source = _between(made, id, after, block)
     try:

@@ -378,9 +378,38 @@ class Editor:
 
     def select_along(self, upstream: bool) -> None:
         """Add everything that feeds the selected nodes, or that they feed."""
+        self.selection.set(self._along(self.selection.nodes, upstream))
+
+    def select_path(self) -> None:
+        """Select every node that lies on a way between selected ones, with the wires of these ways."""
+        chosen = self.selection.nodes
+        if len(chosen) < 2:
+            self.canvas.refuse("Select the two layers whose paths you want.")
+            return
+        found = dict.fromkeys(chosen)
+        for start in chosen:
+            onward = self._along((start,), False)
+            for end in chosen:
+                if end != start and end in onward:
+                    back = self._along((end,), True)
+                    found.update((id, None) for id in onward if id in back)
+        if len(found) == len(set(chosen)) and not any(
+            edge.source.node in found and edge.target.node in found
+            for edge in self.network.graph(self.block).edges
+        ):
+            self.canvas.refuse("No path leads from one of them to the other.")
+            return
+        ways = [
+            edge
+            for edge in self.network.graph(self.block).edges
+            if edge.source.node in found and edge.target.node in found
+        ]
+        self.selection.set(found, ways)
+
+    def _along(self, ids: Iterable[str], upstream: bool) -> dict[str, None]:
         edges = self.network.graph(self.block).edges
         beside = ports.incoming(edges) if upstream else ports.outgoing(edges)
-        found = dict.fromkeys(self.selection.nodes)
+        found = dict.fromkeys(ids)
         todo = list(found)
         while todo:
             for edge in beside.get(todo.pop(), ()):
@@ -388,7 +417,7 @@ class Editor:
                 if other not in found:
                     found[other] = None
                     todo.append(other)
-        self.selection.set(found)
+        return found
 
     def walk(self, key: str) -> None:
         """Go along a wire ("left", "right") or to the next node above or below."""

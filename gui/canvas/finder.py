@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from engine.catalog import GROUPS, LAYERS, Layer
+from engine.catalog import GROUPS, LAYERS
 
 #: What most networks are made of: first in the palette, and first among equals in a search.
 COMMON = (
@@ -21,23 +22,41 @@ COMMON = (
 )
 
 
-def find(query: str, wanted: Callable[[str], bool] | None = None) -> list[Layer]:
-    """Layers that match `query`, the best first; all of them by group where it is empty."""
+class Found(Protocol):
+    """What a list of layers shows of each: a catalogue entry has it, and a block of the document."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def group(self) -> str: ...  # noqa: D102
+    @property
+    def doc(self) -> str: ...  # noqa: D102
+    @property
+    def keywords(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+def find(
+    query: str, wanted: Callable[[str], bool] | None = None, blocks: Sequence[Found] = ()
+) -> list[Found]:
+    """Layers and `blocks` that match `query`, the best first; all of them by group where it is empty."""
     words = query.lower().split()
     ranked = []
-    for number, layer in enumerate(LAYERS.values()):
-        if wanted is not None and not wanted(layer.id):
+    listed: list[Found] = [*blocks, *LAYERS.values()]
+    for number, layer in enumerate(listed):
+        if wanted is not None and layer.id in LAYERS and not wanted(layer.id):
             continue
         scores = [_score(word, layer) for word in words]
         if all(score > 0 for score in scores):
-            group = GROUPS.index(layer.group) if layer.group in GROUPS else len(GROUPS)
+            group = GROUPS.index(layer.group) if layer.group in GROUPS else -1
             place = (group, number) if not words else (layer.id not in COMMON, len(layer.id))
             ranked.append((-sum(scores), *place, number, layer))
     ranked.sort(key=lambda item: item[:4])
     return [layer for *_, layer in ranked]
 
 
-def _score(word: str, layer: Layer) -> int:
+def _score(word: str, layer: Found) -> int:
     id, title = layer.id.lower(), layer.title.lower()
     if id.startswith(word):
         return 100

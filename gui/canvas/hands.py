@@ -190,7 +190,7 @@ class Hands:
             return
         node = self.canvas.network.graph(self.canvas.block).nodes.get(item.id)
         if node is not None and node.block in self.canvas.network.blocks:
-            self.selection.show_block(node.block)
+            self.canvas.interior.enter(item.id)
         else:
             self.canvas.edit_requested.emit(item.id)
 

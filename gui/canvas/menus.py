@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from engine.findings import Repair
 from gui.canvas.export import save
 from gui.canvas.hands import WIRE_REACH
+from gui.canvas.marks import FrameItem
 from gui.theme import theme
 
 if TYPE_CHECKING:
@@ -66,13 +67,18 @@ def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
         canvas.selection.set((item.id,))
     elif wire is not None:
         canvas.selection.set((), (wire.edge,))
-    names = "add paste | select_all fit arrange".split()
+    names = "add note frame paste | select_all fit arrange".split()
     if item is not None:
         names = (
-            "edit repair add | cut copy duplicate delete | select_upstream select_downstream arrange"
+            "edit repair add | cut copy duplicate delete | block frame"
+            " | select_upstream select_downstream select_path arrange"
         ).split()
     elif wire is not None:
-        names = ["delete"]
+        names = ["straighten", "delete"]
+    if item is not None and len(canvas.selection.nodes) == 1 and _is_block(canvas, item.id):
+        names = ["enter", "unpack", "|", *names]
+    if not item and not wire and isinstance(canvas.drawing.mark_at(at), FrameItem):
+        names = "recolor | cut copy duplicate delete".split()
     menu = QMenu(canvas)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     for name in names:
@@ -81,3 +87,7 @@ def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
         else:
             menu.addAction(canvas.command(name))
     menu.popup(event.globalPos())
+
+
+def _is_block(canvas: Canvas, id: str) -> bool:
+    return canvas.network.graph(canvas.block).nodes[id].block is not None

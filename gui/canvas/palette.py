@@ -19,9 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.catalog import Layer
 from gui.canvas import look
-from gui.canvas.finder import COMMON, find
+from gui.canvas.finder import COMMON, Found, find
 from gui.theme import SPACE, theme
 
 MIME = "application/x-layerlab-layer"
@@ -95,7 +94,7 @@ class LayerList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Layers")
 
-    def show_layers(self, layers: Sequence[Layer], headings: bool) -> None:
+    def show_layers(self, layers: Sequence[Found], headings: bool) -> None:
         """List `layers`, under their groups' names where `headings` are wanted, the common ones first."""
         self.clear()
         if headings:
@@ -106,7 +105,7 @@ class LayerList(QListWidget):
             self._show_group(group, members)
         self._select_from(0, 1)
 
-    def _show_group(self, title: str | None, layers: Iterable[Layer]) -> None:
+    def _show_group(self, title: str | None, layers: Iterable[Found]) -> None:
         if title is not None:
             heading = QListWidgetItem(title, self)
             heading.setFlags(Qt.ItemFlag.NoItemFlags)

@@ -241,10 +241,11 @@ class Scene(Finder):
     def _found(self, id: str) -> tuple[NodeReport | None, list[Problem], int]:
         return self.analysis.nodes.get(id), self._problems.get(id, []), self._most_macs
 
-    def set_analysis(self, analysis: Analysis, network: Network, block: str | None) -> None:
-        """Show shapes, costs and problems."""
-        if block is not None:
-            use = next((id for id, node in network.nodes.items() if node.block == block), block)
+    def set_analysis(
+        self, analysis: Analysis, network: Network, block: str | None, use: str | None = None
+    ) -> None:
+        """Show shapes, costs and problems; inside a block those of one `use` of it."""
+        if use is not None:
             analysis = _inside(analysis, use)
         before, old_problems = self.analysis, self._problems
         self.analysis, self._problems = analysis, {}

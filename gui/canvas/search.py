@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from engine.catalog import LAYERS
 from gui.canvas import phrase
-from gui.canvas.finder import find
+from gui.canvas.finder import Found, find
 from gui.canvas.palette import LayerList, SearchField
 from gui.theme import SPACE, theme
 
@@ -42,6 +42,7 @@ class SearchPopup(QFrame):
         column.addWidget(self.search)
         column.addWidget(self.layers)
         self._wanted: Callable[[str], bool] | None = None
+        self._blocks: Sequence[Found] = ()
         self._said = ""
         self._words: tuple[str, ...] = ()
         self.layers.currentItemChanged.connect(lambda *_: self._tell())
@@ -54,9 +55,15 @@ class SearchPopup(QFrame):
         self._restyle()
         self.hide()
 
-    def open_at(self, point: QPoint, wanted: Callable[[str], bool] | None = None, hint: str = "") -> None:
-        """Show at `point` in the canvas's coordinates; only layers that are `wanted`."""
-        self._wanted = wanted
+    def open_at(
+        self,
+        point: QPoint,
+        wanted: Callable[[str], bool] | None = None,
+        hint: str = "",
+        blocks: Sequence[Found] = (),
+    ) -> None:
+        """Show at `point` in the canvas's coordinates; only layers that are `wanted`, and `blocks`."""
+        self._wanted, self._blocks = wanted, blocks
         self._said = hint
         self.search.clear()
         self._filter("")
@@ -91,11 +98,11 @@ class SearchPopup(QFrame):
 
     def _filter(self, query: str) -> None:
         said = phrase.split(query)
-        found = find(query, self._wanted)
+        found = find(query, self._wanted, self._blocks)
         if found and not said.words:
             self._words = ()
         else:
-            found, self._words = find(said.query, self._wanted), said.words
+            found, self._words = find(said.query, self._wanted, self._blocks), said.words
         self.layers.show_layers(found, headings=not query.strip())
         self._tell()
 
@@ -103,7 +110,7 @@ class SearchPopup(QFrame):
         """Say what Enter would add, or what is not understood."""
         type = self.layers.current_type
         text = self._said
-        if type and self._words:
+        if type in LAYERS and self._words:
             reading = phrase.read(LAYERS[type], self._words)
             text = reading.trouble or f"Enter adds {reading.describe(LAYERS[type])}"
         self.hint.setText(text)
@@ -113,7 +120,7 @@ class SearchPopup(QFrame):
         type = self.layers.current_type
         if not type:
             return
-        reading = phrase.read(LAYERS[type], self._words)
+        reading = phrase.read(LAYERS[type], self._words) if type in LAYERS else phrase.Reading()
         if not reading.trouble:
             self.hide()
             self.chosen.emit(type, reading)

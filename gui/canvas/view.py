@@ -27,6 +27,7 @@ from engine.findings import Analysis
 from engine.network import Network
 from gui.canvas import card, commands, menus
 from gui.canvas.adding import Adder
+from gui.canvas.blocks import Interior
 from gui.canvas.camera import Camera
 from gui.canvas.edge_item import EdgeItem
 from gui.canvas.editor import Editor
@@ -74,6 +75,7 @@ class Canvas(Camera):
         self.toast = Toast(self)
         self.empty = EmptyState(self)
         self.adder = Adder(self)
+        self.interior = Interior(self)
         self.writer = Writer(self)
         self.commands: list[QAction] = commands.make(self)
         self.looked.connect(self._show_minimap)
@@ -99,15 +101,13 @@ class Canvas(Camera):
 
     @property
     def use(self) -> str | None:
-        """The node whose inside is shown: the block's first use at the top level; None at the top."""
-        if self.block is None:
-            return None
-        return next((id for id, node in self.network.nodes.items() if node.block == self.block), self.block)
+        """Path of the block's use whose inside is shown; None at the top."""
+        return self.interior.use
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Show shapes on wires and cards, and mark problems."""
         self._analysis = analysis
-        self.drawing.set_analysis(analysis, self.network, self.block)
+        self.drawing.set_analysis(analysis, self.network, self.block, self.use)
 
     def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
         """Paint a measure over the cards of nodes, by their ids (paths inside blocks); None: nothing.
@@ -139,6 +139,8 @@ class Canvas(Camera):
         if self.block is not None and self.block not in after.blocks:
             self.selection.show_block(None)
             return
+        if before.name != after.name:
+            self.interior.follow()
         kept = any(after.nodes.get(id) is node for id, node in before.nodes.items())
         fresh = not kept and self.document.undo_stack.count() == 0 and len(after.nodes) != 1
         if fresh or (self.block is not None and self.block not in before.blocks):
@@ -153,7 +155,8 @@ class Canvas(Camera):
 
     def _show_graph(self) -> None:
         self.hands.forget()
-        self.drawing.set_analysis(self._analysis, self.network, self.block)
+        self.interior.follow()
+        self.drawing.set_analysis(self._analysis, self.network, self.block, self.use)
         self._show_overlay()
         self.drawing.show_graph(self.network, self.block)
         self._selected()
