@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 _AREA = Qt.DockWidgetArea
@@ -118,9 +118,20 @@ class Docks:
         self._docks[name].setWidget(view)
 
     def reveal(self, name: str) -> None:
-        """Bring a dock to the front."""
-        self._docks[name].show()
-        self._docks[name].raise_()
+        """Bring a dock to the front; one that stands apart opens over the middle of the window."""
+        dock = self._docks[name]
+        if name in _APART and dock.isFloating() and not dock.isVisible():
+            frame = QRect(0, 0, *_APART[name])
+            window = self._window.window().frameGeometry()
+            frame.moveCenter(window.center())
+            dock.setGeometry(frame & self._window.screen().availableGeometry())
+        dock.show()
+        dock.raise_()
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The docks that are asked for when they are wanted."""
+        return tuple(_APART)
 
     def _update_titles(self) -> None:
         for dock in self._docks.values():

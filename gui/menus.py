@@ -164,7 +164,8 @@ class Menus:
         window, add = self.window, self.window.commands.add
         panels = self.view.addMenu("&Panels")
         for dock in window.docks:
-            panels.addAction(dock.toggleViewAction())
+            if dock.objectName() not in window.docks.apart:
+                panels.addAction(dock.toggleViewAction())
         panels.addSeparator()
         panels.addAction(add("view.arrange", "&Arrange afresh", window.docks.arrange))
         looks = self.view.addMenu("&Theme")

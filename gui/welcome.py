@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -22,8 +21,8 @@ from PySide6.QtWidgets import (
 from engine import assets
 from engine.catalog import LAYERS
 from engine.network import Network
-from engine.problems import FileProblem
-from engine.storage import file
+from engine.storage import SUFFIX
+from engine.templates import Template, templates
 from gui.settings import Settings
 from gui.theme import SPACE, family_color, theme
 
@@ -32,40 +31,8 @@ SHOWN = 6
 _WIDTH = 760
 
 
-@dataclass(frozen=True)
-class Template:
-    """One network to start from."""
-
-    path: Path
-    network: Network
-    #: One sentence about it.
-    about: str
-
-
-#: The order and the sentence of the templates that come with the program.
-_ABOUT = {
-    "digits_mlp": "Three linear layers on 8 × 8 handwritten digits. Trains in seconds.",
-    "lenet5_mnist": "The classic convolutional network of LeCun et al. (1998), on MNIST.",
-    "digits_binarized_mlp": "Weights and inputs of ±1, trained through a straight-through estimator.",
-    "residual_digits": "Convolutions with a skip connection, as in ResNet.",
-}
-
-
-def templates() -> list[Template]:
-    """The networks that come with the program; one that cannot be read is left out."""
-    found = []
-    order = list(_ABOUT)
-    for path in assets.path("networks").glob("*.layerlab"):
-        try:
-            network = file.read(path)
-        except FileProblem:
-            continue
-        about = _ABOUT.get(path.stem, f"{len(network.nodes)} nodes.")
-        found.append(Template(path, network, about))
-    return sorted(
-        found,
-        key=lambda t: (order.index(t.path.stem) if t.path.stem in order else len(order), t.network.name),
-    )
+#: Templates that get a card with their drawing; the others, known networks, a button.
+_CARDS = 4
 
 
 class Card(QAbstractButton):
@@ -74,9 +41,9 @@ class Card(QAbstractButton):
     def __init__(self, template: Template) -> None:
         super().__init__()
         self.template = template
-        self.setText(template.network.name)
-        self.setAccessibleName(template.network.name)
-        self.setAccessibleDescription(template.about)
+        self.setText(template.title)
+        self.setAccessibleName(template.title)
+        self.setAccessibleDescription(template.description)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
@@ -127,7 +94,7 @@ class Card(QAbstractButton):
         painter.setFont(self.font())
         painter.setPen(QColor(tokens.muted))
         words = QRectF(inside.left(), name.bottom() + SPACE, inside.width(), inside.bottom() - name.bottom())
-        painter.drawText(words, Qt.TextFlag.TextWordWrap, self.template.about)
+        painter.drawText(words, Qt.TextFlag.TextWordWrap, self.template.description)
 
 
 def draw_network(painter: QPainter, area: QRectF, network: Network) -> None:
@@ -226,11 +193,23 @@ class Welcome(QScrollArea):
         self._heading("Start from a template")
         grid = QGridLayout()
         grid.setSpacing(4 * SPACE)
-        self.cards = [Card(template) for template in templates()]
+        known = templates()
+        self.cards = [Card(template) for template in known[:_CARDS]]
         for number, card in enumerate(self.cards):
-            card.clicked.connect(lambda checked=False, path=card.template.path: self._choose(path))
+            card.clicked.connect(lambda checked=False, id=card.template.id: self._choose(id))
             grid.addWidget(card, number // 2, number % 2)
         self._body.addLayout(grid)
+        self._body.addSpacing(4 * SPACE)
+        self._heading("Or from a network of the literature")
+        row = QHBoxLayout()
+        row.setSpacing(2 * SPACE)
+        self.more = [QPushButton(template.title) for template in known[_CARDS:]]
+        for template, button in zip(known[_CARDS:], self.more, strict=True):
+            button.setToolTip(template.description)
+            button.clicked.connect(lambda checked=False, id=template.id: self._choose(id))
+            row.addWidget(button)
+        row.addStretch()
+        self._body.addLayout(row)
         self._body.addSpacing(4 * SPACE)
         buttons = QHBoxLayout()
         buttons.setSpacing(2 * SPACE)
@@ -259,8 +238,8 @@ class Welcome(QScrollArea):
         self._body.addWidget(label)
         return label
 
-    def _choose(self, path: Path) -> None:
-        self.template_chosen.emit(path)
+    def _choose(self, id: str) -> None:
+        self.template_chosen.emit(assets.path(f"networks/{id}{SUFFIX}"))
 
     def _list_recent(self) -> None:
         while (item := self._recent.takeAt(0)) is not None:

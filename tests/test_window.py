@@ -41,6 +41,7 @@ from engine.host.protocol import (
 )
 from engine.network import Network
 from engine.storage import file
+from engine.templates import templates
 from gui.actions import score
 from gui.help import Help, pages
 from gui.running import duration
@@ -277,15 +278,16 @@ def test_opening_asks_about_changes_first_and_cancel_keeps_them(window, tmp_path
 # ---------------------------------------------------------------------------- welcome
 
 
-def test_an_empty_window_welcomes_with_the_four_templates(empty) -> None:
+def test_an_empty_window_welcomes_with_every_template(empty) -> None:
     assert empty.stack.currentWidget() is empty.welcome
-    assert len(empty.welcome.cards) == 4
-    assert all(card.isVisible() and card.accessibleName() for card in empty.welcome.cards)
+    shown = [*empty.welcome.cards, *empty.welcome.more]
+    assert [button.text() for button in shown] == [template.title for template in templates()]
+    assert all(button.isVisible() for button in shown)
     assert not empty.toolbar.isVisible()
 
 
 def test_a_click_on_a_card_opens_its_template(empty, qtbot) -> None:
-    card = next(c for c in empty.welcome.cards if c.template.path.stem == "lenet5_mnist")
+    card = next(c for c in empty.welcome.cards if c.template.id == "lenet5_mnist")
     QTest.mouseClick(card, Qt.MouseButton.LeftButton)
     assert empty.document.network == template("lenet5_mnist")
     assert empty.document.path is None
