@@ -13,7 +13,7 @@ from engine.analysis.walk import walk
 from engine.catalog import LAYERS, Call, Inputs, Spec
 from engine.compile.resolve import resolve
 from engine.network import Network
-from tests.networks import alone, example_shape
+from tests.networks import alone, choice, example_shape
 
 #: (layer, field) whose default is said in another way: torch has a function here, we its name.
 INTENDED = {("TransformerEncoderLayer", "activation"), ("TransformerDecoderLayer", "activation")}
@@ -93,8 +93,11 @@ class TestEveryLayer:
         assert real == {f"layer.{name}": shape for name, shape in report.parameters.items()}
         assert report.parameter_count == sum(p.numel() for p in model.parameters())
         assert all(name.startswith("layer.") for name in model.state_dict())
-        for name in LAYERS[type].parameters:
-            assert hasattr(model.get_submodule("layer"), name), f"{type} has no parameter {name}"
+        fields = network.nodes["layer"].fields
+        inputs = Inputs({port: Spec((5, *example_shape(type))) for port in LAYERS[type].takes or ("input",)})
+        for name in LAYERS[type].parameter_names(fields, inputs):
+            # Switched off (bias, affine) it is None.
+            assert f"layer.{name}" in real or getattr(model.get_submodule("layer"), name, 0) is None, name
 
     def test_the_printed_source_is_the_same_model_to_the_last_bit(self, type: str) -> None:
         network = alone(type)
@@ -163,3 +166,37 @@ class TestEveryLayer:
                     assert "wrong-field" not in [p.code for p in problems]
             for option in getattr(field, "options", ()):
                 assert "wrong-field" not in [p.code for p in walk(alone(type, {field.name: option})).problems]
+
+
+@pytest.mark.parametrize(
+    ("type", "fields", "init"),
+    [
+        ("LSTM", {"num_layers": 2, "bidirectional": True, "proj_size": 8}, "weight_hr_l1_reverse"),
+        ("GRU", {}, "bias_ih_l0"),
+        ("MultiheadAttention", {"add_bias_kv": True}, "in_proj_weight"),
+        ("SelfAttention", {}, "out_proj.bias"),
+        ("TransformerDecoderLayer", {"dim_feedforward": 32}, "multihead_attn.in_proj_weight"),
+    ],
+)
+def test_layers_of_many_parameters_let_each_be_drawn_and_their_weights_be_binarized(
+    type: str, fields: dict[str, Any], init: str
+) -> None:
+    binarize = {"weight": choice("ste_sign")} if LAYERS[type].binarizable else {}
+    network = alone(type, fields, init={init: choice("constant", val=0.25)}, binarize=binarize)
+    built, printed = engine.build(network), from_source(engine.source(network))
+    assert built.layer.get_parameter(init).unique().tolist() == [0.25]
+    assert printed.layer.get_parameter(init).unique().tolist() == [0.25]
+    printed.load_state_dict(built.state_dict())
+    inputs = example_inputs(network)
+    ours, theirs = gradients(built, inputs), gradients(printed, inputs)
+    assert all(same(ours[name], theirs[name]) for name in ours)
+    plain = engine.build(alone(type, fields))
+    plain.load_state_dict(built.state_dict())
+    if binarize:
+        with torch.no_grad():
+            for name in LAYERS[type].binarizable_names({**network.nodes["layer"].fields}, None):
+                if name in dict(plain.layer.named_parameters()):
+                    weight = plain.layer.get_parameter(name)
+                    weight.copy_(torch.where(weight >= 0, 1.0, -1.0))
+    built.eval(), plain.eval()
+    assert all(same(a, b) for a, b in zip(run(built, inputs), run(plain, inputs), strict=True))

@@ -64,7 +64,7 @@ def _unused(steps: dict[str, Step]) -> Iterator[tuple[Finding, Step]]:
 
 def _bias_before_norm(node: Node, following: list[Step]) -> Finding | None:
     layer = LAYERS[node.type]
-    if len(following) != 1 or node.activation is not None or "bias" not in layer.parameters:
+    if len(following) != 1 or node.activation is not None or "bias" not in layer.parameter_names(node.fields):
         return None
     after = following[0].node
     if not after.type.startswith("BatchNorm") or node.type.startswith("BatchNorm"):

@@ -86,12 +86,13 @@ def _activation(layer: Layer, node: Node) -> list[Finding]:
 
 def _init(layer: Layer, node: Node) -> list[Finding]:
     findings = []
+    names = layer.parameter_names(node.fields)
     for parameter, choice in node.init.items():
         place, path = f"init.{parameter}", ("init", parameter)
         removal = ((f"Use the default for {parameter}", path),)
-        if parameter not in layer.parameters:
-            known = ", ".join(layer.parameters) or "none"
-            hint = did_you_mean(parameter, layer.parameters)
+        if parameter not in names:
+            known = ", ".join(names) or "none"
+            hint = did_you_mean(parameter, names)
             message = f"{layer.id} has no parameter {parameter!r} to initialise.{hint} It has: {known}."
             findings.append(Finding("error", "unknown-parameter", place, message, removals=removal))
         elif choice.id not in INITIALIZERS:

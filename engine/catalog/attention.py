@@ -28,6 +28,33 @@ def _lengths_agree(f: Settings, x: Inputs) -> Verdict | None:
     return Verdict(None, f"key has {key.shape[1]} places and value {value.shape[1]}: they must be as many.")
 
 
+def _projections(x: Inputs | None) -> tuple[str, ...]:
+    """Names: torch keeps the three input projections in one matrix where all have the same width."""
+    one, three = ("in_proj_weight",), ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+    if x is None:
+        return one + three
+    return one if len({spec.features for spec in x.values()}) == 1 else three
+
+
+def _affine(f: Settings, *parts: str) -> tuple[str, ...]:
+    return tuple(
+        f"{part}.{name}" for part in parts for name in (("weight", "bias") if f.bias else ("weight",))
+    )
+
+
+def _transformer_parameters(
+    f: Settings, attentions: tuple[str, ...], norms: tuple[str, ...]
+) -> tuple[str, ...]:
+    return (
+        *(
+            f"{part}.{name}"
+            for part in attentions
+            for name in ("in_proj_weight", *(("in_proj_bias",) if f.bias else ()), *_affine(f, "out_proj"))
+        ),
+        *_affine(f, "linear1", "linear2", *norms),
+    )
+
+
 _DROPOUT = Float("dropout", 0.1, lo=0, hi=1, doc="Dropped while training.")
 
 MULTIHEAD_ATTENTION = Layer(
@@ -55,6 +82,14 @@ MULTIHEAD_ATTENTION = Layer(
         Bool("add_zero_attn", False, doc="Add an empty place to keys and values.", advanced=True),
     ),
     rules=(_heads_divide("num_heads"), Rule("lengths-agree", _lengths_agree)),
+    parameters=lambda f, x: (
+        *_projections(x),
+        *(("in_proj_bias",) if f.bias else ()),
+        *(("bias_k", "bias_v") if f.add_bias_kv else ()),
+        "out_proj.weight",
+        *(("out_proj.bias",) if f.bias else ()),
+    ),
+    binarizable=lambda f, x: (*_projections(x), "out_proj.weight"),
     activatable=False,
     call=lambda f, x: Call(
         "torch.nn.MultiheadAttention",
@@ -89,6 +124,8 @@ SELF_ATTENTION = Layer(
         Bool("bias", True, doc="Learn offsets in the projections."),
     ),
     rules=(_heads_divide("num_heads"),),
+    parameters=lambda f, x: _affine(f, "in_proj", "out_proj"),
+    binarizable=("in_proj.weight", "out_proj.weight"),
     call=lambda f, x: Call(
         "engine.compile.modules.SelfAttention",
         x.features,
@@ -130,6 +167,7 @@ ENCODER_LAYER = Layer(
     ranks=(3,),
     fields=_transformer_fields(),
     rules=(_heads_divide("nhead"),),
+    parameters=lambda f, x: _transformer_parameters(f, ("self_attn",), ("norm1", "norm2")),
     call=lambda f, x: Call("torch.nn.TransformerEncoderLayer", x.features, **vars(f), batch_first=True),
     keywords=("bert", "vit"),
 )
@@ -156,6 +194,9 @@ DECODER_LAYER = Layer(
     takes=("tgt", "memory"),
     fields=_transformer_fields(),
     rules=(_heads_divide("nhead"), Rule("same-features", _same_features)),
+    parameters=lambda f, x: _transformer_parameters(
+        f, ("self_attn", "multihead_attn"), ("norm1", "norm2", "norm3")
+    ),
     call=lambda f, x: Call(
         "torch.nn.TransformerDecoderLayer", x["tgt"].features, **vars(f), batch_first=True
     ),

@@ -198,6 +198,9 @@ class Rule:
     lesson: str = ""
 
 
+Names = tuple[str, ...] | Callable[[Settings, "Inputs | None"], tuple[str, ...]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer(Entry):
     """A kind of node.
@@ -219,10 +222,11 @@ class Layer(Entry):
     takes: tuple[Any, ...] = ()
     #: How its result is taken apart, likewise. Empty: one tensor.
     returns: tuple[Any, ...] = ()
-    #: Names of the parameters that can be initialised.
-    parameters: tuple[str, ...] = ()
+    #: Names of the parameters that can be initialised; a function of the settings and, once they
+    #: are known, the inputs where these decide (an LSTM's layers).
+    parameters: Names = ()
     #: Those of them that an estimator may binarize as the node's "weight".
-    binarizable: tuple[str, ...] = ()
+    binarizable: Names = ()
     #: The input dtypes it takes.
     dtypes: tuple[str, ...] = ("float32",)
     #: Numbers of dimensions, the batch included, that its input may have; empty: any.
@@ -236,6 +240,22 @@ class Layer(Entry):
     values: str = ""
     #: Other words that search finds it by.
     keywords: tuple[str, ...] = ()
+
+    def parameter_names(self, fields: Mapping[str, Any], inputs: Inputs | None = None) -> tuple[str, ...]:
+        """The parameters that a node with these fields may have; without `inputs` rather too many."""
+        return self._names(self.parameters, fields, inputs)
+
+    def binarizable_names(self, fields: Mapping[str, Any], inputs: Inputs | None = None) -> tuple[str, ...]:
+        """Those of them that an estimator may binarize as the node's "weight"."""
+        return self._names(self.binarizable, fields, inputs)
+
+    def _names(self, names: Names, fields: Mapping[str, Any], inputs: Inputs | None) -> tuple[str, ...]:
+        if not callable(names):
+            return names
+        try:
+            return names(self.settings(fields), inputs)
+        except Exception:  # fields that do not pass check have no settings
+            return ()
 
     def output_ports(self, fields: Mapping[str, Any]) -> tuple[Port, ...]:
         """The output ports that a node with these fields has."""

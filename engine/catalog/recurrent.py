@@ -33,6 +33,17 @@ def _states_fit(f: Settings, x: Inputs) -> Verdict | None:
     return None
 
 
+def _names(f: Settings, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in torch, layer by layer: ``weight_ih_l0``, backwards ``weight_ih_l0_reverse``."""
+    return tuple(
+        f"{kind}_l{layer}{direction}"
+        for layer in range(f.num_layers)
+        for direction in (("", "_reverse") if f.bidirectional else ("",))
+        for kind in kinds
+        if (f.bias or not kind.startswith("bias")) and (kind != "weight_hr" or getattr(f, "proj_size", 0))
+    )
+
+
 _STATE = Port("h_0", "First hidden state; zero when left open.", optional=True)
 _CELL = Port("c_0", "First cell state; zero when left open.", optional=True)
 _SEQUENCE = Port("output", "The hidden state at every step.")
@@ -82,6 +93,8 @@ def _recurrent(id: str, title: str, doc: str, paper: str, *extra: Field, cell: b
         takes=("input", ("h_0", "c_0") if cell else "h_0"),
         returns=("output", ("h_n", "c_n") if cell else "h_n"),
         rules=rules,
+        parameters=lambda f, x: _names(f, ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")),
+        binarizable=lambda f, x: _names(f, ("weight_ih", "weight_hh", "weight_hr")),
         activatable=False,
         call=lambda f, x: Call(
             f"torch.nn.{id}",

@@ -132,10 +132,11 @@ def global_generator_kept() -> Iterator[torch.Generator]:
 
 def initialise(module: torch.nn.Module, path: str, schemes: Mapping[str, Choice], seed: int) -> None:
     """Fill those parameters of one layer for which `schemes` chooses something but the default."""
+    parameters = dict(module.named_parameters())
     for parameter, choice in schemes.items():
         if choice.id == "default":
             continue
-        tensor = getattr(module, parameter, None)
+        tensor = parameters.get(parameter)
         if tensor is None:  # bias=false
             continue
         fill = initializer(choice.id, **choice.fields)

@@ -63,7 +63,7 @@ def lower(node: Node, inputs: Inputs) -> Operation:
             node.binarize.get("weight"),
             transposed_groups=settings.groups if layer.id.startswith("ConvTranspose") else 0,
         ),
-        binarized=layer.binarizable if "weight" in node.binarize else (),
+        binarized=layer.binarizable_names(node.fields, inputs) if "weight" in node.binarize else (),
         takes=_wired(layer.takes, inputs) if _nested(layer.takes) else (),
         returns=layer.returns,
     )
@@ -127,7 +127,7 @@ def schemes(network: Network, node: Node, shapes: Mapping[str, Any]) -> dict[str
     layer = LAYERS[node.type]
     chosen: dict[str, Choice] = {}
     defaults = network.defaults.get("init", {}) if network.defaults else {}
-    for parameter in layer.parameters:
+    for parameter in layer.parameter_names(node.fields):
         if parameter in node.init:
             chosen[parameter] = node.init[parameter]
             continue

@@ -158,8 +158,10 @@ class _Binarized:
     layer with hooks, and every other layer, is called whole with the weight swapped for the call.
     """
 
-    def __init__(self, owner: str, estimator: str, parameters: tuple[str, ...]) -> None:
-        self.owner, self.estimator, self.parameters = owner, estimator, parameters
+    def __init__(
+        self, owner: str, estimator: str, parameters: tuple[str, ...], places: tuple[Any, ...] = ()
+    ) -> None:
+        self.owner, self.estimator, self.parameters, self.places = owner, estimator, parameters, places
 
     def __call__(self, parent: nn.Module, *inputs: torch.Tensor) -> Any:
         layer: Any = parent._modules[self.owner]
@@ -169,8 +171,8 @@ class _Binarized:
                 return functional.linear(inputs[0], estimator(layer.weight), layer.bias)
             if type(layer) in CONVOLUTIONS:
                 return layer._conv_forward(inputs[0], estimator(layer.weight), layer.bias)
-        swapped = {name: estimator(getattr(layer, name)) for name in self.parameters}
-        return functional_call(layer, swapped, inputs)
+        swapped = {name: estimator(layer.get_parameter(name)) for name in self.parameters}
+        return functional_call(layer, swapped, _gathered(self.places, inputs) if self.places else inputs)
 
 
 #: Layers with ``_conv_forward(input, weight, bias)``.
@@ -260,10 +262,11 @@ def _lines(
     child = (*path, name)
     if isinstance(operation.call, Apply):
         run, child = _Function(operation.call), ()
+    elif operation.weight is not None:
+        places = _places(operation.takes, tuple(step.inputs))
+        run, child = _Binarized(name, f"{name}__weight", operation.binarized, places), path
     elif operation.takes:
         run = _Nested(operation.takes, tuple(step.inputs))
-    elif operation.weight is not None:
-        run, child = _Binarized(name, f"{name}__weight", operation.binarized), path
     lines.append(Line(step.path, child, run, sources, targets))
     if operation.activation is not None:
         lines.append(Line(step.path, (*path, f"{name}__activation"), None, targets[:1], targets[:1]))

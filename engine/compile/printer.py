@@ -292,11 +292,10 @@ def _expression(unit: Unit, member: Member, operations: Sequence[Operation], arg
             f"{name}={unit.kept_code([c.kwargs[name] for c in calls], name, id)}" for name in call.kwargs
         ]
         return f"{call.target}({', '.join([first, *more])})"
+    if operation.takes:
+        named = dict(zip(member.inputs, arguments, strict=True))
+        joined = ", ".join(_nested(part, named) for part in operation.takes)
     if operation.weight is None:
-        if operation.takes:
-            joined = ", ".join(
-                _nested(part, dict(zip(member.inputs, arguments, strict=True))) for part in operation.takes
-            )
         return f"self.{id}({joined})"
     layer, estimator = f"self.{id}", f"self.{id}__weight"
     assert operation.call is not None

@@ -173,7 +173,7 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
         if whole:
             with global_generator_kept() as shared:
                 shared.manual_seed(stream_seed(seed, node))
-                values = getattr(construct(call), parameter).detach()
+                values = construct(call).get_parameter(parameter).detach()
     else:
         entry = INITIALIZERS[choice.id]
         settings = entry.settings(choice.fields)

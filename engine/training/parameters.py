@@ -71,7 +71,12 @@ def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
             frozen = frozen or node.training.frozen
             multiplier *= node.training.lr_multiplier
         layer = LAYERS.get(node.type)
-        if "weight" in node.binarize and "__" not in owner and layer is not None and own in layer.binarizable:
+        if (
+            "weight" in node.binarize
+            and "__" not in owner
+            and layer is not None
+            and own in layer.binarizable_names(node.fields)
+        ):
             clipped, binarized = _clips(node.binarize["weight"]), True
     return Part(name, tensor, frozen, multiplier, clipped, binarized)
 

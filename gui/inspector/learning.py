@@ -168,7 +168,7 @@ class InitPart(Section):
     def names(self) -> tuple[str, ...]:
         """The parameters that can be initialised, as far as they are there."""
         layer, node, report = self._subject.layer, self._subject.node, self._subject.report
-        declared = layer.parameters if layer else ()
+        declared = layer.parameter_names(self._subject.node.fields) if layer else ()
         there = [name for name in declared if name in report.parameters] if report.parameters else declared
         if not report.parameters and node.fields.get("bias") is False:
             there = [name for name in declared if name != "bias"]
