@@ -17,9 +17,6 @@ _SHAPES: dict[str, tuple[int, ...]] = {
     "Split": (16, 12, 12),
 }
 
-#: Fields beside the palette's, for layers that need a choice before they run.
-_FIELDS: dict[str, dict[str, Any]] = {"Upsample": {"scale_factor": 2.0}}
-
 
 def chain(*nodes: tuple[str, Node], shape: tuple[int, ...], dtype: str = "float32", **parts: Any) -> Network:
     """Input "image" → nodes in a row → Output "out"."""
@@ -47,7 +44,7 @@ def example_shape(type: str) -> tuple[int, ...]:
 def alone(type: str, fields: dict[str, Any] | None = None, **parts: Any) -> Network:
     """A network of one layer of `type`, called "layer", each of its ports with an end of its own."""
     layer = LAYERS[type]
-    node = Node(type, {**layer.start(), **_FIELDS.get(type, {}), **(fields or {})}, **parts)
+    node = Node(type, {**layer.start(), **(fields or {})}, **parts)
     ports = ["0", "1"] if layer.variadic else [port.name for port in layer.inputs if not port.optional]
     named = layer.variadic or len(layer.inputs) > 1
     outputs = [port.name for port in layer.output_ports(node.fields)]

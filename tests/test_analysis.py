@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import engine
@@ -15,7 +16,7 @@ from engine import diff, edit
 from engine.analysis import evaluate
 from engine.analysis.walk import walk
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe
-from tests.networks import alone, chain, choice
+from tests.networks import alone, chain, choice, example_shape
 
 
 def digits(**fields: Any) -> Network:
@@ -154,15 +155,36 @@ def test_what_torch_lets_pass_is_said_without_stopping_anyone(network: Network, 
         ("ConvTranspose2d", {"out_channels": 6, "kernel_size": 3, "stride": 2}),
         ("Linear", {"out_features": 7}),
         ("MatMul", {}),
+        ("MultiheadAttention", {"num_heads": 2}),
+        ("SelfAttention", {"num_heads": 2}),
+        ("TransformerEncoderLayer", {"nhead": 2, "dim_feedforward": 24, "dropout": 0.0}),
+        ("TransformerDecoderLayer", {"nhead": 2, "dim_feedforward": 24, "dropout": 0.0}),
     ],
 )
 def test_multiplications_are_those_that_torch_counts(type: str, fields: dict[str, Any]) -> None:
     network = alone(type, fields)
     inputs = [torch.rand(1, *n.fields["shape"]) for n in network.nodes.values() if n.type == "Input"]
     model = engine.build(network)
-    with FlopCounterMode(display=False) as counter:
+    # torch's counter knows no fused attention on the CPU, so it counts the plain one.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model(*inputs)
     assert engine.analyze(network).nodes["layer"].macs == counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize(
+    ("type", "fields", "per_step"),
+    [
+        ("RNN", {"hidden_size": 5}, 5 * (16 + 5)),
+        ("GRU", {"hidden_size": 5, "num_layers": 2}, 3 * 5 * (16 + 5) + 3 * 5 * (5 + 5)),
+        ("LSTM", {"hidden_size": 5, "bidirectional": True}, 2 * 4 * 5 * (16 + 5)),
+        ("LSTM", {"hidden_size": 5, "proj_size": 3}, 4 * 5 * (16 + 3) + 3 * 5),
+    ],
+)
+def test_a_recurrent_layer_multiplies_by_its_matrices_at_every_step(
+    type: str, fields: dict[str, Any], per_step: int
+) -> None:
+    assert example_shape(type) == (8, 16)  # 8 steps of 16 features; gates × hidden × (input + hidden)
+    assert engine.analyze(alone(type, fields)).nodes["layer"].macs == 8 * per_step
 
 
 def test_the_receptive_field_grows_as_the_formula_says() -> None:

@@ -137,8 +137,8 @@ class Entry:
         raise KeyError(name)
 
     def start(self) -> dict[str, Any]:
-        """The fields that a new use of this entry has: the required ones, at their start value."""
-        return {f.name: f.initial for f in self.fields if f.required}
+        """The fields that a new use of this entry has: those with a start value, first of all the required ones."""
+        return {f.name: f.start if f.start is not None else f.initial for f in self.fields if f.starts}
 
     def check(self, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Every ``(field, what is wrong)`` in `fields`; empty when all is well."""

@@ -33,7 +33,7 @@ class _Options:
     unit: str = ""
     #: Whether null is a value (torch's None).
     optional: bool = False
-    #: What the palette writes for a required field. No default: a file must say it.
+    #: What the palette writes for a required field, or for one whose default alone does not run. No default.
     start: Any = None
     #: Shown folded away: rarely needed.
     advanced: bool = False
@@ -55,6 +55,11 @@ class Field(_Options, _Named):
     def required(self) -> bool:
         """Whether a file must say this field."""
         return self.default is REQUIRED
+
+    @property
+    def starts(self) -> bool:
+        """Whether a new node says this field: it must, or its default alone would not run."""
+        return self.required or self.start is not None
 
     @property
     def initial(self) -> Any:

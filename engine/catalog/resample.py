@@ -56,7 +56,16 @@ UPSAMPLE = Layer(
     ranks=(3, 4, 5),
     fields=(
         Shape("size", None, min_dims=1, max_dims=3, hi=4096, optional=True, unit="px", doc="The new size."),
-        Float("scale_factor", None, lo=0, hi=64, open_lo=True, optional=True, doc="Or: times the old size."),
+        Float(
+            "scale_factor",
+            None,
+            start=2.0,
+            lo=0,
+            hi=64,
+            open_lo=True,
+            optional=True,
+            doc="Or: times the old size.",
+        ),
         Option(
             "mode",
             "nearest",

@@ -50,7 +50,7 @@ def on_nodes(
 def he(network: Network, id: str, block: str | None, node: Node) -> Network:
     """He initialisation of a node's weight, zeros for its bias; latent binary weights by Glorot and Bengio."""
     layer = LAYERS.get(node.type)
-    known = layer.parameters if layer is not None else ()
+    known = layer.parameter_names(node.fields) if layer is not None else ()
     if "weight" in known:
         scheme = (
             Choice("xavier_uniform")
