@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
     app.command("evaluate")(evaluate)
     app.command("predict")(predict)
+    app.command("replay")(replay)
 
 
 def train(
@@ -99,6 +100,33 @@ def evaluate(run: Run, device: Device = "auto", json: Json = False) -> None:
         return
     for split, values in splits.items():
         out.print(f"{split:<10} {figures(values)}")
+
+
+def replay(run: Run, json: Json = False) -> None:
+    """Train a run again and say whether every recorded figure comes again, to the last bit."""
+    from engine.training import replay as again
+
+    with TrainingProgress() as progress:
+        told = again(run, emit=progress)
+    if json:
+        print_json(told)
+    elif told["same"]:
+        out.print(
+            f"the same: {count(told['compared'], 'point')} of the curve, {count(told['steps'], 'step')}"
+        )
+    changed = "".join(
+        f" {name} was {then} and is {now}." for name, (then, now) in told["circumstances"].items()
+    )
+    if not told["same"]:
+        first = told["first_difference"]
+        raise Failure(
+            ""
+            if json
+            else f"{run}: not the same from step {first['step']} ({first['split']}): recorded "
+            f"{first['recorded']}, found {first['found']}.{changed}"
+        )
+    if changed and not json:
+        out.print(f"though{changed}")
 
 
 def predict(

@@ -42,6 +42,11 @@ class RunFolder:
         return self.path / "weights.safetensors"
 
     @property
+    def start(self) -> Path:
+        """The weights that the run started from, where it was not from its own initialisation."""
+        return self.path / "start.safetensors"
+
+    @property
     def best(self) -> Path:
         """The weights that did best on the validation examples."""
         return self.path / "best.safetensors"

@@ -22,10 +22,11 @@ from engine.storage.file import write as write_network
 from engine.storage.form import to_form
 from engine.training import randomness
 from engine.training import weights as tensors
-from engine.training.compute import settled
+from engine.training.compute import Choices, settled
 from engine.training.control import Control
 from engine.training.device import choose
 from engine.training.divergence import locate
+from engine.training.group import Group
 from engine.training.memory import fitting_batch, ran_out
 from engine.training.options import options
 from engine.training.task import Task
@@ -42,6 +43,8 @@ def run(
     control: Control | None = None,
     emit: Callable[[Event], None] | None = None,
     observe: bool = True,
+    chosen: Choices | None = None,
+    group: Group | None = None,
 ) -> dict[str, Any]:
     """Train `network` in the run folder `path`, which is made if need be; returns the result.
 
@@ -63,6 +66,10 @@ def run(
         Gets the events of :mod:`engine.host.protocol`, in this thread.
     observe
         Whether weights and gradients are sampled for `emit` and the record.
+    chosen
+        How to compute, where that is settled already: a run that is repeated.
+    group
+        The processes that train together, this one among them; the first one writes.
 
     Returns
     -------
@@ -86,6 +93,8 @@ def run(
             folder = RunFolder(path)
             if resume:
                 _check_same(network, folder)
+            if resume and weights is None and folder.start.exists():
+                weights = folder.start
             notes = [] if weights is None else [tensors.start_from(task.model, weights)]
             readers = [] if emit is None else [emit]
 
@@ -93,10 +102,21 @@ def run(
                 for reader in readers:
                     reader(event)
 
-            trainer = Trainer(task, folder, control, tell, observe=observe, resume=resume, notes=notes)
+            trainer = Trainer(
+                task,
+                folder,
+                control,
+                tell,
+                observe=observe,
+                resume=resume,
+                notes=notes,
+                group=group,
+                chosen=chosen,
+            )
             # Nothing is written until all is ready, so that what cannot begin leaves nothing behind.
             path.mkdir(parents=True, exist_ok=True)
-            claim = _Claim(folder, network, _facts(task))
+            facts = {**_facts(task), "choices": msgspec.to_builtins(trainer.choices)}
+            claim = _Claim(folder, network, facts, weights)
             if resume:
                 claim.make()
             with Recorder(folder) as recorder:
@@ -116,8 +136,12 @@ class _Claim:
     pressed Train waits for them, and all that the run keeps comes after them.
     """
 
-    def __init__(self, folder: RunFolder, network: Network, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: RunFolder, network: Network, facts: Mapping[str, Any], weights: str | Path | None
+    ) -> None:
         self._folder, self._network, self._facts = folder, network, facts
+        # What the run started from may be gone tomorrow.
+        self._start = None if weights is None else tensors.load(weights)
         self._made = False
 
     def __call__(self, event: Event) -> None:
@@ -132,6 +156,9 @@ class _Claim:
         self._made = True
         if not self._folder.network.exists() or read(self._folder.network) != self._network:
             write_network(self._network, self._folder.network)
+        if self._start is not None:
+            tensors.save(self._folder.start, self._start)
+            self._start = None
         self._folder.claim(self._facts)
 
 

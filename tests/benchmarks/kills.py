@@ -1,0 +1,146 @@
+"""Two hundred runs' worth of SIGKILLs: does a run that is killed again and again end as if it had not been?
+
+One run with everything that moves (one-cycle rate, averaged weights, dropout, batch normalisation,
+clipping, validation within epochs) is killed at a random moment, within steps and writes alike, and
+resumed from its newest checkpoint, until it has been killed KILLS times. Then it is trained to its
+end, and compared with one that nobody killed: weights, best weights, curve and result, bit by bit.
+Processes are forked, so that none has to import torch again; needs an operating system that can.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from engine.host.protocol import Metrics
+from engine.network import Choice, Edge, End, Network, Node, Recipe
+from engine.runs import RunFolder, read_events
+from engine.training import trainer
+
+KILLS = 200
+EPOCHS = 1000
+
+
+def network() -> Network:
+    """A small convolutional network on the digits, with all that moves."""
+    nodes = {
+        "image": Node("Input", {"shape": [1, 8, 8]}),
+        "conv": Node("Conv2d", {"out_channels": 4, "kernel_size": 3}),
+        "norm": Node("BatchNorm2d", activation=Choice("ReLU")),
+        "flat": Node("Flatten"),
+        "drop": Node("Dropout", {"p": 0.3}),
+        "fc": Node("Linear", {"out_features": 10}),
+        "out": Node("Output"),
+    }
+    recipe = Recipe(
+        epochs=EPOCHS,
+        batch_size=100,
+        schedule=Choice("OneCycleLR", {"max_lr": 0.01}),
+        options={"ema_decay": 0.99, "clip_norm": 1.0, "validate_every": 11, "validate_unit": "steps"},
+    )
+    edges = tuple(Edge(End(a), End(b)) for a, b in pairwise(nodes))
+    return Network("Killed", nodes, edges, recipe=recipe)
+
+
+def _forked(work: Callable[[], None]) -> int:
+    """The process id of a child that does `work`."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        work()
+    except BaseException as problem:
+        print(f"{type(problem).__name__}: {problem}", file=sys.stderr)
+        os._exit(1)
+    os._exit(0)
+
+
+def _curve(folder: RunFolder) -> list[Any]:
+    events = read_events(folder.metrics)
+    return [(m.step, m.split, dict(m.values)) for m in events if isinstance(m, Metrics)]
+
+
+def measure() -> dict[str, Any]:
+    """How often it was killed, and whether the end was the same."""
+    torch.set_num_threads(1)  # a fork does not take other threads along
+    trainer._CHECKPOINT_EPOCH, trainer._CHECKPOINT_WITHIN, trainer._TICK = 0.0, 0.05, 0.02
+    draw = random.Random(0)
+    base = Path(tempfile.mkdtemp())
+    try:
+        whole, killed = RunFolder(base / "whole"), RunFolder(base / "killed")
+
+        def run(folder: RunFolder) -> None:
+            from engine.training import session
+
+            session.run(network(), folder.path, device="cpu", resume=folder.network.exists(), observe=False)
+
+        begun = time.perf_counter()
+        _, status = os.waitpid(_forked(lambda: run(whole)), 0)
+        seconds = time.perf_counter() - begun
+        assert status == 0
+        expected = whole.read_result()
+        assert expected is not None
+        kills = within = 0
+        steps = []
+        while kills < KILLS:
+            pid = _forked(lambda: run(killed))
+            time.sleep(draw.uniform(0.0, max(0.2, 1.6 * seconds / KILLS)))
+            os.kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+            if killed.read_result() is not None:
+                break  # it came through before it was killed often enough: EPOCHS is too low
+            kills += 1
+            writing = list(killed.path.rglob(".layerlab-*.tmp")) if killed.path.exists() else []
+            within += bool(writing)
+            for left in writing:
+                left.unlink()
+            names = sorted(killed.checkpoints.glob("*.json")) if killed.checkpoints.exists() else []
+            steps.append(int(names[-1].stem.partition("-")[2]) if names else 0)
+            if kills % 20 == 0:
+                print(f"kills: {kills}, at step {steps[-1]} of {expected['steps']}", file=sys.stderr)
+        _, status = os.waitpid(_forked(lambda: run(killed)), 0)
+        result = killed.read_result() or {}
+        same = {
+            name: all(
+                torch.equal(a, b) for a, b in zip(*map(_tensors, (whole, killed), (name,) * 2), strict=True)
+            )
+            for name in ("weights", "best")
+        }
+        keys = ("state", "epochs", "steps", "train", "validation", "best_epoch")
+        return {
+            "kills": kills,
+            "during_a_write": within,
+            "steps": expected["steps"],
+            "resumed_from_different_steps": len(set(steps)),
+            "weights_bit_equal": same["weights"],
+            "best_bit_equal": same["best"],
+            "curve_points": len(_curve(whole)),
+            "curve_bit_equal": _curve(whole) == _curve(killed),
+            "result_equal": all(result.get(key) == expected[key] for key in keys),
+        }
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _tensors(folder: RunFolder, name: str) -> list[torch.Tensor]:
+    state = load_file(str(getattr(folder, name)))
+    return [state[key] for key in sorted(state)]
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures, for people."""
+    return "\n".join(
+        f"{name:<32} {value}" for name, value in figures.items() if name not in ("benchmark", "machine")
+    )
