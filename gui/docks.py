@@ -16,14 +16,20 @@ _DOCKS = {
     "curves": ("Curves", _AREA.BottomDockWidgetArea),
     "weights": ("Weights", _AREA.BottomDockWidgetArea),
     "gradients": ("Gradients", _AREA.BottomDockWidgetArea),
+    "activations": ("Activations", _AREA.BottomDockWidgetArea),
     "predictions": ("Predictions", _AREA.BottomDockWidgetArea),
+    "health": ("Health", _AREA.BottomDockWidgetArea),
     "problems": ("Problems", _AREA.BottomDockWidgetArea),
     "lab_init": ("Initialisation laboratory", _AREA.BottomDockWidgetArea),
 }
 #: Those that are asked for when they are wanted, and then stand in a window of their own: name -> its size.
 _APART = {"lab_init": (1040, 460)}
 #: Those that stand one behind another: (in front, behind it …).
-_STACKS = (("inspector", "recipe"), ("curves", "predictions", "problems"))
+_STACKS = (
+    ("inspector", "recipe"),
+    ("curves", "predictions", "health", "problems"),
+    ("weights", "activations"),
+)
 _PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300
 
 

@@ -27,6 +27,8 @@ class Session(QObject):
     progressed = Signal(object)
     observed = Signal(object)
     state_changed = Signal(str)
+    #: Another step is looked at: its number, or None for the newest.
+    sought = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +45,9 @@ class Session(QObject):
         self.metrics: list[protocol.Metrics] = []
         self.progress: protocol.Progress | None = None
         self.observations: list[protocol.Observation] = []
+        self.newest: protocol.Observation | None = None
+        #: The step that is looked at; None: the newest.
+        self.at: int | None = None
         self._stride = 1
         self._seen = 0
         self.result: dict[str, object] | None = None
@@ -80,7 +85,23 @@ class Session(QObject):
             case _:
                 raise TypeError(f"not an event of a run: {type(event).__name__}")
 
+    def seen(self) -> list[protocol.Observation]:
+        """The observations up to the step that is looked at, the newest among them."""
+        kept, newest = self.observations, self.newest
+        if newest is not None and kept and newest.step > kept[-1].step:
+            kept = [*kept, newest]
+        if self.at is None:
+            return list(kept)
+        return [observation for observation in kept if observation.step <= self.at] or kept[:1]
+
+    def seek(self, step: int | None) -> None:
+        """Look at another step; None: the newest, as it comes in."""
+        if step != self.at:
+            self.at = step
+            self.sought.emit(step)
+
     def _keep(self, observation: protocol.Observation) -> None:
+        self.newest = observation
         self._seen += 1
         if (self._seen - 1) % self._stride == 0:
             self.observations.append(observation)

@@ -20,6 +20,7 @@ from engine.network import Network
 from engine.storage import SUFFIX
 from gui.actions import Actions
 from gui.banners import Banners
+from gui.diagnosing import Diagnosing
 from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
@@ -149,8 +150,10 @@ class Window(QMainWindow):
 
     def _build_panels(self) -> None:
         from gui.panels import (
+            ActivationsPanel,
             CurvesPanel,
             GradientsPanel,
+            HealthPanel,
             InitLabPanel,
             PredictionsPanel,
             ProblemsPanel,
@@ -161,6 +164,10 @@ class Window(QMainWindow):
         self.docks.fill("curves", CurvesPanel(self.session))
         self.docks.fill("weights", WeightsPanel(self.session, self.selection))
         self.docks.fill("gradients", GradientsPanel(self.session, self.selection))
+        self.docks.fill("activations", ActivationsPanel(self.session, self.selection))
+        self.health = HealthPanel(self.document, self.selection, self.session)
+        self.diagnosing = Diagnosing(self.workers, self.canvas, self.health, self.settings)
+        self.docks.fill("health", self.health)
         self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
         self.docks.fill("problems", self.problems)
         self.lab_init = InitLabPanel(self.document, self.workers)

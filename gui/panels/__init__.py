@@ -1,15 +1,19 @@
 """The panels around the canvas. They take models and listen; no panel knows another."""
 
+from gui.panels.activations import ActivationsPanel
 from gui.panels.curves import CurvesPanel
 from gui.panels.gradients import GradientsPanel
+from gui.panels.health import HealthPanel
 from gui.panels.lab_init import InitLabPanel
 from gui.panels.predictions import PredictionsPanel
 from gui.panels.problems import ProblemsPanel
 from gui.panels.weights import WeightsPanel
 
 __all__ = [
+    "ActivationsPanel",
     "CurvesPanel",
     "GradientsPanel",
+    "HealthPanel",
     "InitLabPanel",
     "PredictionsPanel",
     "ProblemsPanel",

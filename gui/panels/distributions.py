@@ -115,6 +115,8 @@ class DistributionsPanel(Panel):
     measures: tuple[Measure, ...] = ()
     trends: tuple[Trend, ...] = ()
     hint = ""
+    #: What is listed.
+    listed = "Parameter"
 
     def __init__(
         self, title: str, icon: str, session: Session, selection: Selection, parent: QWidget | None = None
@@ -122,11 +124,10 @@ class DistributionsPanel(Panel):
         super().__init__(title, icon, parent)
         self._session = session
         self._selection = selection
-        self._newest: Observation | None = None
         self._heat = Heat()
         self._shown: tuple[object, str] | None = None
 
-        self.parameters = ParameterTable(title, self.measures)
+        self.parameters = ParameterTable(title, self.measures, listed=self.listed)
         self.parameters.setMinimumHeight(100)
         self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.note.setProperty("role", "muted")
@@ -181,7 +182,8 @@ class DistributionsPanel(Panel):
         self.as_ridges.toggled.connect(self.request)
         self.parameters.chosen.connect(self.request)
         self.parameters.found.connect(self._find)
-        session.observed.connect(self._observed)
+        session.observed.connect(self.request)
+        session.sought.connect(self.request)
         session.state_changed.connect(self.request)
         selection.changed.connect(self.request)
         selection.block_changed.connect(self.request)
@@ -237,34 +239,33 @@ class DistributionsPanel(Panel):
         raise NotImplementedError
 
     def _observations(self) -> list[Observation]:
-        """Those kept over the run, and the newest."""
-        kept = self._session.observations
-        newest = self._newest
-        if kept and newest is not None and newest.step > kept[-1].step:
-            return [*kept, newest]
-        return list(kept)
-
-    def _observed(self, observation: Observation) -> None:
-        self._newest = observation
-        self.request()
+        """Those kept over the run, and the newest, up to the step that is looked at."""
+        return self._session.seen()
 
     def _say_empty(self) -> None:
-        self._newest = None
         if self._session.active:
             self.show_empty("Waiting for the first look", self.hint)
         else:
             self.show_empty(f"No {self.title.lower()} yet", f"Press Train (F5). {self.hint}")
 
-    def _list(self, observation: Observation) -> None:
-        """List the parameters of the selected nodes, or all."""
+    def names(self, observation: Observation) -> list[str]:
+        """What is listed, in order."""
         begun = self._session.begun
         known = self.of(observation)
-        names = [name for name in (begun.parameters if begun else known) if name in known]
-        picked = [n for n in names if owned(n, self._selection.nodes, self._selection.block)]
+        return [name for name in (begun.parameters if begun else known) if name in known]
+
+    def path(self, name: str) -> list[str]:
+        """The nodes that lead to what is listed under `name`."""
+        return name.split(".")[:-1]
+
+    def _list(self, observation: Observation) -> None:
+        """List what belongs to the selected nodes, or all."""
+        names = self.names(observation)
+        picked = [n for n in names if within(self.path(n), self._selection.nodes, self._selection.block)]
         nodes = ", ".join(self._selection.nodes)
         self.note.setVisible(bool(nodes) and not picked)
         self.note.setText(
-            f"{nodes}: nothing to learn there. All are listed." if self.note.isVisibleTo(self) else ""
+            f"{nodes}: nothing to see there. All are listed." if self.note.isVisibleTo(self) else ""
         )
         self.parameters.show_names(picked or names)
 
@@ -301,7 +302,7 @@ class DistributionsPanel(Panel):
         for trend in self.trend_plots:
             values = np.array([trend.trend.of(observation, name) for observation in observations])
             trend.show_values(places, values, span)
-        self._say_figures(name, found[-1], observations[-1].cost)
+        self._say_figures(name, found[-1], observations[-1])
 
     def _follow_heat(self, _view: object, span: tuple[float, float]) -> None:
         self.now_plot.view.setYRange(*span, padding=0)
@@ -319,18 +320,25 @@ class DistributionsPanel(Panel):
         low, high = self.heat_plot.view.viewRange()[1]
         self.now_plot.show_range((0.0, 1.08 * (most or 1.0)), (low, high))
 
-    def _say_figures(self, name: str, now: Distribution, cost: float) -> None:
+    def words(self, name: str, observation: Observation) -> tuple[str, list[str]]:
+        """What stands behind the name, and figures beside the distribution's."""
         begun = self._session.begun
         shape = begun.parameters.get(name, ()) if begun else ()
-        size = f"   {' × '.join(map(str, shape))}" if shape else ""
+        return f"   {' × '.join(map(str, shape))}" if shape else "", []
+
+    def _say_figures(self, name: str, now: Distribution, observation: Observation) -> None:
+        size, further = self.words(name, observation)
         self.heading.setText(name + size)
-        self.heading.setToolTip(f"{name}{size}\nObserving has cost {100 * cost:.2g} % of training time.")
+        self.heading.setToolTip(
+            f"{name}{size}\nObserving has cost {100 * observation.cost:.2g} % of training time."
+        )
         words = [
             f"mean {figure(now.mean)}",
             f"std {figure(now.std)}",
             f"norm {figure(now.norm)}",
             f"range {figure(now.lo)}…{figure(now.hi)}",
             f"zeros {100 * now.zeros:.3g} %",
+            *further,
         ]
         if now.bad:
             words.append(f"NaN or infinite: {now.bad:,}")
@@ -342,7 +350,7 @@ class DistributionsPanel(Panel):
 
     def _find(self, name: str) -> None:
         """Select the parameter's node on the canvas."""
-        parts = name.split(".")[:-1]
+        parts = self.path(name)
         if parts:
             node = parts[-1] if self._selection.block else parts[0]
             self._selection.set([node.split("__")[0]])
@@ -404,7 +412,12 @@ def owned(parameter: str, nodes: Sequence[str], block: str | None) -> bool:
     On the top level the path begins with the node; inside a block it passes through it. Helpers
     such as ``fc__activation`` belong to their node.
     """
-    path = [part.split("__")[0] for part in parameter.split(".")[:-1]]
+    return within(parameter.split(".")[:-1], nodes, block)
+
+
+def within(words: Sequence[str], nodes: Sequence[str], block: str | None) -> bool:
+    """Whether a path of nodes leads to, or through, one of `nodes`."""
+    path = [word.split("__")[0] for word in words]
     return any(node in (path if block else path[:1]) for node in nodes)
 
 

@@ -36,6 +36,11 @@ class GradientsPanel(DistributionsPanel):
             log=True,
             band=HEALTHY,
         ),
+        Trend(
+            "Cosine to the step before",
+            lambda observation, name: observation.cosines.get(name, math.nan),
+            "train",
+        ),
     )
     hint = "Each layer's gradients are drawn here, so that you see where learning stalls."
 

@@ -45,8 +45,9 @@ class Measure:
 class ParameterModel(QAbstractTableModel):
     """Names and figures."""
 
-    def __init__(self, measures: Sequence[Measure], parent: QWidget) -> None:
+    def __init__(self, measures: Sequence[Measure], parent: QWidget, listed: str = "Parameter") -> None:
         super().__init__(parent)
+        self.listed = listed
         self.measures = tuple(measures)
         self.names: tuple[str, ...] = ()
         self.values: tuple[Mapping[str, float], ...] = tuple({} for _ in measures)
@@ -107,7 +108,7 @@ class ParameterModel(QAbstractTableModel):
         """What the columns are."""
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return "Parameter" if section == 0 else self.measures[section - 1].title
+                return self.listed if section == 0 else self.measures[section - 1].title
             if role == Qt.ItemDataRole.ToolTipRole and section:
                 return self.measures[section - 1].hint
             if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -187,10 +188,16 @@ class ParameterTable(QTableView):
     chosen = Signal(str)
     found = Signal(str)
 
-    def __init__(self, title: str, measures: Sequence[Measure], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        measures: Sequence[Measure],
+        parent: QWidget | None = None,
+        listed: str = "Parameter",
+    ) -> None:
         super().__init__(parent)
-        self.setAccessibleName(f"{title}: parameters")
-        self.list = ParameterModel(measures, self)
+        self.setAccessibleName(f"{title}: {listed.lower()}s")
+        self.list = ParameterModel(measures, self, listed)
         self.setModel(self.list)
         self.setItemDelegateForColumn(0, NameDelegate(self))
         for column in range(1, 1 + len(measures)):

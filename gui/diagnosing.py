@@ -1,0 +1,134 @@
+"""Health on the canvas: cards coloured by a measure, or by what an edit does to trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from engine.findings import Analysis
+from engine.network import Network
+from engine.runs import RunFolder
+from gui.settings import Settings
+from gui.theme import theme
+from gui.workers import Workers, same_meaning
+
+if TYPE_CHECKING:
+    from gui.canvas import Canvas
+    from gui.canvas.overlay import Mark
+    from gui.panels.health import HealthPanel
+
+
+def carried(trained: Mapping[str, tuple[int, ...]], drawn: Analysis) -> dict[str, tuple[str, ...]]:
+    """What becomes of trained parameters in the drawing: "kept", "new", "dropped" -> their names.
+
+    A parameter keeps its values where name and shape are the same.
+    """
+    now = {
+        f"{node}.{name}" if name else node: shape
+        for node, report in drawn.nodes.items()
+        for name, shape in report.parameters.items()
+    }
+    return {
+        "kept": tuple(name for name, shape in now.items() if trained.get(name) == shape),
+        "new": tuple(name for name, shape in now.items() if trained.get(name) != shape),
+        "dropped": tuple(name for name, shape in trained.items() if now.get(name) != shape),
+    }
+
+
+def said(found: Mapping[str, tuple[str, ...]]) -> str:
+    """That in a sentence."""
+    parts = [f"{len(found['kept'])} of its parameters keep their weights"]
+    if found["new"]:
+        parts.append(f"{len(found['new'])} are drawn anew")
+    if found["dropped"]:
+        parts.append(f"{len(found['dropped'])} are dropped ({', '.join(found['dropped'][:3])}…)")
+    return ", ".join(parts).replace("…)", ")" if len(found["dropped"]) <= 3 else " …)") + "."
+
+
+class Diagnosing(QObject):
+    """Colours the canvas, and trains on from a run's weights after an edit."""
+
+    def __init__(self, workers: Workers, canvas: Canvas, health: HealthPanel, settings: Settings) -> None:
+        super().__init__(canvas)
+        self._workers, self._canvas, self._settings = workers, canvas, settings
+        self._session = workers.session
+        self._marks: Mapping[str, Mark] | None = None
+        self._waiting = False
+        health.marked.connect(self._marked)
+        health.tried.connect(self.train_on)
+        workers.analyzed.connect(lambda *_: self.show())
+        workers.document.changed.connect(lambda *_: self.show())
+        self._session.state_changed.connect(self._state_changed)
+
+    # ------------------------------------------------------------------ colours
+
+    def _marked(self, marks: Mapping[str, tuple[str, str, tuple[float, ...], str]] | None) -> None:
+        from gui.canvas.overlay import Mark
+
+        self._marks = None if marks is None else {node: Mark(*mark) for node, mark in marks.items()}
+        self.show()
+
+    @property
+    def edited(self) -> bool:
+        """Whether a paused run's drawing has been edited."""
+        trained: Network | None = self._session.network
+        return (
+            self._session.state == "paused"
+            and trained is not None
+            and not same_meaning(trained, self._workers.document.network)
+        )
+
+    def show(self) -> None:
+        """Colour the cards: by what an edit does to a paused run's weights, else by the measure."""
+        self._canvas.set_overlay(self._weights_map() if self.edited else self._marks)
+
+    def carried(self) -> dict[str, tuple[str, ...]]:
+        """What becomes of the run's parameters in the drawing."""
+        begun = self._session.begun
+        return carried(begun.parameters if begun else {}, self._workers.analysis)
+
+    def _weights_map(self) -> Mapping[str, Mark]:
+        from gui.canvas.overlay import Mark
+
+        found = self.carried()
+        marks = {}
+        for node in {name.split(".")[0] for name in (*found["kept"], *found["new"])}:
+            kept = sum(name.split(".")[0] == node for name in found["kept"])
+            new = sum(name.split(".")[0] == node for name in found["new"])
+            word, color = (
+                ("kept", "good") if not new else ("new", "warning") if not kept else ("partly", "accent")
+            )
+            tip = f"{kept} parameters keep their weights, {new} are drawn anew"
+            marks[node] = Mark(theme.color(color).name(), word, (), tip)
+        return marks
+
+    # ------------------------------------------------------------------ training on
+
+    def train_on(self) -> None:
+        """Train the drawing from the weights that the run has reached; an active run is stopped first."""
+        if self._session.active:
+            self._waiting = True
+            self._workers.control("stop")
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._waiting = False
+        weights = trained_weights(self._session.run)
+        self._workers.train(self._settings.device, weights=weights)
+
+    def _state_changed(self, state: str) -> None:
+        if self._waiting and not self._session.active:
+            self._begin()
+        self.show()
+
+
+def trained_weights(run: str | None) -> str | None:
+    """The file of a run's newest weights; None where it has written none yet."""
+    if not run:
+        return None
+    folder = RunFolder(Path(run))
+    return next((str(file) for file in (folder.weights, folder.best) if file.exists()), None)
