@@ -86,8 +86,8 @@ class TrendPlot(QWidget):
         lo, hi = padded(lo, hi)
         drawn = drawable(values, lo, hi, self.trend.log)
         self.plot.draw(self.curve, steps, drawn)
-        few = len(steps) <= DOTS
-        self.dots.setData(steps if few else [], drawn if few else [])
+        shown = np.isfinite(drawn) if len(steps) <= DOTS else np.zeros(len(steps), bool)
+        self.dots.setData(steps[shown], drawn[shown])
         self.plot.show_range(span, (lo, hi))
         self.title.setText(
             f"{self.trend.title}  {figure(float(values[-1]))}" if len(values) else self.trend.title

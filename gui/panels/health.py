@@ -248,10 +248,12 @@ class Legend(QWidget):
 class Findings(ProblemsPanel):
     """The doctor's findings, listed and repaired like problems."""
 
+    #: What is said where nothing is found.
+    well = ("Nothing to examine yet", "Press Train (F5): the doctor looks at every run.")
+
     def __init__(self, document: Document, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(document, selection, parent)
         self.setAccessibleName("Findings")
-        self.well = ("", "")
 
     def refresh(self) -> None:
         """Show list or empty state."""
