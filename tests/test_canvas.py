@@ -11,6 +11,7 @@ from tests.canvas_bench import Bench, chain
 from tests.gui_helpers import ALT, CTRL, LEFT, MIDDLE, SHIFT  # isort: skip
 
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
@@ -630,3 +631,37 @@ def test_a_measure_stays_with_its_node_through_edits(bench):
     b.canvas.command("delete").trigger()
     b.document.undo_stack.undo()
     assert b.canvas.drawing.nodes["conv1"].mark == Mark("#d00000")
+
+
+def test_a_click_on_the_bulb_of_a_card_offers_its_repairs(bench):
+    b = bench(chain("Input", "Conv2d"))
+    mended = edit.set_field(b.network, "conv1", "padding", [1, 1])
+    way_out = Repair("Set padding to [1, 1]", diff.changes(b.network, mended))
+    problem = Problem("error", "window-fits", "the window is too large", "conv1", "kernel_size", (way_out,))
+    b.canvas.set_analysis(Analysis({}, (problem,)))
+    b.canvas.grab()
+    hands.click(b.port, b.at(b.canvas.drawing.nodes["conv1"].rect.topRight() + QPointF(-16, 17)))
+    menu = QApplication.activePopupWidget()
+    assert [action.text() for action in menu.actions()] == ["Set padding to [1, 1]"]
+    hands.key(menu, Qt.Key.Key_Return)
+    assert b.network == mended
+
+
+def test_a_pinch_zooms_about_the_fingers(bench):
+    b = bench(chain("Input", "Conv2d"))
+    place = QPoint(300, 500)
+    before, scale = b.canvas.mapToScene(place), b.canvas.zoom_factor
+    device = QPointingDevice.primaryPointingDevice()
+    event = QNativeGestureEvent(
+        Qt.NativeGestureType.ZoomNativeGesture,
+        device,
+        2,
+        QPointF(place),
+        QPointF(place),
+        QPointF(b.port.mapToGlobal(place)),
+        0.25,
+        QPointF(),
+    )
+    QApplication.sendEvent(b.port, event)
+    assert b.canvas.zoom_factor == pytest.approx(1.25 * scale)
+    assert (b.canvas.mapFromScene(before) - place).manhattanLength() <= 2

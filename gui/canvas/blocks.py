@@ -71,8 +71,9 @@ class Breadcrumb(QFrame):
             button.setToolTip(f"Go to {title}" + (" (Alt+Up)" if depth == len(blocks) - 1 else ""))
             button.setAutoRaise(True)
             button.clicked.connect(lambda _, depth=depth: self._canvas.interior.leave_to(depth))
-            self._row.addWidget(button)
-            self._row.addWidget(QLabel("›", self))
+            for widget in (button, QLabel("›", self)):
+                self._row.addWidget(widget)
+                widget.show()
         if blocks:
             self.name.setText(blocks[-1])
             self.name.setModified(False)

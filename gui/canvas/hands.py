@@ -16,7 +16,7 @@ from gui.canvas.finding import Port
 from gui.canvas.gestures import Bend, Connect, Gesture, Move, Pan, Resize, Rewire, RubberBand
 from gui.canvas.gestures.bend import lead, place_of
 from gui.canvas.marks import FrameItem, NoteItem
-from gui.canvas.node_item import FAR, NodeItem
+from gui.canvas.node_item import FAR, NEAR, NodeItem
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas
@@ -118,6 +118,11 @@ class Hands:
         else:
             self._pressed = (place, lambda: Connect(self.canvas, at, port), lambda: self._click(port.item.id))
 
+    def _mend(self, id: str) -> None:
+        """The bulb on a card: the ways out of what is wrong with it."""
+        self._click(id)
+        self.canvas.command("repair").trigger()
+
     def _press_mark(
         self, place: QPoint, at: QPointF, mark: FrameItem | NoteItem, add: bool, alt: bool
     ) -> None:
@@ -142,6 +147,7 @@ class Hands:
     def _press_node(self, place: QPoint, at: QPointF, item: NodeItem, add: bool, alt: bool) -> None:
         id, chosen = item.id, self.selection.nodes
         click: Callable[[], None] | None = None
+        mend = item.mendable and item.badge_at(at) and self.drawing.detail == NEAR
         if add:
             rest = tuple(other for other in chosen if other != id)
             kept = rest if id in chosen else (*chosen, id)
@@ -150,6 +156,8 @@ class Hands:
             self.selection.set((id,))
         else:
             click = lambda: self._click(id)  # noqa: E731
+        if mend and not add:
+            click = lambda: self._mend(id)  # noqa: E731
         begin = (lambda: Move(self.canvas, at, id, alt)) if id in self.selection.nodes else None
         self._pressed = (place, begin, click)
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from gui.canvas import card, look, overlay
+from gui.theme import theme
 
 if TYPE_CHECKING:
     from gui.canvas.edge_item import EdgeItem
@@ -109,6 +110,16 @@ class NodeItem(QGraphicsItem):
     def output_point(self, index: int) -> QPointF:
         """Centre of an output port in scene coordinates."""
         return QPointF(self.far_rect.x() + card.WIDTH, self.far_rect.y() + self.card.port_y(index))
+
+    def badge_at(self, point: QPointF) -> bool:
+        """Whether the problem's badge is at `point`, in scene coordinates."""
+        away = point - self.far_rect.topRight() - QPointF(-16, 17)
+        return bool(self.card.severity) and away.manhattanLength() <= 14
+
+    @property
+    def mendable(self) -> bool:
+        """Whether one of its problems has a repair."""
+        return any(problem.repairs for problem in self.card.problems)
 
     def boundingRect(self) -> QRectF:
         """The card with its ports, halo and the labels of its wires."""
@@ -283,6 +294,10 @@ class NodeItem(QGraphicsItem):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         painter.drawEllipse(centre, 8, 8)
+        if self.mendable and self.owner.detail == NEAR:
+            bulb = theme.icon("mdi6.lightbulb-on", "surface").pixmap(24, 24)
+            painter.drawPixmap(QRectF(centre.x() - 6, centre.y() - 6, 12, 12), bulb, QRectF(bulb.rect()))
+            return
         painter.setPen(tools.surface)
         painter.setFont(look.font(11, bold=True))
         box = QRectF(centre.x() - 8, centre.y() - 8, 16, 16)
