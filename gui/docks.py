@@ -19,6 +19,7 @@ _DOCKS = {
     "activations": ("Activations", _AREA.BottomDockWidgetArea),
     "predictions": ("Predictions", _AREA.BottomDockWidgetArea),
     "health": ("Health", _AREA.BottomDockWidgetArea),
+    "data": ("Data", _AREA.BottomDockWidgetArea),
     "problems": ("Problems", _AREA.BottomDockWidgetArea),
     "lab_init": ("Initialisation laboratory", _AREA.BottomDockWidgetArea),
 }
@@ -27,7 +28,7 @@ _APART = {"lab_init": (1040, 460)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (
     ("inspector", "recipe"),
-    ("curves", "predictions", "health", "problems"),
+    ("curves", "predictions", "data", "health", "problems"),
     ("weights", "activations"),
 )
 _PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300

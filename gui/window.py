@@ -152,6 +152,7 @@ class Window(QMainWindow):
         from gui.panels import (
             ActivationsPanel,
             CurvesPanel,
+            DataPanel,
             GradientsPanel,
             HealthPanel,
             InitLabPanel,
@@ -160,6 +161,8 @@ class Window(QMainWindow):
             WeightsPanel,
         )
 
+        self.data = DataPanel(self.document, self.session, self.workers)
+        self.docks.fill("data", self.data)
         self.problems = ProblemsPanel(self.document, self.selection)
         self.docks.fill("curves", CurvesPanel(self.session))
         self.docks.fill("weights", WeightsPanel(self.session, self.selection))
@@ -333,7 +336,7 @@ class Window(QMainWindow):
     # ------------------------------------------------------------------ the window itself
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take a network file from a file manager."""
+        """Take a network, or data, from a file manager."""
         if _dropped_file(event) is not None:
             event.acceptProposedAction()
 
@@ -342,7 +345,15 @@ class Window(QMainWindow):
         path = _dropped_file(event)
         if path is not None:
             event.acceptProposedAction()
-            QTimer.singleShot(0, lambda: self.files.open_path(path))
+            open_it = self.files.open_path if path.suffix == SUFFIX else self.open_data
+            QTimer.singleShot(0, lambda: open_it(path))
+
+    def open_data(self, path: Path) -> None:
+        """Look at the file or folder at `path` as data."""
+        self.complete()
+        self.begin_empty()
+        self.docks.reveal("data")
+        self.data.open_path(path)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Share out the room, now that it is known."""
@@ -388,4 +399,4 @@ class Window(QMainWindow):
 def _dropped_file(event: QDropEvent) -> Path | None:
     urls = event.mimeData().urls()
     path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-    return path if path is not None and path.suffix == SUFFIX else None
+    return path if path is not None and (path.suffix == SUFFIX or path.exists()) else None

@@ -172,6 +172,14 @@ class Workers(QObject):
         """Ask for a binarizer's two curves; `answered` brings a CurvePreview."""
         return self.pool.preview_binarizer(id, fields)
 
+    def look_at_data(self, path: str | None = None) -> int:
+        """Ask what the document's data look like, or what lies at a path; `answered` brings a DataLooked."""
+        return self.pool.look_at_data(file.dumps(self.document.network), path)
+
+    def cancel_data(self, request: int) -> None:
+        """Call a look at data off; `answered` brings a Failed."""
+        self.pool.cancel_data(request)
+
     def evaluate(self, run: str) -> int:
         """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""
         return self.pool.evaluate(run)

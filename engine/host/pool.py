@@ -20,9 +20,12 @@ from engine.host.protocol import (
     FINAL_STATES,
     Analyze,
     Analyzed,
+    CancelData,
     ChannelProblem,
     Control,
     CurvePreview,
+    DataLooked,
+    DataProgress,
     Evaluate,
     Evaluated,
     Event,
@@ -30,6 +33,7 @@ from engine.host.protocol import (
     InitPreview,
     Laboratory,
     Measured,
+    LookAtData,
     Metrics,
     Predict,
     Predicted,
@@ -48,8 +52,17 @@ from engine.host.protocol import (
 #: A host that dies this often in a row without a word is not started again by itself.
 TRIES = 3
 
-_Numbered = Analyze | PreviewInit | PreviewActivation | PreviewBinarizer | Evaluate | Predict | Laboratory
-_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Evaluated, Predicted, Measured)
+_Numbered = (
+    Analyze
+    | PreviewInit
+    | PreviewActivation
+    | PreviewBinarizer
+    | Evaluate
+    | Predict
+    | Laboratory
+    | LookAtData
+)
+_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Evaluated, Predicted, Measured, DataLooked)
 
 
 class _Member:
@@ -139,7 +152,8 @@ class Pool:
     ----------
     on_event
         Gets the answers to numbered requests (``Analyzed``, ``InitPreview``, ``CurvePreview``,
-        ``Evaluated``, ``Predicted``, ``Failed``), the analysis host's ``Welcome`` (which names the
+        ``Evaluated``, ``Predicted``, ``DataLooked``, ``Failed``), ``DataProgress``
+        on the way, the analysis host's ``Welcome`` (which names the
         devices) and ``Warm`` when the spare is ready to train.
     on_trouble
         Gets a sentence for the user when hosts cannot be kept alive.
@@ -199,6 +213,17 @@ class Pool:
     def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to a document, and for a race of `race` steps."""
         return self._ask_spare(lambda n: Laboratory(n, document, schemes, race))
+
+    def look_at_data(self, document: bytes, path: str | None = None) -> int:
+        """Ask what a document's data look like, or what lies at a path."""
+        return self._ask_spare(lambda n: LookAtData(n, document, path))
+
+    def cancel_data(self, request: int) -> None:
+        """Call a look at data off; it ends in ``Failed``."""
+        with self._lock:
+            for member in self._members():
+                if request in member.pending:
+                    member.host.send(CancelData(request))
 
     def prepare(self, document: bytes) -> None:
         """Let the spare load this document's data and try a step, so that training starts at once."""
@@ -343,12 +368,12 @@ class Pool:
 
     def _receive(self, member: _Member, event: Event) -> None:
         run = member.run
-        if run is not None and not isinstance(event, Welcome | Warm):
+        if run is not None and not isinstance(event, Welcome | Warm | DataProgress):
             number = event.request if isinstance(event, _ANSWERS) else run.request
             if number == run.request:
                 self._receive_of_run(run, event)
                 return
-        forward = isinstance(event, _ANSWERS) and event.request > 0
+        forward = isinstance(event, (*_ANSWERS, DataProgress)) and event.request > 0
         with self._lock:
             if isinstance(event, _ANSWERS):
                 self._deaths = 0
@@ -415,11 +440,8 @@ class Pool:
         """Hand what a dead host owed to another; what has cost two hosts has failed."""
         failed = []
         for request, deaths in owed:
-            need = (
-                self._need_spare
-                if isinstance(request, Evaluate | Predict | Laboratory)
-                else self._need_analyst
-            )
+            spare = isinstance(request, Evaluate | Predict | Laboratory | LookAtData)
+            need = self._need_spare if spare else self._need_analyst
             member = need() if deaths == 0 else None
             if member is None:
                 failed.append(Failed(request.request, exit.message or "The engine was ended."))

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from engine.dataview import DataView
 from engine.findings import Analysis
 from engine.lab import LabReport, Race
 
@@ -129,6 +130,26 @@ class Laboratory(_Message, frozen=True):
     race: int = 0
 
 
+class LookAtData(_Message, frozen=True):
+    """Load a document's data, or what lies at a path, and show them."""
+
+    request: int
+    #: Whose recipe says the data; with `path` its seed alone counts.
+    document: bytes
+    #: A file or folder whose kind is guessed.
+    path: str | None = None
+
+
+class CancelData(_Message, frozen=True):
+    """Call a LookAtData off; it ends in Failed with :data:`CANCELLED`."""
+
+    request: int
+
+
+#: What Failed says of a look that was called off.
+CANCELLED = "Cancelled."
+
+
 class Ping(_Message, frozen=True):
     """Are you there?"""
 
@@ -147,6 +168,8 @@ Request = (
     | Evaluate
     | Predict
     | Laboratory
+    | LookAtData
+    | CancelData
     | Ping
 )
 
@@ -399,6 +422,22 @@ class Measured(_Message, frozen=True):
     race: Race | None = None
 
 
+class DataProgress(_Message, frozen=True):
+    """How far a LookAtData has come: so many of `total` are done. Newest wins."""
+
+    request: int
+    what: str
+    done: int
+    total: int
+
+
+class DataLooked(_Message, frozen=True):
+    """The answer to LookAtData."""
+
+    request: int
+    view: DataView
+
+
 Event = (
     Welcome
     | Warm
@@ -415,13 +454,15 @@ Event = (
     | Evaluated
     | Measured
     | Predicted
+    | DataProgress
+    | DataLooked
 )
 
 #: Run states after which nothing more comes.
 FINAL_STATES = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
 #: Events of which only the newest matters when a reader is slow.
-NEWEST_WINS = (Progress, Observation)
+NEWEST_WINS = (Progress, Observation, DataProgress)
 
 encode = msgspec.msgpack.Encoder().encode
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -20,6 +20,7 @@ from typing import Any, NoReturn, Protocol
 from engine.host.channel import Inbox, Outbox, take_channel
 from engine.host.protocol import (
     PROTOCOL_VERSION,
+    CancelData,
     ChannelProblem,
     Control,
     Event,
@@ -58,6 +59,9 @@ class Work(Protocol):
 
     def control(self, action: str) -> None:
         """Steer the run, from another thread; also before it has quite begun."""
+
+    def cancel(self, request: int) -> None:
+        """Call a look at data off, from another thread; also before it has begun."""
 
 
 class Server:
@@ -153,6 +157,8 @@ class Server:
     def _receive(self, request: Request) -> None:
         if isinstance(request, Control):
             self._work.control(request.action)
+        elif isinstance(request, CancelData):
+            self._work.cancel(request.request)
         elif isinstance(request, Ping) and self._welcomed:  # Welcome comes first
             self._outbox.put(Pong(request.request))
         else:

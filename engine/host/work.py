@@ -15,16 +15,21 @@ import torch
 from engine.analysis import analyze
 from engine.host.previews import preview_activation, preview_binarizer, preview_init
 from engine.host.protocol import (
+    CANCELLED,
     PROTOCOL_VERSION,
     Analyze,
     Analyzed,
     ChannelProblem,
+    DataLooked,
+    DataProgress,
     Device,
     Evaluate,
     Evaluated,
     Event,
     Laboratory,
     Measured,
+    Failed,
+    LookAtData,
     Predict,
     Predicted,
     Prepare,
@@ -78,6 +83,7 @@ class Work:
     def __init__(self, *, threads: int) -> None:
         torch.set_num_threads(threads)
         self._control = Control()
+        self._cancelled: set[int] = set()
 
     def welcome(self) -> Welcome:
         """Who this is, and what it can train on."""
@@ -101,6 +107,10 @@ class Work:
             raise ChannelProblem(f"{action!r} is no way to steer a run: pause, resume, step, stop.")
         act()
 
+    def cancel(self, request: int) -> None:
+        """Call a look at data off, from another thread; also before it has begun."""
+        self._cancelled.add(request)
+
     def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
         """Do what is asked; raises what went wrong."""
         match request:
@@ -122,6 +132,8 @@ class Work:
                 warm(loads(request.document) if request.document else None)
             case Train():
                 self._train(request, emit)
+            case LookAtData():
+                self._look(request, emit)
             case Evaluate():
                 from engine.training import evaluate
 
@@ -147,6 +159,27 @@ class Work:
                     file=request.file,
                 )
                 emit(Predicted(request.request, classes, predictions))
+
+    def _look(self, request: LookAtData, emit: Callable[[Event], None]) -> None:
+        from engine.data import Cancelled, watched
+        from engine.data.guess import guess
+        from engine.data.view import view
+
+        def tell(what: str, done: int, total: int) -> None:
+            if request.request in self._cancelled:
+                raise Cancelled
+            emit(DataProgress(request.request, what, done, total))
+
+        recipe = loads(request.document).recipe
+        try:
+            tell("Looking", 0, 0)
+            data, reason = (recipe.data, "") if request.path is None else guess(request.path)
+            with watched(tell):
+                emit(DataLooked(request.request, view(data, recipe.seed, reason=reason)))
+        except Cancelled:
+            emit(Failed(request.request, CANCELLED))
+        finally:
+            self._cancelled.discard(request.request)
 
     def _train(self, request: Train, emit: Callable[[Event], None]) -> None:
         from engine.training import run

@@ -2,6 +2,7 @@
 
 from gui.panels.activations import ActivationsPanel
 from gui.panels.curves import CurvesPanel
+from gui.panels.data import DataPanel
 from gui.panels.gradients import GradientsPanel
 from gui.panels.health import HealthPanel
 from gui.panels.lab_init import InitLabPanel
@@ -12,6 +13,7 @@ from gui.panels.weights import WeightsPanel
 __all__ = [
     "ActivationsPanel",
     "CurvesPanel",
+    "DataPanel",
     "GradientsPanel",
     "HealthPanel",
     "InitLabPanel",

@@ -1,0 +1,411 @@
+"""The data: choose or drop a file or folder, see what it is, and what the network will receive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine import diff, edit
+from engine.dataview import DataView, Numbers
+from engine.findings import Analysis
+from engine.host.protocol import CANCELLED, DataLooked, DataProgress, Failed
+from engine.network import Network, Node
+from engine.runs import RunFolder
+from gui.document import Document
+from gui.panels.balance import Balance
+from gui.panels.panel import Panel, bar
+from gui.panels.samples import Samples
+from gui.session import Session
+from gui.theme import SPACE
+
+#: The recipe rests for so long before its data are looked at again.
+REST_MS = 300
+#: Problems that say how network and data differ (:mod:`engine.analysis.data_fit`).
+FITTING = ("data-shape", "data-dtype", "data-column", "data-classes", "data-values", "data-loss")
+
+
+class Looks(Protocol):
+    """What the panel needs of the window's workers."""
+
+    answered: Any
+    analyzed: Any
+
+    def look_at_data(self, path: str | None = None) -> int:
+        """Ask what the document's data look like, or what lies at a path."""
+
+    def cancel_data(self, request: int) -> None:
+        """Call a look off."""
+
+
+class DataPanel(Panel):
+    """Shows the document's data set; or another one, which a button makes the document's."""
+
+    def __init__(
+        self, document: Document, session: Session, workers: Looks, parent: QWidget | None = None
+    ) -> None:
+        super().__init__("Data", "mdi6.database-outline", parent)
+        self._document, self._session, self._workers = document, session, workers
+        self._analysis = Analysis()
+        #: What is shown, and the path it was found at where it is not yet the document's.
+        self.view: DataView | None = None
+        self.path: str | None = None
+        self._request = 0
+        self._looked: object = None
+        self._problem = ""
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._look)
+        self._build()
+        document.changed.connect(self._document_changed)
+        session.state_changed.connect(self.request)
+        workers.answered.connect(self._answered)
+        workers.analyzed.connect(self.set_analysis)
+
+    def _build(self) -> None:
+        self.choose_file = QPushButton("Choose file…")
+        self.choose_file.clicked.connect(lambda: self._choose(folder=False))
+        self.choose_folder = QPushButton("Choose folder…")
+        self.choose_folder.clicked.connect(lambda: self._choose(folder=True))
+        self.use = QPushButton("Use these data")
+        self.use.setProperty("primary", True)
+        self.use.clicked.connect(self.use_shown)
+        self.fit = QPushButton("Fit the network to them")
+        self.fit.setToolTip("Set the shapes of Input and Output, and the loss, as these data need them")
+        self.fit.clicked.connect(self.fit_network)
+        self.samples = Samples()
+        self.varied = QCheckBox("After augmentation")
+        self.varied.toggled.connect(self.samples.show_varied)
+        self._progress = QProgressBar()
+        self._progress.setMaximumWidth(240)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.clicked.connect(lambda: self._workers.cancel_data(self._request))
+
+        self._title = _label("heading")
+        self._facts = _label("")
+        self._remarks = _label("")
+        words = QWidget()
+        column = QVBoxLayout(words)
+        column.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
+        column.setSpacing(2 * SPACE)
+        for part in (self._title, self._facts, self._remarks):
+            column.addWidget(part)
+        column.addStretch()
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(words)
+
+        self.examples = _table("Examples")
+        self.columns = _table("Columns")
+        self.balance = Balance()
+        self._about = scroll
+        self._tabs = QTabWidget(documentMode=True)
+        self._tabs.setAccessibleName("What the data hold")
+
+        # The row of buttons stays while there is nothing to show: it is the way to something.
+        row = bar(
+            self.choose_file,
+            self.choose_folder,
+            self._progress,
+            self.cancel,
+            None,
+            self.varied,
+            self.fit,
+            self.use,
+        )
+        page = QVBoxLayout(self.content)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(self._tabs)
+        own = self.layout()
+        assert isinstance(own, QVBoxLayout)
+        own.insertLayout(0, row)
+        hidden: tuple[QWidget, ...] = (self._progress, self.cancel, self.varied, self.fit, self.use)
+        for widget in hidden:
+            widget.hide()
+        self.show_empty("No data looked at yet", "Choose a file or folder, or drop one onto the window.")
+
+    # ------------------------------------------------------------------ asking
+
+    def open_path(self, path: Path) -> None:
+        """Look at what lies at `path`; it becomes the document's only when that is wished."""
+        self.path = str(path)
+        self._look()
+
+    def _choose(self, *, folder: bool) -> None:
+        if folder:
+            name = QFileDialog.getExistingDirectory(self, "Choose a folder of data")
+        else:
+            name, _ = QFileDialog.getOpenFileName(
+                self,
+                "Choose data",
+                "",
+                "Data (*.csv *.tsv *.parquet *.npz *.npy *.safetensors *.txt *.gz *-ubyte);;All files (*)",
+            )
+        if name:
+            self.open_path(Path(name))
+
+    def _look(self) -> None:
+        if self._request:
+            self._workers.cancel_data(self._request)
+        self._rest.stop()
+        self._looked = self._wanted()
+        self._request = self._workers.look_at_data(self.path)
+        self._progress.setRange(0, 0)
+        self._show_busy(True)
+
+    def _wanted(self) -> object:
+        recipe = self._document.network.recipe
+        return (self.path, recipe.seed) if self.path is not None else (recipe.data, recipe.seed)
+
+    def _document_changed(self, before: Network, after: Network) -> None:
+        self.request()
+
+    def set_analysis(self, analysis: Analysis) -> None:
+        """Learn how network and data differ."""
+        self._analysis = analysis
+        self.request()
+
+    def _answered(self, request: int, event: object) -> None:
+        if request != self._request:
+            return
+        if isinstance(event, DataProgress):
+            self._progress.setRange(0, event.total)
+            self._progress.setValue(event.done)
+            self._progress.setFormat(f"{event.what} %v of %m")
+            return
+        self._request = 0
+        self._show_busy(False)
+        self._problem = ""
+        if isinstance(event, DataLooked):
+            self.view = event.view
+        elif isinstance(event, Failed):
+            self.view = None
+            self._problem = event.message
+        self.flush()
+
+    def _show_busy(self, busy: bool) -> None:
+        self._progress.setVisible(busy)
+        self.cancel.setVisible(busy)
+
+    # ------------------------------------------------------------------ doing
+
+    def use_shown(self) -> None:
+        """Make what is shown the document's data."""
+        if self.view is None or self.path is None:
+            return
+        network = self._document.network
+        before = network.recipe.data
+        split = before.split if before.source == self.view.source else {}
+        data = replace(before, source=self.view.source, fields=dict(self.view.fields), split=split)
+        self.path = None
+        self._document.edit(edit.set_recipe(network, replace(network.recipe, data=data)), "Use other data")
+        self._looked = self._wanted()
+        self.flush()
+
+    def fitting(self) -> list[diff.Change]:
+        """The changes that make the network fit the document's data."""
+        changes: list[diff.Change] = []
+        seen: set[tuple[str, ...]] = set()
+        for problem in self._analysis.problems:
+            if problem.code in FITTING and problem.repairs:
+                new = problem.repairs[0].changes
+                if not any(change.path in seen for change in new):
+                    seen |= {change.path for change in new}
+                    changes += new
+        return changes
+
+    def fit_network(self) -> None:
+        """Set shapes and loss as the data need them, in one step of the history.
+
+        A drawing without an Input or Output gets them.
+        """
+        network = self._document.network
+        changed = diff.apply(network, self.fitting())
+        if self.view is not None:
+            types = {node.type for node in network.nodes.values()}
+            if "Input" not in types:
+                for number, column in enumerate(self.view.inputs):
+                    fields: dict[str, Any] = {"shape": list(column.shape)}
+                    if column.dtype != "float32":
+                        fields["dtype"] = column.dtype
+                    if len(self.view.inputs) > 1:
+                        fields["column"] = column.name
+                    id = edit.fresh_id(changed, "input")
+                    changed = edit.add_node(changed, id, Node("Input", fields), (0, 120 * number))
+            if "Output" not in types:
+                changed = edit.add_node(changed, edit.fresh_id(changed, "out"), Node("Output"), (480, 0))
+        if changed is not network:
+            self._document.edit(changed, "Fit the network to the data")
+
+    def _lacks_ends(self) -> bool:
+        return not {"Input", "Output"} <= {node.type for node in self._document.network.nodes.values()}
+
+    # ------------------------------------------------------------------ showing
+
+    def refresh(self) -> None:
+        """Show the newest view, and ask for another where the document's data have changed."""
+        if self._looked != self._wanted() and self.path is None:
+            self._rest.start()
+        view = self.view
+        self.use.setVisible(view is not None and self.path is not None)
+        unfit = bool(self.fitting()) or self._lacks_ends()
+        self.fit.setVisible(view is not None and self.path is None and unfit)
+        self.varied.setVisible(view is not None and any(sample.augmented for sample in view.samples))
+        if view is None:
+            if self._problem == CANCELLED:
+                self.show_empty(
+                    "Not looked at", "Loading was cancelled. Choose the data again to look at them."
+                )
+            elif self._problem:
+                self.show_empty("These data cannot be used", self._problem)
+            return
+        self._title.setText(view.title)
+        self._facts.setText(facts(view))
+        self._remarks.setText(self._words(view))
+        self._remarks.setVisible(bool(self._remarks.text()))
+        self._fill_tabs(view)
+        self.show_content()
+
+    def _words(self, view: DataView) -> str:
+        said = [f"{'⚠' if remark.severity == 'warning' else '·'} {remark.message}" for remark in view.remarks]
+        if self.path is None and changed_since(self._session.run, view):
+            said.insert(0, "⚠ These data have changed since the run that is shown.")
+        return "\n\n".join(said)
+
+    def _fill_tabs(self, view: DataView) -> None:
+        current = self._tabs.tabText(self._tabs.currentIndex()) or "Samples"
+        while self._tabs.count():
+            self._tabs.removeTab(0)
+        self._tabs.addTab(self._about, "About")
+        drawn = any(sample.picture or sample.lines for sample in view.samples)
+        self.samples.show_samples(view.samples)
+        self.balance.show_balance(view.balance)
+        if drawn:
+            self._tabs.addTab(self.samples, "Samples")
+        else:
+            _fill(self.examples, ("Example", "What the network receives", "Target"), _rows(view))
+            self._tabs.addTab(self.examples, "Samples")
+        if view.balance:
+            self._tabs.addTab(self.balance, "Classes")
+        if view.columns:
+            _fill(self.columns, ("Column", "Role", "Empty", "What is in it"), _column_rows(view))
+            self._tabs.addTab(self.columns, "Columns")
+        for index in range(self._tabs.count()):
+            if self._tabs.tabText(index) == current:
+                self._tabs.setCurrentIndex(index)
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """The shown examples."""
+        return ("example", "received", "target"), [] if self.view is None else _rows(self.view)
+
+
+def changed_since(run: str | None, view: DataView) -> bool:
+    """Whether the run in folder `run` was trained on the same source with other contents."""
+    if not run:
+        return False
+    try:
+        told = json.loads(RunFolder(Path(run)).facts.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("data_sha256") not in (None, view.sha256)
+
+
+def facts(view: DataView) -> str:
+    """What the data set is, in lines."""
+    lines = [view.reason] if view.reason else []
+    lines.append(view.summary)
+    lines.append(
+        ", ".join(f"{count:,} {name}" for name, count in view.counts.items() if count)
+        + f" (split: {view.split})"
+    )
+    for column in view.inputs:
+        name = "" if len(view.inputs) == 1 else f"{column.name}: "
+        size = " × ".join(map(str, column.shape))
+        lines.append(f"The network receives {name}{size} {column.dtype}, {spelled(column.numbers)}")
+        if column.augmented is not None:
+            lines.append(f"After augmentation {spelled(column.augmented)}")
+    lines += [f"{name}: {spelled(figures)}" for name, figures in view.values.items()]
+    if view.baseline is not None:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in view.baseline.figures.items())
+        lines.append(f"To be beaten: {view.baseline.says}: {figures}")
+    return "\n".join(lines)
+
+
+def spelled(numbers: Numbers) -> str:
+    """A range in words."""
+    return f"{numbers.lo:.3g} … {numbers.hi:.3g}, mean {numbers.mean:.3g}, deviation {numbers.std:.3g}"
+
+
+def _label(role: str) -> QLabel:
+    label = QLabel(wordWrap=True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if role:
+        label.setProperty("role", role)
+    return label
+
+
+def _table(name: str) -> QTableWidget:
+    table = QTableWidget()
+    table.setAccessibleName(name)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    table.setWordWrap(False)
+    return table
+
+
+def _fill(table: QTableWidget, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    table.setColumnCount(len(headings))
+    table.setHorizontalHeaderLabels(list(headings))
+    table.setRowCount(len(rows))
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            item = QTableWidgetItem(str(cell))
+            item.setToolTip(str(cell))
+            table.setItem(row, column, item)
+    widest = 1 if len(headings) == 3 else len(headings) - 1
+    for column in range(len(headings)):
+        mode = QHeaderView.ResizeMode.Stretch if column == widest else QHeaderView.ResizeMode.ResizeToContents
+        table.horizontalHeader().setSectionResizeMode(column, mode)
+
+
+def _rows(view: DataView) -> list[Sequence[object]]:
+    return [
+        (
+            sample.index,
+            sample.text.replace("\n", "⏎") or ", ".join(f"{value:.4g}" for value in sample.values),
+            sample.target,
+        )
+        for sample in view.samples
+    ]
+
+
+def _column_rows(view: DataView) -> list[Sequence[object]]:
+    rows: list[Sequence[object]] = []
+    for column in view.columns:
+        inside = ", ".join(f"{name} ({count:,})" for name, count in column.categories)
+        if column.numbers is not None:
+            inside = spelled(column.numbers)
+        rows.append((column.name, column.role, f"{column.empty:,}", inside))
+    return rows

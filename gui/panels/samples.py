@@ -1,0 +1,136 @@
+"""Examples as pictures or lines, with their targets beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from engine.dataview import SampleView
+from gui.theme import SPACE, theme
+
+Index = QModelIndex | QPersistentModelIndex
+#: Sides of an example's picture, and of what stands beneath.
+SIDE, CAPTION = 72, 18
+
+
+class _Model(QAbstractListModel):
+    """The examples, for the list and for screen readers."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.samples: Sequence[SampleView] = ()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Examples."""
+        return 0 if parent.isValid() else len(self.samples)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """The example in words; its picture is painted."""
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            sample = self.samples[index.row()]
+            return f"Example {sample.index}: {sample.target}"
+        return None
+
+
+class _Delegate(QStyledItemDelegate):
+    """Paints one example."""
+
+    varied = False
+
+    def __init__(self, model: _Model, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = model
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """All are alike."""
+        return QSize(SIDE + 2 * SPACE, SIDE + CAPTION + 2 * SPACE)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw the picture or lines, and the target."""
+        sample = self._model.samples[index.row()]
+        cell = option.rect.adjusted(SPACE, SPACE, -SPACE, -SPACE)
+        place = QRect(cell.left(), cell.top(), cell.width(), SIDE)
+        painter.save()
+        if sample.picture:
+            image = picture(sample, varied=self.varied)
+            scaled = image.size().scaled(place.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            painter.setRenderHint(
+                QPainter.RenderHint.SmoothPixmapTransform, image.width() > SIDE or image.height() > SIDE
+            )
+            painter.drawImage(
+                QRect(
+                    place.center().x() - scaled.width() // 2,
+                    place.center().y() - scaled.height() // 2,
+                    scaled.width(),
+                    scaled.height(),
+                ),
+                image,
+            )
+        else:
+            _draw_lines(painter, place, sample.lines)
+        painter.setPen(QColor(theme.color("muted")))
+        text = painter.fontMetrics().elidedText(sample.target, Qt.TextElideMode.ElideRight, cell.width())
+        painter.drawText(
+            QRect(cell.left(), place.bottom(), cell.width(), CAPTION), Qt.AlignmentFlag.AlignCenter, text
+        )
+        painter.restore()
+
+
+def picture(sample: SampleView, *, varied: bool = False) -> QImage:
+    """An example's picture, as it is or as augmentation makes it."""
+    height, width = sample.picture_shape[:2]
+    colours = len(sample.picture_shape) == 3
+    form = QImage.Format.Format_RGB888 if colours else QImage.Format.Format_Grayscale8
+    data = sample.augmented if varied and sample.augmented else sample.picture
+    return QImage(data, width, height, width * (3 if colours else 1), form).copy()
+
+
+def _draw_lines(painter: QPainter, place: QRect, lines: Sequence[Sequence[float]]) -> None:
+    values = [value for line in lines for value in line]
+    if not values:
+        return
+    lo, hi = min(values), max(values)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for number, line in enumerate(lines):
+        painter.setPen(QPen(QColor(theme.color("accent" if number == 0 else "muted")), 1))
+        step = place.width() / max(1, len(line) - 1)
+        scale = (place.height() - 2) / ((hi - lo) or 1.0)
+        painter.drawPolyline(
+            QPolygonF(
+                [
+                    QPointF(place.left() + i * step, place.bottom() - 1 - (v - lo) * scale)
+                    for i, v in enumerate(line)
+                ]
+            )
+        )
+
+
+class Samples(QListView):
+    """The examples, as many to a row as there is room for."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Samples")
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self._model = _Model(self)
+        self._delegate = _Delegate(self._model, self)
+        self.setModel(self._model)
+        self.setItemDelegate(self._delegate)
+
+    def show_samples(self, samples: Sequence[SampleView]) -> None:
+        """Show these."""
+        self._model.beginResetModel()
+        self._model.samples = samples
+        self._model.endResetModel()
+
+    def show_varied(self, varied: bool) -> None:
+        """Show them as augmentation makes them, or as they are."""
+        self._delegate.varied = varied
+        self.viewport().update()
