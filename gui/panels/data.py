@@ -73,7 +73,7 @@ class DataPanel(Panel):
         self._looked: object = None
         self._problem = ""
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
-        self._rest.timeout.connect(self._look)
+        self._rest.timeout.connect(self._rested)
         self._build()
         document.changed.connect(self._document_changed)
         session.state_changed.connect(self.request)
@@ -162,6 +162,10 @@ class DataPanel(Panel):
             )
         if name:
             self.open_path(Path(name))
+
+    def _rested(self) -> None:
+        if self.isVisible():  # else it is looked at when the panel is shown
+            self._look()
 
     def _look(self) -> None:
         if self._request:
