@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.analysis.declared import Finding
+from engine.analysis.defaults import defaults_problems
 from engine.analysis.evaluate import Evaluated, SpecPair, evaluate
 from engine.catalog import LAYERS, Inputs
 from engine.compile.expand import Expanded, Step, Value, expand
@@ -31,7 +32,7 @@ class Walked(NamedTuple):
 def walk(network: Network) -> Walked:
     """Evaluate every step of `network`. Reads no data, and nothing of the recipe."""
     expanded = expand(network)
-    found: list[Problem] = list(expanded.problems)
+    found: list[Problem] = [*expanded.problems, *defaults_problems(network)]
     values: dict[Value, SpecPair] = {}
     evaluated: dict[str, tuple[Step, Evaluated]] = {}
     complete: list[tuple[Step, Inputs]] = []

@@ -18,6 +18,8 @@ from engine.catalog import (
     Spec,
 )
 from engine.network import Choice, Network, Node
+from engine.problems import FileProblem
+from engine.storage.form import choice_from_form
 
 
 class Operation(NamedTuple):
@@ -126,16 +128,29 @@ def schemes(network: Network, node: Node, shapes: Mapping[str, Any]) -> dict[str
     """
     layer = LAYERS[node.type]
     chosen: dict[str, Choice] = {}
-    defaults = network.defaults.get("init", {}) if network.defaults else {}
     for parameter in layer.parameter_names(node.fields):
         if parameter in node.init:
             chosen[parameter] = node.init[parameter]
             continue
         for scope in (layer.group, "all"):
-            form = defaults.get(scope, {}).get(parameter)
-            entry = INITIALIZERS.get(form["scheme"]) if form else None
-            dims = len(shapes.get(parameter, ()))
-            if form and entry and entry.min_dims <= dims <= entry.max_dims:
-                chosen[parameter] = Choice(form["scheme"], form.get("fields", {}))
+            default = _default(network.defaults, scope, parameter)
+            if default is None:
+                continue
+            entry, dims = INITIALIZERS[default.id], len(shapes.get(parameter, ()))
+            if entry.min_dims <= dims <= entry.max_dims:
+                chosen[parameter] = default
                 break
     return chosen
+
+
+def _default(defaults: Mapping[str, Any], scope: str, parameter: str) -> Choice | None:
+    """The network's default, if there is one and it makes sense; the analysis tells of those that do not."""
+    value: Any = defaults
+    for key in ("init", scope, parameter):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    try:
+        choice = choice_from_form(value, "the default", "scheme")
+    except FileProblem:
+        return None
+    entry = INITIALIZERS.get(choice.id)
+    return choice if entry is not None and not entry.check(choice.fields) else None

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from torch import nn
@@ -403,7 +404,7 @@ def _helpers(operations: Iterable[Operation]) -> str:
             if getattr(value, "__module__", "").startswith("engine.compile."):
                 own[name] = value
                 homes.add(value.__module__)
-    sources = {name: inspect.getsource(value).rstrip() for name, value in own.items()}
+    sources = {name: _lines(value)[0] for name, value in own.items()}
     needed: set[str] = set()
     todo = [target.rpartition(".")[2] for target in targets]
     while todo:
@@ -412,8 +413,15 @@ def _helpers(operations: Iterable[Operation]) -> str:
             needed.add(name)
             todo += [other for other in own if re.search(rf"\b{other}\b", sources[name])]
     # Within a file the helpers stand above what uses them, and files use those before them.
-    ordered = sorted(needed, key=lambda name: (own[name].__module__, inspect.getsourcelines(own[name])[1]))
+    ordered = sorted(needed, key=lambda name: (own[name].__module__, _lines(own[name])[1]))
     return "\n\n\n".join(re.sub(r"  # (?:noqa|type: ignore).*", "", sources[name]) for name in ordered)
+
+
+@cache
+def _lines(value: Any) -> tuple[str, int]:
+    """The source of a class or function, and its line. Finding it means parsing its file."""
+    lines, number = inspect.getsourcelines(value)
+    return "".join(lines).rstrip(), number
 
 
 def _prose(text: str) -> str:
