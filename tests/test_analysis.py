@@ -215,15 +215,15 @@ def test_totals_are_the_built_models() -> None:
 def test_an_edit_computes_only_what_lies_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [(f"fc{i}", Node("Linear", {"out_features": 300 + i}, choice("ReLU"))) for i in range(60)]
     network = chain(*layers, shape=(17,))
-    engine.analyze(network)
+    walk(network)
     computed: list[str] = []
     real = evaluate._evaluate
     monkeypatch.setattr(
         evaluate, "_evaluate", lambda step, inputs: (computed.append(step.path), real(step, inputs))[1]
     )
-    engine.analyze(network)
+    walk(network)
     assert computed == []
-    engine.analyze(edit.set_field(network, "fc40", "out_features", 999))
+    walk(edit.set_field(network, "fc40", "out_features", 999))
     assert computed == ["fc40", "fc41"]
 
 

@@ -10,6 +10,7 @@ from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, Window, tensor
 from engine.analysis.memory import memory_problems
 from engine.analysis.recipe import recipe_problems
+from engine.analysis.repairs import with_repairs
 from engine.analysis.walk import Walked, walk
 from engine.compile.expand import Step, Value
 from engine.findings import Analysis, NodeReport, Problem, Tensor
@@ -41,14 +42,29 @@ def analyze(network: Network) -> Analysis:
         "macs": sum(report.macs for report in steps),
         "activation_bytes": sum(report.activation_bytes for report in steps),
     }
+    problems = _sorted(
+        network,
+        [
+            *walked.problems,
+            *recipe_problems(network),
+            *data_problems(network, reports),
+            *memory_problems(network, walked),
+            *advice(network, walked),
+        ],
+    )
+    return Analysis(reports, tuple(with_repairs(network, problems, walked, _errors)), totals)
+
+
+def _errors(network: Network) -> list[Problem]:
+    """What keeps `network` from running: how a repair that is tried is judged."""
+    walked = walk(network)
     problems = [
         *walked.problems,
         *recipe_problems(network),
-        *data_problems(network, reports),
+        *data_problems(network, _reports(walked)),
         *memory_problems(network, walked),
-        *advice(network, walked),
     ]
-    return Analysis(reports, _sorted(network, problems), totals)
+    return [problem for problem in problems if problem.severity == "error"]
 
 
 def _sorted(network: Network, problems: Iterable[Problem]) -> tuple[Problem, ...]:
