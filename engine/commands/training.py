@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,9 +43,16 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with this run, in place, where it stopped.")
     ] = None,
+    nproc: Annotated[
+        int, typer.Option(min=1, max=1024, help="Processes that share every batch (a GPU each, or cores).")
+    ] = 1,
     json: Json = False,
 ) -> None:
-    """Train a network. Ctrl+C writes a checkpoint and stops in good order; --resume goes on from it."""
+    """Train a network. Ctrl+C writes a checkpoint and stops in good order; --resume goes on from it.
+
+    On several machines, start it on each with torchrun: torchrun --nnodes 2 --nproc-per-node 4
+    --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m engine.cli train FILE.
+    """
     if file is None and resume is None:
         raise Failure("Give a FILE to train, or --resume RUN.", 2)
     if resume is not None and run_dir is not None:
@@ -55,7 +63,9 @@ def train(
     from engine.training import api
 
     with TrainingProgress() as progress:
-        result = api.train(network, device=device, run_dir=run_dir, resume=resume, emit=progress)
+        result = api.train(network, device=device, run_dir=run_dir, resume=resume, emit=progress, nproc=nproc)
+    if os.environ.get("RANK", "0") != "0":
+        return  # the first process of torchrun speaks for all
     if json:
         print_json(result)
     else:

@@ -11,13 +11,15 @@ from typing import Any
 
 import msgspec
 
+from engine.catalog import RECIPE_OPTIONS
 from engine.host.protocol import Event
 from engine.network import Network, Recipe
-from engine.problems import did_you_mean
+from engine.problems import NetworkProblem, did_you_mean
 from engine.runs import RunFolder, create
 from engine.storage.file import read
-from engine.training import session
+from engine.training import processes, session
 from engine.training.control import Control
+from engine.training.group import Group
 
 
 def train(
@@ -31,6 +33,7 @@ def train(
     control: Control | None = None,
     weights: str | Path | None = None,
     observe: bool = True,
+    nproc: int = 1,
     **recipe: Any,
 ) -> dict[str, Any]:
     """Train a network; returns what ``layerlab train --json`` prints.
@@ -55,8 +58,11 @@ def train(
         A safetensors file: its tensors that fit by name and shape are the start.
     observe
         Whether weights and gradients are sampled and recorded.
+    nproc
+        Processes that share every batch; started by ``torchrun``, this one is one of its processes.
     **recipe
-        Other parts of the recipe: ``batch_size=128``, ``seed=1``, ``optimizer=Choice("SGD")`` …
+        Other parts of the recipe: ``batch_size=128``, ``seed=1``, ``optimizer=Choice("SGD")``,
+        ``clip_norm=1.0`` …
 
     Raises
     ------
@@ -73,34 +79,66 @@ def train(
         if resume is None:
             raise TypeError("train() needs a network, or a run to resume")
         network = read(RunFolder(Path(resume)).network)
-    changes = recipe if epochs is None else {"epochs": epochs, **recipe}
-    for name in changes:
-        if name not in Recipe.__struct_fields__:
-            raise TypeError(f"the recipe has no {name!r}.{did_you_mean(name, Recipe.__struct_fields__)}")
-    if changes:
-        network = msgspec.structs.replace(network, recipe=msgspec.structs.replace(network.recipe, **changes))
-    with _run_folder(network, run_dir, resume) as path, _stopped_by_keyboard(control) as control:
-        return session.run(
-            network,
-            path,
-            device=device,
-            resume=resume is not None,
-            weights=weights,
-            control=control,
-            emit=emit,
-            observe=observe,
+    network = _with_recipe(network, recipe if epochs is None else {"epochs": epochs, **recipe})
+    group = Group.join(device)
+    if group.size > 1 and nproc > 1:
+        raise NetworkProblem("torchrun has started this process already: leave --nproc out.")
+    if nproc > network.recipe.batch_size:
+        raise NetworkProblem(
+            f"{nproc} processes cannot share batches of {network.recipe.batch_size}: raise recipe.batch_size."
         )
+    started: dict[str, Any] = {
+        "resume": resume is not None,
+        "weights": weights,
+        "emit": emit,
+        "observe": observe,
+    }
+    try:
+        with (
+            _run_folder(network, run_dir, resume, group) as path,
+            _stopped_by_keyboard(control) as control,
+        ):
+            if nproc > 1:
+                return processes.run(network, path, nproc=nproc, device=device, control=control, **started)
+            return session.run(
+                network, path, device=group.device(device), control=control, group=group, **started
+            )
+    finally:
+        group.leave()
+
+
+def _with_recipe(network: Network, changes: dict[str, Any]) -> Network:
+    """`network` with other parts or options of the recipe."""
+    known = {field.name for section in RECIPE_OPTIONS.values() for field in section.fields} | {"outputs"}
+    parts, options = {}, dict(network.recipe.options)
+    for name, value in changes.items():
+        if name in known:
+            options[name] = value
+        elif name in Recipe.__struct_fields__:
+            parts[name] = value
+        else:
+            hint = did_you_mean(name, (*Recipe.__struct_fields__, *known))
+            raise TypeError(f"the recipe has no {name!r}.{hint}")
+    if not changes:
+        return network
+    recipe = msgspec.structs.replace(network.recipe, **{"options": options, **parts})
+    return msgspec.structs.replace(network, recipe=recipe)
 
 
 @contextmanager
-def _run_folder(network: Network, run_dir: str | Path | None, resume: str | Path | None) -> Iterator[Path]:
+def _run_folder(
+    network: Network, run_dir: str | Path | None, resume: str | Path | None, group: Group
+) -> Iterator[Path]:
     """The run's folder; a new one is removed again if the run cannot begin."""
     if resume is not None:
         yield Path(resume)
         return
+    if not group.writes:
+        yield Path(group.told(None))
+        return
     parent = Path(run_dir or "runs")
     made = not parent.exists()
-    path = create(parent, network.name).path
+    path = Path(group.told(str(create(parent, network.name).path)))
     try:
         yield path
     except BaseException:

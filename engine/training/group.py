@@ -60,7 +60,7 @@ class Group:
         if self.size == 1:
             return model
         # Running statistics are the writer's own: they follow its share of each batch.
-        return DistributedDataParallel(model, broadcast_buffers=True)
+        return DistributedDataParallel(model)
 
     def share(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """This process's examples of a batch."""

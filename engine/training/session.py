@@ -96,6 +96,7 @@ def run(
             if resume and weights is None and folder.start.exists():
                 weights = folder.start
             notes = [] if weights is None else [tensors.start_from(task.model, weights)]
+            group = group or Group()
             readers = [] if emit is None else [emit]
 
             def tell(event: Event) -> None:
@@ -113,6 +114,8 @@ def run(
                 group=group,
                 chosen=chosen,
             )
+            if not group.writes:
+                return _train(trainer, tell, None, weights)
             # Nothing is written until all is ready, so that what cannot begin leaves nothing behind.
             path.mkdir(parents=True, exist_ok=True)
             facts = {**_facts(task), "choices": msgspec.to_builtins(trainer.choices)}
@@ -163,7 +166,7 @@ class _Claim:
 
 
 def _train(
-    trainer: Trainer, tell: Callable[[Event], None], claim: _Claim, weights: str | Path | None
+    trainer: Trainer, tell: Callable[[Event], None], claim: _Claim | None, weights: str | Path | None
 ) -> dict[str, Any]:
     task, folder, group = trainer.task, trainer.folder, trainer.group
     message = ""
@@ -180,9 +183,11 @@ def _train(
     except Exception as problem:  # whatever it is, the run has failed and says so
         full = ran_out(problem)
         state, message = "failed", failure(problem, trainer.position.step)
+        if group.size > 1 and isinstance(problem, RuntimeError) and not full:
+            message = f"Another of the {group.size} processes ended: {message}"
         if not full and not isinstance(problem, RuntimeError | ValueError | OSError | FileProblem):
             print(f"{type(problem).__name__} while training: {problem}", file=sys.stderr)
-    if full:
+    if full and group.writes:
         message, more = _with_fitting_batch(task, message)
     if state == "diverged" and group.writes:
         message, more = _with_origin(trainer, message, weights)
@@ -201,7 +206,7 @@ def _train(
         **more,
         **({"message": message} if message else {}),
     }
-    if group.writes:
+    if claim is not None:
         claim.make()
         write_bytes(folder.result, msgspec.json.format(msgspec.json.encode(result)))
     tell(RunState(state, trainer.position.step, message, result))

@@ -27,10 +27,10 @@ from safetensors.torch import load_file
 from engine.host.protocol import Metrics
 from engine.network import Choice, Edge, End, Network, Node, Recipe
 from engine.runs import RunFolder, read_events
-from engine.training import trainer
+from engine.training import session, trainer
 
 KILLS = 200
-EPOCHS = 1000
+EPOCHS = 1500
 
 
 def network() -> Network:
@@ -81,30 +81,37 @@ def measure() -> dict[str, Any]:
     try:
         whole, killed = RunFolder(base / "whole"), RunFolder(base / "killed")
 
-        def run(folder: RunFolder) -> None:
-            from engine.training import session
+        def run(folder: RunFolder, told: int | None = None) -> None:
+            def tell(event: object) -> None:
+                if told is not None:
+                    os.write(told, b".")
 
-            session.run(network(), folder.path, device="cpu", resume=folder.network.exists(), observe=False)
+            resume = folder.network.exists()
+            session.run(network(), folder.path, device="cpu", resume=resume, emit=tell, observe=False)
 
-        begun = time.perf_counter()
         _, status = os.waitpid(_forked(lambda: run(whole)), 0)
-        seconds = time.perf_counter() - begun
         assert status == 0
         expected = whole.read_result()
         assert expected is not None
         kills = within = 0
         steps = []
         while kills < KILLS:
-            pid = _forked(lambda: run(killed))
-            time.sleep(draw.uniform(0.0, max(0.2, 1.6 * seconds / KILLS)))
+            reading, writing = os.pipe()
+            pid = _forked(lambda: run(killed, writing))  # noqa: B023
+            os.close(writing)
+            for _ in range(draw.randrange(2, 30)):  # so many events, and a moment: within a step or a write
+                if not os.read(reading, 1):
+                    break
+            os.close(reading)
+            time.sleep(draw.random() * 0.03)
             os.kill(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             if killed.read_result() is not None:
                 break  # it came through before it was killed often enough: EPOCHS is too low
             kills += 1
-            writing = list(killed.path.rglob(".layerlab-*.tmp")) if killed.path.exists() else []
-            within += bool(writing)
-            for left in writing:
+            left_over = list(killed.path.rglob(".layerlab-*.tmp")) if killed.path.exists() else []
+            within += bool(left_over)
+            for left in left_over:
                 left.unlink()
             names = sorted(killed.checkpoints.glob("*.json")) if killed.checkpoints.exists() else []
             steps.append(int(names[-1].stem.partition("-")[2]) if names else 0)

@@ -1,0 +1,56 @@
+"""One of the processes that train a run together; :mod:`engine.training.processes` starts them.
+
+The first tells its events on standard output, frame by frame, as a host does. What cannot be
+trained at all it tells as ``Failed``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from engine.host.channel import take_channel
+from engine.host.protocol import Event, Failed, frame
+from engine.problems import DataProblem, FileProblem, NetworkProblem
+from engine.runs import RunFolder
+from engine.storage.file import read
+from engine.training import session
+from engine.training.control import Control
+from engine.training.group import Group
+
+
+def main(run: str, device: str, resume: str, weights: str, observe: str) -> int:
+    """Train in the folder `run`; "1" says yes."""
+    _, outgoing = take_channel()
+    control = Control()
+    # Ctrl+C reaches every process of a terminal; the first one decides for all.
+    signal.signal(signal.SIGINT, lambda *_: control.stop())
+
+    def tell(event: Event) -> None:
+        os.write(outgoing, frame(event))
+
+    group = Group.join(device)
+    try:
+        session.run(
+            read(RunFolder(Path(run)).network),
+            Path(run),
+            device=group.device(device),
+            resume=resume == "1",
+            weights=weights or None,
+            control=control,
+            emit=tell if group.writes else None,
+            observe=observe == "1",
+            group=group,
+        )
+    except (DataProblem, FileProblem, NetworkProblem) as problem:
+        if group.writes:
+            tell(Failed(0, str(problem)))
+        return 2
+    group.leave()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
