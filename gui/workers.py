@@ -180,6 +180,10 @@ class Workers(QObject):
         """Call a look at data off; `answered` brings a Failed."""
         self.pool.cancel_data(request)
 
+    def what_if(self, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]) -> int:
+        """Ask what a field's values would come to; `answered` brings Variants."""
+        return self.pool.what_if(file.dumps(self.document.network), node, block, path, field, values)
+
     def evaluate(self, run: str) -> int:
         """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""
         return self.pool.evaluate(run)

@@ -137,6 +137,7 @@ class Hand:
 
 def shown_agrees(canvas: Canvas) -> None:
     """The drawing shows just what the document says of the graph that is open."""
+    canvas.stop_animation()
     network, block = canvas.network, canvas.block
     graph = network.graph(block)
     assert set(canvas.drawing.nodes) == set(graph.nodes)

@@ -89,7 +89,7 @@ class _Workers(QObject):
     answered = Signal(int, object)
 
     def __getattr__(self, name: str) -> object:
-        return (lambda *_: 0) if name.startswith("preview_") else super().__getattribute__(name)
+        return (lambda *_: 0) if name.startswith(("preview_", "what_if")) else super().__getattribute__(name)
 
 
 class Mouse:

@@ -13,7 +13,8 @@ from engine.analysis import analyze
 from engine.catalog import LAYERS
 from engine.compile.resolve import construct
 from engine.findings import Analysis, Problem
-from engine.host.protocol import CurvePreview, Failed, InitPreview
+from engine.host.protocol import CurvePreview, Failed, InitPreview, WhatIf
+from engine.host.what_if import what_if
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from gui.document import Document
 from gui.inspector import Inspector
@@ -46,6 +47,9 @@ class FakeWorkers(QObject):
 
     def preview_binarizer(self, id, fields):
         return self._ask("binarizer", id, fields)
+
+    def what_if(self, node, block, path, field, values):
+        return self._ask("what_if", node, block, path, field, values)
 
     def number(self, *what):
         """The newest request that begins like this."""
@@ -647,3 +651,30 @@ def test_a_problem_of_the_recipe_is_marked_at_its_own_field_alone(recipe):
     )
     assert panel.optimizer.form.row("lr").message.text() == "Look here."
     assert panel.optimizer.form.editor("lr").line.property("severity") == "warning"
+
+
+# ---------------------------------------------------------------------------- what if
+
+
+def test_three_strides_stand_beside_each_other_and_one_is_taken(qtbot):
+    bench = Bench(qtbot, NETWORK)
+    bench.selection.set(("conv1",))
+    part = bench.inspector.panel.what_if
+    part.set_open(True)
+    part.refresh()
+    qtbot.waitUntil(lambda: any(asked[0] == "what_if" for asked in bench.workers.asked))
+    asked = next(asked for asked in bench.workers.asked if asked[0] == "what_if")
+    request = WhatIf(1, b"", *asked[1:])
+    answer = what_if(request, bench.document.network)
+    bench.workers.answered.emit(bench.workers.number("what_if"), answer)
+    # 8 pixels, window 3: 6 places at stride 1, 3 at 2, 2 at 4 (floor of 5/stride, plus 1)
+    assert [cells[0].text() for cells in part.cells] == ["16 × 6 × 6", "16 × 3 × 3", "16 × 2 × 2"]
+    # conv2 (window 3) behind it: sees 3 + 2·stride; at stride 4 its window does not fit into 2 × 2
+    assert [cells[2].text() for cells in part.cells[:2]] == ["5 × 5", "7 × 7"]
+    assert "conv2" in part.note.text()
+    before = bench.document.network
+    part.buttons[1].click()
+    assert bench.document.network.nodes["conv1"].fields["stride"] == 2
+    assert part.buttons[1].isChecked()
+    bench.document.undo_stack.undo()
+    assert bench.document.network == before

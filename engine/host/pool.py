@@ -45,8 +45,10 @@ from engine.host.protocol import (
     RunStarted,
     RunState,
     Train,
+    Variants,
     Warm,
     Welcome,
+    WhatIf,
 )
 
 #: A host that dies this often in a row without a word is not started again by itself.
@@ -57,12 +59,13 @@ _Numbered = (
     | PreviewInit
     | PreviewActivation
     | PreviewBinarizer
+    | WhatIf
     | Evaluate
     | Predict
     | Laboratory
     | LookAtData
 )
-_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Evaluated, Predicted, Measured, DataLooked)
+_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Variants, Evaluated, Predicted, Measured, DataLooked)
 
 
 class _Member:
@@ -199,6 +202,12 @@ class Pool:
     def preview_binarizer(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
         """Ask for a binarizer's forward and backward curve."""
         return self._ask_analyst(lambda n: PreviewBinarizer(n, id, fields or {}))
+
+    def what_if(
+        self, document: bytes, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]
+    ) -> int:
+        """Ask what a field's values come to."""
+        return self._ask_analyst(lambda n: WhatIf(n, document, node, block, path, field, values))
 
     def evaluate(self, run: str, device: str = "auto") -> int:
         """Ask for a run's figures on each of its splits."""

@@ -69,6 +69,20 @@ class PreviewBinarizer(_Message, frozen=True):
     fields: Mapping[str, Any] = {}
 
 
+class WhatIf(_Message, frozen=True):
+    """A document analysed with one field of one node at each of several values."""
+
+    request: int
+    document: bytes
+    node: str
+    #: The block in whose drawing the node is; None: the top level.
+    block: str | None
+    #: The node as the analysis names it.
+    path: str
+    field: str
+    values: tuple[Any, ...]
+
+
 class Prepare(_Message, frozen=True):
     """Get ready to train this: load its data, build and run one step, throw that away.
 
@@ -162,6 +176,7 @@ Request = (
     | PreviewInit
     | PreviewActivation
     | PreviewBinarizer
+    | WhatIf
     | Prepare
     | Train
     | Control
@@ -255,6 +270,27 @@ class CurvePreview(_Message, frozen=True):
     slope: tuple[float, ...]
     #: Said to the user: what is shown of a function of several values.
     note: str = ""
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """What one value of a field comes to."""
+
+    value: Any
+    #: Shape of the node's first output, the batch left out; empty where it does not fit.
+    output: tuple[int, ...] = ()
+    #: Multiply–accumulate operations of the whole network for one example.
+    macs: int = 0
+    #: The largest receptive field in the network, in input pixels.
+    receptive_field: tuple[int, ...] = ()
+    #: What is wrong with it that is right now; empty: nothing.
+    message: str = ""
+
+
+class Variants(_Message, frozen=True):
+    """The answer to WhatIf, in the order of its values."""
+
+    request: int
+    variants: tuple[Variant, ...]
 
 
 class RunStarted(_Message, frozen=True):
@@ -446,6 +482,7 @@ Event = (
     | Failed
     | InitPreview
     | CurvePreview
+    | Variants
     | RunStarted
     | Metrics
     | Progress

@@ -38,7 +38,9 @@ from engine.host.protocol import (
     PreviewInit,
     Train,
     Welcome,
+    WhatIf,
 )
+from engine.host.what_if import what_if
 from engine.network import Choice, Edge, End, Network, Node
 from engine.storage.file import loads
 from engine.training.control import Control
@@ -125,6 +127,8 @@ class Work:
                 emit(preview_activation(request.request, request.id, request.fields))
             case PreviewBinarizer():
                 emit(preview_binarizer(request.request, request.id, request.fields))
+            case WhatIf():
+                emit(what_if(request, loads(request.document)))
             case Prepare():
                 # Training is imported when it is first asked for: a host that analyses does without.
                 from engine.training import warm

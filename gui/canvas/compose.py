@@ -104,7 +104,7 @@ def move(network: Network, moved: Places, places: Places, block: str | None = No
         ends = (edge.source.node, edge.target.node)
         if all(id in moved and id in places for id in ends):
             (ax, ay), (bx, by) = ((moved[id][0] - places[id][0], moved[id][1] - places[id][1]) for id in ends)
-            if (ax, ay) == (bx, by):
+            if abs(ax - bx) < 1e-6 and abs(ay - by) < 1e-6:
                 shifted[edge] = [(x + ax, y + ay) for x, y in points]
     network = edit_view.set_bends(network, shifted, block=block)
     return edit.move(network, {**_unwritten(network, places, block), **moved}, block=block)

@@ -44,6 +44,8 @@ class Scene(Finder):
         self._most_macs = 0
         self._measured: Mapping[str, Mark] = {}
         self.router = Router(self)
+        #: Whether any wire is led by the user.
+        self._bent = False
         #: Draws the whole from far away.
         self.far = FarPainter(self)
         #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
@@ -105,7 +107,7 @@ class Scene(Finder):
             self._update(before, after, block, touched, moved, edges_changed)
         if drawn:
             self._show_marks(after, block)
-        if drawn or edges_changed:
+        if drawn or edges_changed or moved is None or moved:
             self._lead(after, block)
         if drawn:
             self._stale()
@@ -126,6 +128,9 @@ class Scene(Finder):
     def _lead(self, network: Network, block: str | None) -> None:
         """Lead wires through the bends that the document has."""
         wanted = edit_view.bends(network, block)
+        if not wanted and not self._bent:
+            return
+        self._bent = bool(wanted)
         straightened = []
         for edge, wire in self.wires.items():
             bends = tuple(QPointF(*point) for point in wanted.get(edge, ()))

@@ -13,6 +13,7 @@ from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart, WindowPart
 from gui.inspector.preview import Desk, Previews
 from gui.inspector.subject import Drafts, Subject
 from gui.inspector.summary import Summary
+from gui.inspector.what_if import WhatIfPart
 from gui.selection import Selection
 from gui.theme import SPACE
 
@@ -141,6 +142,7 @@ class NodePanel(QWidget):
         self.problems = Problems(subject)
         self.fields = FieldsPart(subject)
         self.window_part = WindowPart(subject)
+        self.what_if = WhatIfPart(subject, desk)
         self.activation = ActivationPart(subject, desk)
         self.init = InitPart(subject, desk)
         self.binarize = BinarizePart(subject, desk)
@@ -151,6 +153,7 @@ class NodePanel(QWidget):
             self.problems,
             self.fields,
             self.window_part,
+            self.what_if,
             self.activation,
             self.init,
             self.binarize,

@@ -32,6 +32,9 @@ class Previews(Protocol):
     def preview_binarizer(self, id: str, fields: dict[str, Any]) -> int:
         """Ask for an estimator's curves."""
 
+    def what_if(self, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]) -> int:
+        """Ask what a field's values would come to."""
+
 
 class Desk:
     """Where previews are asked for, and answers kept."""
