@@ -159,6 +159,8 @@ class Float(Field):
     open_hi: bool = False
     #: Scrubbed and drawn on a logarithmic scale (learning rates).
     log: bool = False
+    #: Words that may stand for the number, such as "auto".
+    words: tuple[str, ...] = ()
     kind: ClassVar[str] = "float"
 
     @property
@@ -168,20 +170,23 @@ class Float(Field):
             words += f", {_number_text(self.lo)} excluded"
         if self.open_hi and self.hi is not None:
             words += f", {_number_text(self.hi)} excluded"
-        return words
+        return words + "".join(f" or {word!r}" for word in self.words)
 
     def _check(self, value: Any) -> str | None:
+        if isinstance(value, str) and value in self.words:
+            return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return f"{_show(value)} is not {self.expected}."
         below = self.lo is not None and (value <= self.lo if self.open_lo else value < self.lo)
         above = self.hi is not None and (value >= self.hi if self.open_hi else value > self.hi)
         return f"{_show(value)} is out of range: {self.expected}." if below or above else None
 
-    def _canonical(self, value: Any) -> float:
-        return float(value)
+    def _canonical(self, value: Any) -> Any:
+        return value if isinstance(value, str) else float(value)
 
     def _schema(self) -> dict[str, Any]:
-        return {"type": "number"} | _bounds(self.lo, self.hi, self.open_lo, self.open_hi)
+        number = {"type": "number"} | _bounds(self.lo, self.hi, self.open_lo, self.open_hi)
+        return {"anyOf": [number, {"enum": list(self.words)}]} if self.words else number
 
 
 def _bounds(

@@ -29,7 +29,21 @@ _MODE = Option(
 _NONLINEARITY = Option(
     "nonlinearity", "leaky_relu", options=_NONLINEARITIES, doc="The activation that follows."
 )
-_XAVIER_GAIN = Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Factor on the spread.")
+
+
+def _gain(doc: str) -> Float:
+    return Float(
+        "gain",
+        1.0,
+        lo=0,
+        hi=1000,
+        open_lo=True,
+        words=("auto",),
+        doc=f"{doc} “auto” takes the gain of the activation that really comes next.",
+    )
+
+
+_XAVIER_GAIN = _gain("Factor on the spread.")
 
 
 def _groups_divide(f: Settings, shape: tuple[int, ...]) -> str | None:
@@ -157,7 +171,7 @@ ORTHOGONAL = Initializer(
     source="torch.nn.init.orthogonal_; Saxe et al. 2013, arXiv 1312.6120",
     formula="W·Wᵀ = gain²·I  (or Wᵀ·W)",
     lesson="Every singular value is `gain`, so even very deep linear networks neither vanish nor explode.",
-    fields=(Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each row."),),
+    fields=(_gain("Length of each row."),),
     min_dims=2,
     call=lambda f: Call("torch.nn.init.orthogonal_", gain=f.gain),
 )
@@ -303,7 +317,7 @@ DELTA_ORTHOGONAL = Initializer(
     source="Xiao et al. 2018, arXiv 1806.05393",
     formula="W[:, :, centre] orthogonal·gain, else 0",
     lesson="Trains plain convolutional networks of ten thousand layers; needs at least as many outputs as inputs.",
-    fields=(Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each column."),),
+    fields=(_gain("Length of each column."),),
     min_dims=3,
     max_dims=5,
     fits=_no_fewer_outputs,

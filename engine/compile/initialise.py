@@ -57,6 +57,8 @@ def initializer(id: str, **fields: Any) -> Fill:
         raise ValueError(
             f"{id!r} needs the whole network and cannot fill a lone tensor: choose it in a node's `init`."
         )
+    if getattr(settings, "gain", None) == "auto":
+        raise ValueError(f"{id} › gain: 'auto' follows the network's next activation. Give a number here.")
     return _fill(entry, settings)
 
 

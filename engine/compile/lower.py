@@ -17,6 +17,7 @@ from engine.catalog import (
     Settings,
     Spec,
 )
+from engine.compile.gain import LINEAR, gain_of
 from engine.network import Choice, Network, Node
 from engine.problems import FileProblem
 from engine.storage.form import choice_from_form
@@ -120,11 +121,14 @@ def _per_channel(layer: Layer, inputs: Inputs) -> tuple[int, ...]:
     return (inputs.features,)
 
 
-def schemes(network: Network, node: Node, shapes: Mapping[str, Any]) -> dict[str, Choice]:
+def schemes(
+    network: Network, node: Node, shapes: Mapping[str, Any], follower: Choice = LINEAR
+) -> dict[str, Choice]:
     """Parameter -> initialisation of `node`: its own, else the network's default for its group, else for all.
 
     `shapes` gives the parameters that the layer has and their shapes. A default applies only
-    where the scheme takes a tensor of that many dimensions.
+    where the scheme takes a tensor of that many dimensions. A gain of "auto" becomes that of
+    `follower`, the activation that the layer's output meets (:func:`engine.compile.gain.followers`).
     """
     layer = LAYERS[node.type]
     chosen: dict[str, Choice] = {}
@@ -140,7 +144,13 @@ def schemes(network: Network, node: Node, shapes: Mapping[str, Any]) -> dict[str
             if entry.min_dims <= dims <= entry.max_dims:
                 chosen[parameter] = default
                 break
-    return chosen
+    return {parameter: _with_gain(choice, follower) for parameter, choice in chosen.items()}
+
+
+def _with_gain(choice: Choice, follower: Choice) -> Choice:
+    if choice.fields.get("gain") != "auto":
+        return choice
+    return Choice(choice.id, {**choice.fields, "gain": gain_of(follower)}, choice.extra)
 
 
 def _default(defaults: Mapping[str, Any], scope: str, parameter: str) -> Choice | None:

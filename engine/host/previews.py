@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.analysis.walk import walk
 from engine.catalog import ACTIVATIONS, INITIALIZERS, Call, Inputs, Spec
+from engine.compile.gain import followers
 from engine.compile.initialise import global_generator_kept, initializer, misfit
 from engine.compile.lower import lower, schemes
 from engine.compile.resolve import binarizer, construct
@@ -162,7 +163,9 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
     inputs = next(inputs for candidate, inputs in walked.steps if candidate.path == node)
     shape = evaluated.parameters[parameter]
     seed = network.recipe.seed
-    choice = schemes(network, step.node, evaluated.parameters).get(parameter, Choice("default"))
+    follower = followers(candidate for candidate, _ in walked.steps)[step.path]
+    chosen = schemes(network, step.node, evaluated.parameters, follower)
+    choice = chosen.get(parameter, Choice("default"))
     count = math.prod(shape)
     generator = torch.Generator().manual_seed(stream_seed(seed, node, parameter))
     if choice.id == "default":
