@@ -246,3 +246,81 @@ def test_no_value_in_any_place_makes_the_analysis_raise(value: Any) -> None:
     for id, name in [("image", "shape"), ("image", "dtype"), ("conv", "kernel_size"), ("fc", "out_features")]:
         engine.analyze(with_node(digits(), id, fields={name: value}))
     engine.analyze(edit.set_recipe(digits(), Recipe(optimizer=Choice("Adam", {"lr": value, "betas": value}))))
+
+
+# ---------------------------------------------------------------------------- advice
+
+
+def conv(channels: int = 4, kernel: int = 3, **fields: Any) -> Node:
+    return Node("Conv2d", {"out_channels": channels, "kernel_size": kernel, **fields})
+
+
+def linear(features: int, activation: str | None = None, **parts: Any) -> Node:
+    return Node(
+        "Linear", {"out_features": features}, None if activation is None else choice(activation), **parts
+    )
+
+
+HE = {"weight": choice("kaiming_normal", nonlinearity="relu")}
+
+#: code -> (a network with the mistake, its node, the same network without it)
+MISTAKES: dict[str, tuple[Network, str, Network]] = {
+    "stride-skips": (
+        chain(("conv", conv(kernel=2, stride=3)), shape=(1, 8, 8)), "conv",
+        chain(("conv", conv(kernel=3, stride=3)), shape=(1, 8, 8)),
+    ),
+    "dropout-at-output": (
+        chain(("fc", linear(10)), ("drop", Node("Dropout")), shape=(4,)), "drop",
+        chain(("drop", Node("Dropout")), ("fc", linear(10)), shape=(4,)),
+    ),
+    "dropout-before-norm": (
+        chain(("drop", Node("Dropout")), ("norm", Node("BatchNorm1d")), ("fc", linear(10)), shape=(4,)), "drop",
+        chain(("norm", Node("BatchNorm1d")), ("drop", Node("Dropout")), ("fc", linear(10)), shape=(4,)),
+    ),
+    "norm-at-output": (
+        chain(("fc", linear(10)), ("norm", Node("BatchNorm1d")), shape=(4,)), "norm",
+        chain(("norm", Node("BatchNorm1d")), ("fc", linear(10)), shape=(4,)),
+    ),
+    "saturating-he": (
+        chain(("a", linear(9, "Tanh", init=HE)), ("b", linear(9, "Tanh")), ("c", linear(10)), shape=(4,)), "a",
+        chain(("a", linear(9, "ReLU", init=HE)), ("b", linear(9, "Tanh")), ("c", linear(10)), shape=(4,)),
+    ),
+    "narrow-view": (
+        chain(("conv", conv()), ("mean", Node("AdaptiveAvgPool2d", {"output_size": 1})), shape=(1, 32, 32)), "mean",
+        chain(("conv", conv(kernel=17)), ("mean", Node("AdaptiveAvgPool2d", {"output_size": 1})), shape=(1, 32, 32)),
+    ),
+    "unused-part": (
+        edit.replace(alone("Chunk"), edges=alone("Chunk").edges[:-1]), "layer", alone("Chunk"),
+    ),
+    "residual-strides": (
+        Network(
+            nodes={"image": Node("Input", {"shape": [1, 8, 8]}), "pool": Node("AdaptiveAvgPool2d", {"output_size": 1}),
+                   "add": Node("Add"), "out": Node("Output")},
+            edges=(wire("image", "pool"), wire("pool", "add.input"), wire("image", "add.other"), wire("add", "out")),
+        ), "add", alone("Add"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", MISTAKES)
+def test_a_mistake_that_torch_lets_pass_is_named_with_its_lesson_and_its_cure_is_silent(code: str) -> None:
+    wrong, node, right = MISTAKES[code]
+    (problem,) = [p for p in engine.analyze(wrong).problems if p.code == code]
+    assert problem.node == node
+    assert problem.severity in ("warning", "hint")
+    assert problem.lesson
+    assert code not in [p.code for p in engine.analyze(right).problems]
+
+
+def test_sigmoid_before_a_loss_that_has_one_is_named() -> None:
+    network = chain(("fc", linear(10, "Sigmoid")), shape=(4,))
+    network = edit.set_recipe(network, Recipe(loss=choice("BCEWithLogitsLoss")))
+    (problem,) = [p for p in engine.analyze(network).problems if p.code == "scores-wanted"]
+    assert "sigmoid" in problem.message
+
+
+@pytest.mark.parametrize("code", BROKEN)
+def test_every_error_of_the_drawing_has_a_lesson(code: str) -> None:
+    if code.startswith(("unknown-", "port-", "activation-", "binarize-")):
+        pytest.skip("its message says it all")
+    assert all(p.lesson for p in engine.analyze(BROKEN[code][0]).problems if p.code == code)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from engine.analysis.advice import advice
+from engine.analysis.advice import advice, narrow_view
 from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, Window, tensor
+from engine.analysis.lessons import with_lesson
 from engine.analysis.memory import memory_problems
 from engine.analysis.recipe import recipe_problems
 from engine.analysis.repairs import with_repairs
@@ -50,9 +51,11 @@ def analyze(network: Network) -> Analysis:
             *data_problems(network, reports),
             *memory_problems(network, walked),
             *advice(network, walked),
+            *narrow_view(network, walked, {path: report.receptive_field for path, report in reports.items()}),
         ],
     )
-    return Analysis(reports, tuple(with_repairs(network, problems, walked, _errors)), totals)
+    problems = with_repairs(network, problems, walked, _errors)
+    return Analysis(reports, tuple(map(with_lesson, problems)), totals)
 
 
 def _errors(network: Network) -> list[Problem]:
@@ -67,11 +70,14 @@ def _errors(network: Network) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
-def _sorted(network: Network, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def _sorted(network: Network, problems: Iterable[Problem]) -> list[Problem]:
     """Errors before warnings before hints, each in the document's order of nodes."""
     place = {id: index for index, id in enumerate(network.nodes)}
     severity = {"error": 0, "warning": 1, "hint": 2}
-    return tuple(sorted(problems, key=lambda p: (severity[p.severity], place.get(p.node or "", len(place)))))
+    return sorted(
+        problems,
+        key=lambda p: (severity[p.severity], place.get((p.node or "").partition(".")[0], len(place))),
+    )
 
 
 #: Size and step, in input pixels, of what one place of a value sees; per spatial dimension.
