@@ -156,7 +156,7 @@ def _read(fields: Mapping[str, Any]) -> Pool:
     found, cut = tokens(fields), _cut(fields)
     windows = cut.inputs(found.numbers)
     if fields["learn"] == "each":
-        return Pool({"input": windows}, cut.inputs(found.numbers[1:])[: len(windows)])
+        return Pool({"input": windows}, cut._replace(horizon=0).inputs(found.numbers[1:]))
     return Pool({"input": windows}, cut.targets(found.numbers))
 
 

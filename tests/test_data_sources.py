@@ -1,0 +1,664 @@
+"""Every source of data: what it gives from a real file, and what is said of at least five broken ones."""
+
+import gzip
+import io
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import save_file
+
+from engine.data import describe, load
+from engine.data.guess import guess
+from engine.network import Data
+from engine.problems import DataProblem
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    """A cache folder of the test's own."""
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def refused(source: str, fields: dict, split: dict | None = None) -> str:
+    """What is said of data that cannot be had; no file of the attempt is left."""
+    data = Data(source, fields, split or {})
+    with pytest.raises(DataProblem) as caught:
+        load(data, 0)
+    caches = os.environ["XDG_CACHE_HOME"]
+    left = [name for _, _, names in os.walk(caches) for name in names]
+    assert left == [], "a refused data set leaves nothing behind"
+    with pytest.raises(DataProblem):  # nor is anything kept in memory that would let it pass next time
+        load(data, 0)
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------------------- bundled
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
+def test_bundled_tables_are_those_of_scikit_learn(name):
+    import sklearn.datasets
+
+    theirs = getattr(sklearn.datasets, f"load_{name}")()
+    dataset = load(Data(name, {"standardise": False}, {"validation": 0.0}), 0)
+    split = dataset.splits["train"]
+    assert np.allclose(split.inputs["input"].numpy(), theirs.data.astype(np.float32))
+    assert split.targets.tolist() == theirs.target.tolist()
+    assert dataset.description.class_names == tuple(map(str, theirs.target_names))
+
+
+def test_diabetes_is_that_of_scikit_learn_and_its_values_are_standardised_on_training_examples():
+    from sklearn.datasets import load_diabetes
+
+    theirs = load_diabetes(scaled=False)
+    dataset = load(Data("diabetes"), 0)
+    mean, deviation = (figures[0] for figures in dataset.target_scale)
+    own = torch.cat([split.targets for split in dataset.splits.values()]) * deviation + mean
+    assert np.allclose(sorted(own.flatten().tolist()), sorted(theirs.target), atol=1e-3)
+    train = dataset.splits["train"]
+    assert torch.allclose(train.inputs["input"].mean(0), torch.zeros(10), atol=1e-5)
+    assert torch.allclose(train.inputs["input"].std(0, correction=0), torch.ones(10), atol=1e-4)
+    assert abs(float(dataset.splits["validation"].targets.mean())) > 1e-4  # not measured on these
+
+
+@pytest.mark.parametrize(
+    ("fields", "split", "said"),
+    [
+        ({"standardse": True}, {}, "Did you mean 'standardise'?"),
+        ({"standardise": 1}, {}, "1 is not true or false"),
+        ({}, {"kind": "given"}, "brings no split of its own"),
+        ({}, {"validation": 0.999}, "too few to be parted so"),
+        ({}, {"test": -1}, "a share of the examples"),
+    ],
+)
+def test_what_a_bundled_set_cannot_do_is_said(fields, split, said):
+    assert said in refused("iris", fields, split)
+
+
+# ---------------------------------------------------------------------------- drawn
+
+
+def test_moons_and_circles_without_noise_lie_where_scikit_learn_puts_them():
+    from sklearn.datasets import make_circles, make_moons
+
+    for name, theirs in (
+        ("moons", make_moons(400, shuffle=False, noise=None)),
+        ("circles", make_circles(400, shuffle=False, noise=None, factor=0.5)),
+    ):
+        split = load(Data(name, {"examples": 400, "noise": 0.0}, {"validation": 0.0}), 0).splits["train"]
+        own = torch.cat([split.inputs["input"], split.targets[:, None].float()], 1).numpy()
+        wanted = np.column_stack(theirs).astype(np.float32)
+        assert np.allclose(own[np.lexsort(own.round(4).T)], wanted[np.lexsort(wanted.round(4).T)], atol=1e-4)
+
+
+def test_xor_is_the_exclusive_or_of_signs_and_the_curve_is_its_formula():
+    xor = load(Data("xor", {"noise": 0.0}), 0).splits["train"]
+    signs = xor.inputs["input"] > 0
+    assert torch.equal(xor.targets, (signs[:, 0] ^ signs[:, 1]).long())
+    curve = load(Data("curve", {"noise": 0.0, "function": "sine"}), 0).splits["train"]
+    assert torch.allclose(curve.targets, torch.sin(2 * torch.pi * curve.inputs["input"]), atol=1e-5)
+
+
+def test_each_arm_of_the_spiral_and_each_cloud_is_a_class():
+    assert describe(Data("spirals", {"arms": 5})).classes == 5
+    split = load(Data("blobs", {"classes": 4, "noise": 0.01}, {"validation": 0.0}), 0).splits["train"]
+    for number in range(4):
+        middle = split.inputs["input"][split.targets == number].mean(0)
+        assert float(middle.norm()) == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "said"),
+    [
+        ("moons", {"examples": 3}, "from 10 to"),
+        ("circles", {"factor": 1}, "out of range"),
+        ("spirals", {"arms": 1}, "out of range"),
+        ("blobs", {"noise": float("nan")}, "not a number"),
+        ("curve", {"function": "sin"}, "Did you mean 'sine'?"),
+        ("xor", {"seed": -1}, "out of range"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(source, fields, said):
+    assert said in refused(source, fields)
+
+
+# ---------------------------------------------------------------------------- IDX
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def idx(tmp_path) -> dict[str, str]:
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 6), dtype=np.uint8)
+    (tmp_path / "a-images.idx3-ubyte").write_bytes(idx_bytes(images))
+    (tmp_path / "a-labels.idx1-ubyte").write_bytes(idx_bytes(np.arange(40, dtype=np.uint8) % 4))
+    return {"images": str(tmp_path / "a-images.idx3-ubyte"), "labels": str(tmp_path / "a-labels.idx1-ubyte")}
+
+
+def test_any_idx_files_are_read_with_their_labels(idx, tmp_path):
+    assert guess(idx["images"]).data == Data("idx", idx)
+    dataset = load(Data("idx", idx), 0)
+    assert dataset.description.input_shapes == {"input": (1, 5, 6)}
+    assert dataset.description.class_names == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("which", "broken", "said"),
+    [
+        ("images", lambda data: b"\x89PNG" + data[4:], "not an IDX file"),
+        ("images", lambda data: data[:9], "ends inside its header"),
+        ("images", lambda data: data[:-3], "holds only 1,197"),
+        ("labels", lambda data: data[:4] + b"\0\0\0\x27" + data[8:-1], "40 images but"),
+        ("labels", lambda data: data + b"\0", "holds more"),
+        ("labels", lambda data: idx_bytes(np.zeros(40, np.uint8)), "the class '0' only"),
+    ],
+)
+def test_broken_idx_files_are_named(idx, which, broken, said):
+    path = Path(idx[which])
+    path.write_bytes(broken(path.read_bytes()))
+    assert said in refused("idx", idx)
+
+
+def test_emnist_is_set_upright_and_its_letters_count_from_one(tmp_path):
+    upright = np.random.default_rng(0).integers(0, 256, (24, 3, 4), dtype=np.uint8)
+    for part, count in (("train", 24), ("test", 12)):
+        stem = f"emnist-letters-{part}"
+        turned = np.ascontiguousarray(upright[:count].swapaxes(1, 2))
+        (tmp_path / f"{stem}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(turned)))
+        labels = np.arange(count, dtype=np.uint8) % 26 + 1
+        (tmp_path / f"{stem}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels)))
+    found = guess(tmp_path).data
+    assert found.source == "emnist"
+    dataset = load(Data("emnist", found.fields, {"kind": "given"}), 0)
+    first = dataset.splits["train"].inputs["input"][0, 0]
+    assert torch.allclose(first, torch.tensor(upright[0]).float() / 255)
+    assert dataset.description.class_names[int(dataset.splits["train"].targets[0])] == "A"
+    with pytest.raises(DataProblem, match="emnist-balanced-train-images"):
+        describe(Data("emnist", {"folder": str(tmp_path), "part": "balanced"}))
+
+
+# ---------------------------------------------------------------------------- CIFAR
+
+
+@pytest.fixture
+def cifar(tmp_path) -> Path:
+    random = np.random.default_rng(0)
+    for name, count in (*((f"data_batch_{n}.bin", 20) for n in range(1, 6)),) + (("test_batch.bin", 10),):
+        table = random.integers(0, 256, (count, 3073), dtype=np.uint8)
+        table[:, 0] = np.arange(count) % 10
+        (tmp_path / name).write_bytes(table.tobytes())
+    return tmp_path
+
+
+def test_cifar_records_are_a_label_and_three_planes(cifar):
+    assert guess(cifar).data.source == "cifar"
+    dataset = load(Data("cifar", {"folder": str(cifar)}), 0)
+    assert dataset.description.counts == {"train": 90, "validation": 10, "test": 10}
+    raw = np.frombuffer((cifar / "data_batch_1.bin").read_bytes(), np.uint8).reshape(-1, 3073)
+    red = dataset.splits["train"].inputs["input"][3, 0] * 255
+    assert torch.equal(red.round().byte(), torch.tensor(raw[3, 1:1025].reshape(32, 32)))
+    assert dataset.description.class_names[3] == "cat"
+
+
+@pytest.mark.parametrize(
+    ("break_it", "fields", "said"),
+    [
+        (lambda folder: (folder / "data_batch_3.bin").unlink(), {}, "data_batch_3.bin missing"),
+        (
+            lambda folder: os.truncate(folder / "data_batch_1.bin", 5000),
+            {},
+            "no whole number of records of 3,073",
+        ),
+        (lambda folder: os.truncate(folder / "test_batch.bin", 0), {}, "has 0 bytes"),
+        (
+            lambda folder: (folder / "data_batch_2.bin").write_bytes(b"\x2a" * 3073),
+            {},
+            "record 1 has the label 42",
+        ),
+        (lambda folder: None, {"version": "100"}, "train.bin, test.bin missing"),
+        (lambda folder: None, {"version": "20"}, "one of 10, 100, 100 coarse"),
+    ],
+)
+def test_broken_cifar_files_are_named(cifar, break_it, fields, said):
+    break_it(cifar)
+    assert said in refused("cifar", {"folder": str(cifar), **fields})
+
+
+# ---------------------------------------------------------------------------- folders of pictures
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Path:
+    """Two classes of three forms: bright and dark pictures of 12 × 10 pixels."""
+    root = tmp_path / "pictures"
+    random = np.random.default_rng(0)
+    for name, level in (("bright", 200), ("dark", 20)):
+        (root / name).mkdir(parents=True)
+        for number, suffix in enumerate(("png", "jpg", "webp") * 4):
+            pixels = (level + random.integers(0, 30, (12, 10, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number:02}.{suffix}")
+    return root
+
+
+def test_a_folder_of_pictures_has_a_class_per_folder(pictures):
+    found = guess(pictures)
+    assert found.data.source == "image_folder"
+    assert "such as bright" in found.reason
+    dataset = load(Data("image_folder", {"folder": str(pictures), "size": [12, 10]}), 0)
+    assert dataset.description.class_names == ("bright", "dark")
+    train = dataset.splits["train"]
+    means = [float(train.inputs["input"][train.targets == n].mean()) * 255 for n in (0, 1)]
+    assert means == pytest.approx([215, 35], abs=3)
+
+
+def test_pixels_are_those_that_pillow_reads(pictures):
+    dataset = load(
+        Data(
+            "image_folder", {"folder": str(pictures), "size": [12, 10]}, {"kind": "time", "validation": 0.2}
+        ),
+        0,
+    )
+    with Image.open(pictures / "bright" / "00.png") as image:
+        expected = torch.tensor(np.asarray(image)).permute(2, 0, 1).float() / 255
+    assert torch.allclose(dataset.splits["train"].inputs["input"][0], expected)
+
+
+def test_the_cache_is_used_again_and_a_changed_picture_is_noticed(pictures, cache, monkeypatch):
+    from engine.data import image_cache
+
+    data = Data("image_folder", {"folder": str(pictures)})
+    before = load(data, 0).sha256
+    (made,) = cache.rglob("*.pixels")
+    decoded = []
+    real = image_cache.decode
+    monkeypatch.setattr(image_cache, "decode", lambda *of: decoded.append(of) or real(*of))
+    load(data, 1)
+    assert decoded == []
+    Image.new("RGB", (12, 10), "red").save(pictures / "dark" / "00.png")
+    os.utime(pictures / "dark" / "00.png", ns=(1, 1))
+    assert load(data, 1).sha256 != before
+    assert decoded
+    assert list(cache.rglob("making-*")) == []
+    assert [path.name for path in cache.rglob("*.pixels")] == [made.name]
+
+
+def test_folders_of_parts_are_a_given_split(pictures, tmp_path):
+    root = tmp_path / "parts"
+    for part in ("train", "val", "test"):
+        (root / part).parent.mkdir(exist_ok=True)
+        os.symlink(pictures, root / part)
+    counts = describe(Data("image_folder", {"folder": str(root)})).counts
+    assert counts == {"train": 24, "validation": 24, "test": 24}
+
+
+def test_loading_can_be_called_off_and_leaves_nothing(pictures, cache):
+    from engine.data import Cancelled, watched
+
+    def tell(what: str, done: int, total: int) -> None:
+        assert (what, total) == ("Reading pictures", 24)
+        raise Cancelled
+
+    with pytest.raises(Cancelled), watched(tell):
+        load(Data("image_folder", {"folder": str(pictures)}), 0)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def _truncate_a_picture(root: Path) -> None:
+    path = root / "dark" / "01.jpg"
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _remove_class(root: Path) -> None:
+    for path in (root / "dark").iterdir():
+        path.unlink()
+    (root / "dark").rmdir()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (
+            lambda root: (root / "dark" / "00.png").write_text("no picture"),
+            "00.png: cannot be read as a picture",
+        ),
+        (_truncate_a_picture, "01.jpg: cannot be read as a picture"),
+        (lambda root: (root / "dark" / "00.png").write_bytes(b""), "00.png: cannot be read as a picture"),
+        (lambda root: (root / "empty").mkdir(), "empty: has no pictures"),
+        (_remove_class, "the class 'bright' only"),
+        (lambda root: (root / "train").mkdir(), "beside train there is bright"),
+    ],
+)
+def test_broken_folders_of_pictures_are_named(pictures, break_it, said):
+    break_it(pictures)
+    assert said in refused("image_folder", {"folder": str(pictures)})
+
+
+def test_a_folder_that_is_not_there_or_is_a_file_is_said(pictures):
+    assert "there is no such folder" in refused("image_folder", {"folder": str(pictures / "nowhere")})
+    assert "is a file" in refused("image_folder", {"folder": str(pictures / "dark" / "00.png")})
+    assert "set folder to" in refused("image_folder", {})
+
+
+# ---------------------------------------------------------------------------- tables
+
+ROWS = [
+    f"{20 + i % 40},{('Rome', 'Oslo')[i % 2]},{1000 + 3 * i},{('no', 'yes')[i % 3 == 0]}" for i in range(60)
+]
+HEAD = "age,city,income,buys"
+
+
+def csv_file(tmp_path, lines: list[str] | str, name: str = "a.csv") -> dict[str, str]:
+    path = tmp_path / name
+    path.write_text(lines if isinstance(lines, str) else "\n".join(lines) + "\n", "utf-8")
+    return {"path": str(path)}
+
+
+def test_a_table_becomes_numbers_as_pandas_users_expect(tmp_path):
+    rows = [*ROWS]
+    rows[4] = rows[4].replace("1012", "")
+    fields = csv_file(tmp_path, [HEAD, *rows])
+    assert guess(fields["path"]).data.source == "csv"
+    dataset = load(Data("csv", fields, {"kind": "time", "validation": 0.5}), 0)
+    assert dataset.description.class_names == ("no", "yes")
+    train = dataset.splits["train"].inputs["input"]
+    # age and income as (x − mean) / deviation of the 30 training rows, then Oslo, Rome.
+    ages = np.array([20 + i % 40 for i in range(30)], float)
+    assert np.allclose(train[:, 0], (ages - ages.mean()) / ages.std(), atol=1e-4)
+    assert float(train[4, 1]) == pytest.approx(0, abs=1e-4)  # the empty cell stands at the mean
+    assert train[0, 2:].tolist() == [0.0, 1.0]
+    assert train[1, 2:].tolist() == [1.0, 0.0]
+
+
+def test_text_numbers_and_few_whole_numbers_find_their_kind(tmp_path):
+    fields = csv_file(tmp_path, [HEAD, *ROWS])
+    assert describe(Data("csv", fields)).target == "class"
+    assert describe(Data("csv", {**fields, "target": "income"})).target == "value"
+    both = describe(Data("csv", {**fields, "target": "income, age"}))
+    assert both.target_names == ("income", "age")
+    assert describe(Data("csv", {**fields, "target": "age", "learn": "class"})).classes == 40
+    assert describe(Data("csv", {**fields, "categorical": "age"})).input_shapes["input"] == (40 + 1 + 2,)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_the_separator_is_found(tmp_path, separator):
+    fields = csv_file(tmp_path, [line.replace(",", separator) for line in [HEAD, *ROWS]])
+    assert describe(Data("csv", fields)).input_shapes["input"] == (4,)
+
+
+def test_rows_with_gaps_can_be_dropped_or_filled_with_the_median(tmp_path):
+    rows = ["1,5,a", ",6,b", "3,7,a", "100,8,b", "2,9,a", "4,1,b"]
+    fields = {**csv_file(tmp_path, ["x,z,y", *rows]), "standardise": False}
+    kept = load(Data("csv", {**fields, "missing": "drop"}, {"kind": "time", "validation": 0.2}), 0)
+    assert sum(kept.description.counts.values()) == 5
+    filled = load(Data("csv", {**fields, "missing": "median"}, {"kind": "time", "validation": 0.2}), 0)
+    assert float(filled.splits["train"].inputs["input"][1, 0]) == np.median([1, 3, 100, 2])
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "said"),
+    [
+        ([HEAD, *ROWS[:3], "1,Rome,3", *ROWS], {}, "line 5 has 3 cells and the first has 4"),
+        ([HEAD, *ROWS[:3], '1,"a, b",3,4,5', *ROWS], {}, "line 5 has 5 cells"),
+        ([HEAD, *ROWS[:16], "x7,Rome,3,yes", *ROWS], {}, "row 17, column 'age': 'x7' is no number"),
+        ([HEAD, *ROWS], {"target": "incme"}, "no column 'incme'. Did you mean 'income'?"),
+        ([HEAD, *ROWS], {"features": "age, cty"}, "no column 'cty'. Did you mean 'city'?"),
+        ([HEAD, *ROWS[:5], "1,,3,yes"], {"missing": "refuse"}, "row 6, column 'city' is empty"),
+        ("", {}, "is empty"),
+        ([HEAD], {}, "no rows below them"),
+        (["age,age,x,y", *ROWS], {}, "two columns are called 'age'"),
+        (["1,2,3,4", "1,2,3,5"], {}, "the first line is all numbers"),
+        ([HEAD, '1,"Rome,3,yes'], {}, "a quoted cell is not closed"),
+        ([HEAD, "1,\0,3,4"], {}, "bytes of zero"),
+        ([HEAD, *[row[: row.rindex(",")] + ",no" for row in ROWS]], {}, "the class 'no' only"),
+        ([HEAD, *ROWS], {"target": "city", "learn": "value"}, "holds text such as 'Rome'"),
+        ([HEAD, *ROWS], {"features": "buys"}, "is to be learned, and a feature too"),
+        ([HEAD, *ROWS], {"ignore": "age,city,income"}, "no column is left for the network to see"),
+    ],
+)
+def test_broken_tables_are_told_with_the_place(tmp_path, lines, more, said):
+    assert said in refused("csv", {**csv_file(tmp_path, lines), **more})
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"x,y\n1,a\n2,b\xff\n")
+    assert "line 3 has a byte (0xff) that is not UTF-8" in refused("csv", {"path": str(tmp_path / "a.csv")})
+
+
+@pytest.fixture
+def parquet(tmp_path) -> Path:
+    frame = polars.DataFrame(
+        {
+            "size": [1.5, None, 3.0, 4.0] * 10,
+            "colour": ["red", "blue", None, "red"] * 10,
+            "old": [True, False, True, None] * 10,
+            "price": [float(i) + 0.5 for i in range(40)],
+        }
+    )
+    frame.write_parquet(tmp_path / "a.parquet")
+    return tmp_path / "a.parquet"
+
+
+def test_parquet_gives_what_the_same_csv_gives(parquet, tmp_path):
+    polars.read_parquet(parquet).write_csv(tmp_path / "a.csv")
+    own = load(Data("parquet", {"path": str(parquet)}), 0).splits["train"]
+    same = load(Data("csv", {"path": str(tmp_path / "a.csv")}), 0).splits["train"]
+    assert torch.equal(own.inputs["input"], same.inputs["input"])
+    assert torch.equal(own.targets, same.targets)
+    assert guess(parquet).data.source == "parquet"
+
+
+@pytest.mark.parametrize(
+    ("break_it", "more", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), {}, "cannot be read as Parquet"),
+        (lambda path: path.write_bytes(b""), {}, "cannot be read as Parquet"),
+        (lambda path: path.write_text("size,price\n1,2\n"), {}, "cannot be read as Parquet"),
+        (
+            lambda path: polars.DataFrame({"a": [[1], [2]], "b": [1.5, 2.5]}).write_parquet(path),
+            {},
+            "holds List",
+        ),
+        (lambda path: polars.DataFrame({"a": [], "b": []}).write_parquet(path), {}, "has no rows"),
+        (lambda path: path.unlink(), {}, "there is no such file"),
+        (lambda path: None, {"target": "prize"}, "Did you mean 'price'?"),
+        (
+            lambda path: polars.DataFrame({"a": [1.0, float("inf")], "b": [1.5, 2.5]}).write_parquet(path),
+            {},
+            "row 2, column 'a' is infinite",
+        ),
+    ],
+)
+def test_broken_parquet_files_are_named(parquet, break_it, more, said):
+    break_it(parquet)
+    assert said in refused("parquet", {"path": str(parquet), **more})
+
+
+# ---------------------------------------------------------------------------- arrays
+
+
+def test_arrays_of_five_dimensions_keep_their_shape_and_bytes_are_scaled(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (30, 3, 4, 8, 6), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(30) % 3)
+    dataset = load(Data("numpy", {"path": str(tmp_path / "a.npz")}, {"kind": "time"}), 0)
+    assert dataset.description.input_shapes == {"input": (3, 4, 8, 6)}
+    assert torch.allclose(dataset.splits["train"].inputs["input"][5], torch.tensor(x[5]).float() / 255)
+
+
+def test_several_arrays_are_several_columns(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.ones((20, 3)), b=np.ones((20, 2, 2)), y=np.linspace(0, 1, 20))
+    told = describe(Data("numpy", {"path": str(tmp_path / "a.npz"), "inputs": "a, b"}))
+    assert told.input_shapes == {"a": (3,), "b": (2, 2)}
+    assert told.target == "value"
+
+
+def test_an_npy_file_finds_its_targets_beside_it(tmp_path):
+    np.save(tmp_path / "x_all.npy", np.ones((20, 3), np.float32))
+    np.save(tmp_path / "y_all.npy", np.arange(20) % 2)
+    found = guess(tmp_path / "x_all.npy")
+    assert "y_all.npy" in found.reason
+    assert describe(found.data).classes == 2
+
+
+def test_safetensors_gives_what_the_library_wrote(tmp_path):
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    save_file({"x": x, "y": np.arange(20) % 2}, tmp_path / "a.safetensors")
+    dataset = load(Data("safetensors", {"path": str(tmp_path / "a.safetensors")}, {"kind": "time"}), 0)
+    assert torch.equal(dataset.splits["train"].inputs["input"], torch.tensor(x[:16]))
+
+
+class _Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("/tmp/never",))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "more", "said"),
+    [
+        ({"x": np.array([_Evil()], dtype=object), "y": np.zeros(1)}, {}, "holds Python objects"),
+        ({"x": np.zeros((5, 2)), "y": np.arange(4)}, {}, "'x' has 5 examples and 'y' has 4"),
+        ({"a": np.zeros((5, 2)), "b": np.zeros(5), "c": np.zeros(5)}, {}, "which array has the targets?"),
+        ({"x": np.zeros((5, 2)), "y": np.arange(5)}, {"targets": "z"}, "no array 'z'"),
+        (
+            {"x": np.full((5, 2), np.nan), "y": np.arange(5)},
+            {},
+            "example 0 has a value that is no finite number",
+        ),
+        ({"x": np.array(["a", "b"]), "y": np.arange(2)}, {}, "no numbers"),
+        ({"x": np.zeros((5, 2)), "y": np.array([0, 1, -1, 0, 1])}, {}, "Target 2 is -1"),
+        (
+            {"x": np.zeros((5, 2)), "y": np.array([0.5, 1, 1, 0, 1])},
+            {"learn": "class"},
+            "class numbers are whole",
+        ),
+        ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, {}, "has no examples"),
+    ],
+)
+def test_broken_arrays_are_named(tmp_path, arrays, more, said):
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert said in refused("numpy", {"path": str(tmp_path / "a.npz"), **more})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "cut short"),
+        (b"\xff" * 40, "its header would have"),
+        (struct.pack("<Q", 2) + b"[]", "broken safetensors header"),
+        (struct.pack("<Q", 9) + b"{not json", "broken safetensors header"),
+        ("short", "is cut short: 'x' ends at byte"),
+        ("bfloat16", "is of BF16"),
+    ],
+)
+def test_broken_safetensors_are_named(tmp_path, data, said):
+    path = tmp_path / "a.safetensors"
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    else:
+        dtype = "BF16" if data == "bfloat16" else "F32"
+        head = json.dumps({"x": {"dtype": dtype, "shape": [4], "data_offsets": [0, 16]}}).encode()
+        path.write_bytes(struct.pack("<Q", len(head)) + head + b"\0" * (16 if data == "bfloat16" else 8))
+    assert said in refused("safetensors", {"path": str(path)})
+
+
+# ---------------------------------------------------------------------------- text and series
+
+
+def test_text_is_windows_and_the_character_that_follows(tmp_path):
+    text = "hello world, this is a text. " * 8
+    (tmp_path / "a.txt").write_text(text)
+    dataset = load(Data("text", {"path": str(tmp_path / "a.txt"), "length": 5}), 0)
+    names = dataset.description.class_names
+    assert "".join(names) == "".join(sorted(set(text)))
+    train, held = dataset.splits["train"], dataset.splits["validation"]
+    assert "".join(names[i] for i in train.inputs["input"][3]) == text[3:8]
+    assert names[int(train.targets[3])] == text[8]
+    # The end of the text validates, and no character of it, nor of a target, was trained on.
+    seen = len(train) - 1 + 5
+    first = held.inputs["input"][0]
+    start = len(text) - len(held) - 5
+    assert "".join(names[i] for i in first) == text[start : start + 5]
+    assert start > seen
+
+
+def test_each_place_of_a_text_can_be_learned(tmp_path):
+    (tmp_path / "a.txt").write_text("abcdefgh" * 20)
+    split = load(Data("text", {"path": str(tmp_path / "a.txt"), "length": 5, "learn": "each"}), 0).splits[
+        "train"
+    ]
+    assert torch.equal(split.inputs["input"][0][1:], split.targets[0][:-1])
+
+
+def test_words_beyond_the_vocabulary_are_one_unknown_word(tmp_path):
+    (tmp_path / "a.txt").write_text("a a a b b c d " * 10)
+    fields = {"path": str(tmp_path / "a.txt"), "level": "word", "length": 2, "vocabulary": 3}
+    assert describe(Data("text", fields)).class_names == ("a", "b", "�")
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "said"),
+    [
+        (b"", {}, "has 0 characters, too few"),
+        (b"short", {}, "has 5 characters, too few for windows of 64"),
+        (b"a" * 500, {}, "repeats 'a' only"),
+        (b"text\0" * 100, {}, "bytes of zero"),
+        (b"caf\xe9\n" * 100, {}, "line 1 has a byte (0xe9) that is not UTF-8"),
+        (b"words and words " * 20, {"length": 0}, "out of range"),
+    ],
+)
+def test_broken_texts_are_told(tmp_path, content, more, said):
+    (tmp_path / "a.txt").write_bytes(content)
+    assert said in refused("text", {"path": str(tmp_path / "a.txt"), **more})
+
+
+def test_a_series_is_windows_and_the_value_behind_them(tmp_path):
+    lines = ["time,a,b", *(f"{t},{t * 2},{t * t}" for t in range(100))]
+    fields = csv_file(tmp_path, lines)
+    found = guess(fields["path"])
+    assert (found.data.source, found.data.fields["columns"]) == ("series", "a,b")
+    told = Data("series", {**fields, "columns": "a,b", "window": 4, "horizon": 3, "standardise": False})
+    split = load(told, 0).splits["train"]
+    assert split.inputs["input"][10].tolist() == [[2.0 * t, 1.0 * t * t] for t in range(10, 14)]
+    assert split.targets[10].tolist() == [2.0 * 16]
+    first = Data("series", {**told.fields, "layout": "channels first"})
+    assert torch.equal(load(first, 0).splits["train"].inputs["input"][10], split.inputs["input"][10].T)
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "said"),
+    [
+        (["t,a", *(f"{t},{t}" for t in range(10))], {}, "has 10 steps, too few for windows of 32"),
+        (["t,a", *(f"{t},{'' if t == 7 else t}" for t in range(90))], {}, "row 8, column 'a' is empty"),
+        (["t,a", *(f"x,y{t}" for t in range(90))], {}, "no column is of numbers"),
+        (["t,a", *(f"{t},{t}" for t in range(90))], {"target": "b"}, "has no column 'b'"),
+        (["t,a", *(f"{t},y{t}" for t in range(90))], {"columns": "a"}, "holds text such as 'y0': no series"),
+        (["t,a", *(f"{t},{t}" for t in range(90))], {"horizon": 80}, "too few for windows"),
+    ],
+)
+def test_broken_series_are_told(tmp_path, lines, more, said):
+    assert said in refused("series", {**csv_file(tmp_path, lines), **more})
+
+
+# ---------------------------------------------------------------------------- guesses
+
+
+def test_what_is_no_data_is_said(tmp_path):
+    with pytest.raises(DataProblem, match="there is no such file or folder"):
+        guess(tmp_path / "nowhere")
+    with pytest.raises(DataProblem, match="is no data set that is known"):
+        guess(tmp_path)
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG")
+    (tmp_path / "one.png").write_bytes(buffer.getvalue())
+    with pytest.raises(DataProblem, match="Pictures come in a folder"):
+        guess(tmp_path / "one.png")
