@@ -194,7 +194,7 @@ def test_emnist_is_set_upright_and_its_letters_count_from_one(tmp_path):
 @pytest.fixture
 def cifar(tmp_path) -> Path:
     random = np.random.default_rng(0)
-    for name, count in (*((f"data_batch_{n}.bin", 20) for n in range(1, 6)),) + (("test_batch.bin", 10),):
+    for name, count in (*((f"data_batch_{n}.bin", 20) for n in range(1, 6)), ("test_batch.bin", 10)):
         table = random.integers(0, 256, (count, 3073), dtype=np.uint8)
         table[:, 0] = np.arange(count) % 10
         (tmp_path / name).write_bytes(table.tobytes())

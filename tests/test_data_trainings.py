@@ -1,7 +1,6 @@
 """Five kinds of data train from the command line and from the window, and beat the best constant answer."""
 
 import json
-from pathlib import Path
 
 import pytest
 
