@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -143,19 +145,36 @@ class Check:
 
 def report() -> list[Check]:
     """Look at everything that Layerlab needs here. Imports torch, which takes seconds."""
-    return [
+    checks = [
         _python(),
         *(
             _distribution(name, needed)
             for name, needed in (("torch", True), ("numpy", True), ("PySide6-Essentials", False))
         ),
-        _cuda(),
+        _torch(),
+        _devices(),
+        _memory(),
         _qt_libraries(),
+        _qt(),
         _display(),
         _working_folder(),
+        _own_folder(),
         _disk(),
         _data(),
     ]
+    return [replace(check, found=public(check.found), mend=public(check.mend)) for check in checks]
+
+
+def public(text: str) -> str:
+    """`text` without what is private in it: the user's folder and name."""
+    home = os.path.expanduser("~")
+    for place, sign in ((os.getcwd(), "."), (home, "~"), (sys.prefix, "PYTHON"), (sys.base_prefix, "PYTHON")):
+        if len(place) > 3:
+            text = text.replace(place, sign)
+    # Whatever else begins with a folder in which people's own folders lie.
+    text = re.sub(r"(/home/|/Users/|[A-Za-z]:\\Users\\)[^/\\\s'\"]+", "~", text)
+    name = os.path.basename(home)
+    return re.sub(rf"\b{re.escape(name)}\b", "USER", text) if len(name) > 3 else text
 
 
 def as_json(checks: list[Check]) -> dict[str, object]:
@@ -180,18 +199,75 @@ def _distribution(name: str, needed: bool) -> Check:
         return Check(name, state, "not installed", f"pip install {name}")
 
 
-def _cuda() -> Check:
+def _torch() -> Check:
+    """Whether torch starts and computes, gradients too."""
     try:
         import torch
+
+        x = torch.ones(2, 2, requires_grad=True)
+        (x @ x).sum().backward()
+        right = x.grad is not None and bool((x.grad == 4).all())
     except Exception as error:  # a broken installation can fail in many ways
-        return Check("Devices", "problem", f"torch does not start: {error}", "Install torch again.")
-    if not torch.cuda.is_available():
-        built = (
-            f"torch was built for CUDA {torch.version.cuda}" if torch.version.cuda else "torch is CPU-only"
-        )
-        return Check("Devices", "ok", f"CPU, {torch.get_num_threads()} threads; no CUDA device ({built})")
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return Check("Devices", "ok", f"CPU and {', '.join(names)} (CUDA {torch.version.cuda})")
+        said = (str(error).splitlines() or [""])[0]
+        return Check("PyTorch works", "problem", f"no: {type(error).__name__}: {said}", _AGAIN)
+    if not right:
+        return Check("PyTorch works", "problem", "no: a gradient comes out wrong", _AGAIN)
+    return Check("PyTorch works", "ok", "a small network's gradient is right")
+
+
+_AGAIN = "Install it again: pip install --force-reinstall torch"
+_CUDA_TORCH = "For training on it, install PyTorch's CUDA build: https://pytorch.org/get-started/locally/"
+
+
+def _devices() -> Check:
+    try:
+        import torch
+    except Exception:  # told by the check before
+        return Check("Devices", "problem", "unknown, since torch does not start", _AGAIN)
+    driver = _nvidia_driver()
+    told = f"NVIDIA driver {driver}" if driver else "no NVIDIA driver"
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        try:
+            torch.ones(8, device="cuda").sum().item()
+        except RuntimeError as error:
+            said = str(error).splitlines()[0]
+            return Check("Devices", "problem", f"{', '.join(names)} fails: {said} ({told})", _CUDA_TORCH)
+        return Check("Devices", "ok", f"CPU and {', '.join(names)} (CUDA {torch.version.cuda}, {told})")
+    if torch.backends.mps.is_available():
+        return Check("Devices", "ok", "CPU and Apple's GPU (Metal)")
+    built = f"torch was built for CUDA {torch.version.cuda}" if torch.version.cuda else "torch is CPU-only"
+    found = f"CPU, {torch.get_num_threads()} threads; no CUDA device ({built}, {told})"
+    if driver and torch.version.cuda:
+        return Check("Devices", "note", found, "The driver may be too old for this CUDA: update it.")
+    return Check("Devices", "note", found, _CUDA_TORCH) if driver else Check("Devices", "ok", found)
+
+
+def _nvidia_driver() -> str:
+    """The version of NVIDIA's driver; empty where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    try:
+        told = subprocess.run(
+            [program, "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.split()
+    except (OSError, subprocess.SubprocessError):
+        return "that does not answer"
+    return told[0] if told else ""
+
+
+def _memory() -> Check:
+    from engine.analysis.memory import installed
+
+    size = installed()
+    state = "ok" if size >= 2e9 else "note"
+    mend = "" if state == "ok" else "PyTorch alone takes about 0.5 GB for each run: train small networks."
+    return Check("Memory", state, f"{size / 1e9:.1f} GB", mend)
 
 
 def _qt_libraries() -> Check:
@@ -200,6 +276,29 @@ def _qt_libraries() -> Check:
         names = ", ".join(library.name for library in missing)
         return Check("Qt's system libraries", "note", f"missing: {names}", install_line(missing))
     return Check("Qt's system libraries", "ok", "all there")
+
+
+def _qt() -> Check:
+    """Whether Qt starts, tried in a process of its own: it ends the process where it does not."""
+    script = (
+        "from PySide6.QtWidgets import QApplication as A; A([]); import PySide6; print(PySide6.__version__)"
+    )
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-P", "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("Qt works", "note", f"it cannot be tried: {type(error).__name__}")
+    if tried.returncode == 0:
+        return Check("Qt works", "ok", f"PySide6 {tried.stdout.strip()}")
+    said = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
+    return Check("Qt works", "note", f"no: {said}", "The command line works without: layerlab train FILE.")
 
 
 def _display() -> Check:
@@ -215,6 +314,26 @@ def _working_folder() -> Check:
             return Check("Working folder", "ok", "runs can be written here")
     except OSError as error:
         return Check("Working folder", "note", f"cannot be written ({error.strerror})", "Use --run-dir DIR.")
+
+
+def _own_folder() -> Check:
+    """Where journals and the local history go; as Qt's AppLocalDataLocation."""
+    if sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA", "~"))
+    elif sys.platform == "darwin":
+        root = Path("~/Library/Application Support")
+    else:
+        root = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share")
+    folder = root.expanduser() / "layerlab"
+    existing = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if os.access(existing, os.W_OK | os.X_OK):
+        return Check("Layerlab's own folder", "ok", "edits can be kept safe from a crash")
+    return Check(
+        "Layerlab's own folder",
+        "note",
+        f"{existing} cannot be written, so edits are not kept safe from a crash",
+        "Give yourself the right to write there.",
+    )
 
 
 def _disk() -> Check:

@@ -35,6 +35,7 @@ from gui.welcome import Welcome
 from gui.workers import Mailbox, Workers, same_meaning
 
 if TYPE_CHECKING:
+    from engine.host.pulse import Silence
     from gui.recovery import Keeper
 
 #: Side of the smallest window in which nothing overlaps.
@@ -108,6 +109,7 @@ class Window(QMainWindow):
         self.workers.analyzed.connect(self._analyzed)
         self.workers.welcomed.connect(self.toolbar.set_devices)
         self.workers.host_lost.connect(self._host_lost)
+        self.workers.silence.connect(self._silence)
         self.session.state_changed.connect(self._run_changed)
         self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
         self.welcome.template_chosen.connect(self.files.open_template)
@@ -257,6 +259,24 @@ class Window(QMainWindow):
 
     def _host_lost(self, text: str) -> None:
         self.banners.show_banner("host", text, kind="error")
+
+    def _silence(self, silence: Silence) -> None:
+        """Say that a host stands still, for as long as it does."""
+        run = silence.run
+        key = "silence" if run is None else "silent-run"
+        if not silence.silent:
+            self.banners.hide_banner(key)
+        elif run is None:
+            self.banners.show_banner(
+                key, "The engine does not answer. It is replaced if that lasts.", kind="warning"
+            )
+        else:
+            self.banners.show_banner(
+                key,
+                "The run's process stands still. Its last checkpoint is safe.",
+                [("End it", run.kill)],
+                kind="warning",
+            )
 
     # ------------------------------------------------------------------ the run
 

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
 from engine.findings import Analysis
 from engine.host import protocol
 from engine.host.pool import Pool, Run
+from engine.host.pulse import Silence
 from engine.network import Network
 from engine.runs import create
 from engine.storage import file
@@ -74,7 +75,12 @@ class Trouble:
 def start_hosts() -> tuple[Pool, Mailbox]:
     """Start the hosts, which takes a millisecond; they warm up while the window is being built."""
     mailbox = Mailbox()
-    return Pool(mailbox.put, on_trouble=lambda message: mailbox.put(Trouble(message))), mailbox
+    pool = Pool(
+        mailbox.put,
+        on_trouble=lambda message: mailbox.put(Trouble(message)),
+        on_silence=mailbox.put,
+    )
+    return pool, mailbox
 
 
 class Workers(QObject):
@@ -93,6 +99,8 @@ class Workers(QObject):
     ready = Signal()
     #: Hosts cannot be kept alive; a sentence for the user.
     host_lost = Signal(str)
+    #: A :class:`engine.host.pulse.Silence`: a host stands still, or goes on.
+    silence = Signal(object)
 
     _arrived = Signal()
 
@@ -284,6 +292,8 @@ class Workers(QObject):
                 self.welcomed.emit(event)
             case protocol.Warm():
                 self.ready.emit()
+            case Silence():
+                self.silence.emit(event)
             case Trouble(message=message):
                 self._patience.stop()
                 self.host_lost.emit(message)

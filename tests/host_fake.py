@@ -74,6 +74,8 @@ class FakeWork:
             if not flag.exists():
                 flag.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if document == "memory":
+            bytearray(1 << 60)  # more than there is anywhere: MemoryError
         if document == "bad":
             raise FileProblem("the file: this is not JSON.")
         if document.startswith("wait "):

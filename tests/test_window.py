@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -39,6 +40,7 @@ from engine.host.protocol import (
     RunState,
     Welcome,
 )
+from engine.host.pulse import Silence
 from engine.network import Network
 from engine.storage import file
 from engine.templates import templates
@@ -741,3 +743,14 @@ def test_the_help_shows_its_pages_and_follows_links_among_them(window) -> None:
     shown.show_page(pages()[0].name)
     assert shown.list.currentRow() == 0
     shown.close()
+
+
+def test_a_run_whose_process_stands_still_is_said_for_as_long_as_it_does(window: Window) -> None:
+    ended: list[bool] = []
+    run = SimpleNamespace(kill=lambda: ended.append(True))
+    window.workers.silence.emit(Silence(True, run))
+    assert "stands still" in (window.banners.text("silent-run") or "")
+    window.banners.button("silent-run", "End it").click()
+    assert ended == [True]
+    window.workers.silence.emit(Silence(False, run))
+    assert window.banners.text("silent-run") is None

@@ -179,6 +179,11 @@ class Host:
         self._asked_to_end = True
         self._process.kill()
 
+    def end_lost(self) -> None:
+        """End a process that stands still; that it had to be is told as an accident."""
+        self._trouble = self._trouble or "The engine's process stood still, and was ended."
+        self._process.kill()
+
     # ------------------------------------------------------------------ threads
 
     def _write(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,6 +36,8 @@ from engine.host.protocol import (
     LookAtData,
     Measured,
     Metrics,
+    Ping,
+    Pong,
     Predict,
     Predicted,
     Prepare,
@@ -50,6 +53,7 @@ from engine.host.protocol import (
     Welcome,
     WhatIf,
 )
+from engine.host.pulse import LOST, SILENT, Pulse, Silence
 
 #: A host that dies this often in a row without a word is not started again by itself.
 TRIES = 3
@@ -77,6 +81,9 @@ class _Member:
         self.run: Run | None = None
         #: A spare: that it has tried a step. Else never.
         self.ready = False
+        #: When it last said anything, and whether its silence has been told.
+        self.heard = time.monotonic()
+        self.silent = False
         self._on_event = on_event
         self._on_exit = on_exit
         self.host: Host
@@ -160,6 +167,9 @@ class Pool:
         devices) and ``Warm`` when the spare is ready to train.
     on_trouble
         Gets a sentence for the user when hosts cannot be kept alive.
+    on_silence
+        Gets a :class:`~engine.host.pulse.Silence` within two seconds when a host stands still, and
+        another when it goes on or has ended.
     command
         What a host is; None: this engine with this Python.
     """
@@ -169,9 +179,11 @@ class Pool:
         on_event: Callable[[Event], None],
         *,
         on_trouble: Callable[[str], None] | None = None,
+        on_silence: Callable[[Silence], None] | None = None,
         command: Sequence[str] | None = None,
     ) -> None:
         self._on_event = on_event
+        self._on_silence = on_silence or (lambda silence: None)
         self._on_trouble = on_trouble or (lambda message: None)
         self._command = command
         self._numbers = itertools.count(1)
@@ -184,6 +196,7 @@ class Pool:
         self._closed = False
         with self._lock:
             self._need_analyst()
+        self._pulse = Pulse(self._beat)
 
     # ------------------------------------------------------------------ requests
 
@@ -295,6 +308,7 @@ class Pool:
 
     def close(self, timeout: float = 10.0) -> None:
         """End all hosts; runs make a checkpoint first. Those that take longer than `timeout` are killed."""
+        self._pulse.close()
         with self._lock:
             self._closed = True
             members = self._members()
@@ -375,7 +389,35 @@ class Pool:
 
     # ------------------------------------------------------------------ what hosts say
 
+    def _beat(self, late: float) -> None:
+        """Ask every host whether it is there, and tell of those that do not say so."""
+        with self._lock:
+            members = [] if self._closed else self._members()
+        now = time.monotonic()
+        for member in members:
+            if member.host.welcome is None:  # it is still starting
+                member.heard = now
+                continue
+            member.heard += late
+            silence = now - member.heard
+            if silence > SILENT and not member.silent:
+                member.silent = True
+                self._tell(self._on_silence, Silence(True, member.run))
+            elif silence > LOST and member.run is None:
+                member.heard = now
+                member.host.end_lost()
+            member.host.send(Ping(0))
+
+    def _speaks(self, member: _Member) -> None:
+        member.heard = time.monotonic()
+        if member.silent:
+            member.silent = False
+            self._tell(self._on_silence, Silence(False, member.run))
+
     def _receive(self, member: _Member, event: Event) -> None:
+        self._speaks(member)
+        if isinstance(event, Pong):
+            return
         run = member.run
         if run is not None and not isinstance(event, Welcome | Warm | DataProgress):
             number = event.request if isinstance(event, _ANSWERS) else run.request
@@ -411,6 +453,7 @@ class Pool:
 
     def _gone(self, member: _Member, exit: Exit) -> None:
         """A host has ended: replace it, ask again what it owed, end its run."""
+        self._speaks(member)
         failed: list[Failed] = []
         trouble = ""
         with self._lock:
