@@ -11,7 +11,8 @@ from torch import nn
 
 import engine
 from engine.compile.expand import expand
-from engine.compile.gain import LINEAR, followers, gain_of
+from engine.compile.gain import gain_of
+from engine.compile.surroundings import LINEAR, surroundings
 from engine.network import Choice, Edge, End, Network, Node
 from tests.networks import chain, choice
 
@@ -65,7 +66,7 @@ def linear(**parts: object) -> Node:
 
 
 def met(network: Network) -> dict[str, str]:
-    return {path: found.id for path, found in followers(expand(network).steps).items()}
+    return {path: found.follower.id for path, found in surroundings(expand(network).steps).items()}
 
 
 class TestWhichActivation:

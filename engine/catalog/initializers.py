@@ -334,3 +334,31 @@ BINARY_LATENT = Initializer(
     fields=(Float("bound", 1.0, lo=0, hi=1e6, open_lo=True, doc="Half width."),),
     call=lambda f: Call("torch.nn.init.uniform_", a=-f.bound, b=f.bound),
 )
+LSUV = Initializer(
+    id="lsuv",
+    title="Layer-sequential unit variance",
+    doc="Orthonormal first; then, when training begins, layer after layer is rescaled on a batch until the spread of its "
+    "output is within `tolerance` of 1, in at most `tries` tries.",
+    source="Mishkin and Matas 2015, arXiv 1511.06422",
+    formula="W orthonormal, then W ← W/std(output) on a batch",
+    lesson="Measures instead of computing: right for any activation and any odd architecture.",
+    fields=(
+        Float("tolerance", 0.1, lo=0, hi=1, open_lo=True, doc="How far from 1 the spread may stay."),
+        Int("tries", 10, lo=1, hi=100, doc="Rescalings per layer at most."),
+    ),
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.orthogonal_"),
+    needs_network=True,
+)
+FIXUP = Initializer(
+    id="fixup",
+    title="Fixup, for residual branches",
+    doc="Follows the drawing: the last layer of each residual branch and the classifier begin at zero, the others of a branch "
+    "shrink with the number L of branches, all else is Kaiming (He).",
+    source="Zhang et al. 2019, arXiv 1901.09321",
+    formula="std = √(2/fan_out)·L^−½ inside a branch; its last layer and the classifier 0",
+    lesson="Trains deep residual networks without any normalisation; add a scalar bias before each layer as the paper does.",
+    min_dims=2,
+    call=lambda f: Call("torch.nn.init.kaiming_normal_", mode="fan_out", nonlinearity="relu"),
+    needs_network=True,
+)

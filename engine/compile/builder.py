@@ -10,11 +10,11 @@ from torch import nn
 
 from engine.catalog import Inputs
 from engine.compile.expand import Step
-from engine.compile.gain import followers
 from engine.compile.initialise import global_generator_kept, initialise
 from engine.compile.lower import Operation, lower, schemes
 from engine.compile.plan import CompiledNetwork, plan
 from engine.compile.resolve import construct
+from engine.compile.surroundings import surroundings
 from engine.network import Network
 from engine.problems import NetworkProblem
 from engine.streams import stream_seed
@@ -71,13 +71,13 @@ def build(network: Network, seed: int = 0, device: str | torch.device = "cpu") -
     steps = lowered(network)
     with global_generator_kept() as generator, torch.device("cpu"):
         module = _plan_seeded([(step, operation) for step, operation, _ in steps], seed, generator)
-        behind = followers(step for step, _, _ in steps)
+        around = surroundings(step for step, _, _ in steps)
         for step, operation, _ in steps:
             if "" not in operation.children:
                 continue
             child = module.get_submodule(step.path)
             shapes = {name: tuple(p.shape) for name, p in child.named_parameters()}
-            initialise(child, step.path, schemes(network, step.node, shapes, behind[step.path]), seed)
+            initialise(child, step.path, schemes(network, step.node, shapes, around[step.path]), seed)
             if step.node.training is not None and step.node.training.frozen:
                 child.requires_grad_(False)
         for step, _, _ in steps:

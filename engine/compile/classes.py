@@ -17,10 +17,10 @@ import torch
 from engine import expression
 from engine.catalog import INITIALIZERS, Apply, Call, Inputs
 from engine.compile.expand import Expanded, Graph, Member, Step
-from engine.compile.gain import followers
 from engine.compile.lower import Operation, schemes
 from engine.compile.resolve import construct
-from engine.network import Choice, Network, Node
+from engine.compile.surroundings import Surroundings, surroundings
+from engine.network import Network, Node
 
 
 class Leaf(NamedTuple):
@@ -36,21 +36,23 @@ class Leaf(NamedTuple):
 def leaves(network: Network, steps: Iterable[tuple[Step, Operation, Inputs]]) -> dict[str, Leaf]:
     """The layers of `network` by path."""
     steps = list(steps)
-    behind = followers(step for step, _, _ in steps)
+    around = surroundings(step for step, _, _ in steps)
     return {
-        step.path: Leaf(step, operation, inputs, _initialisers(network, step, operation, behind[step.path]))
+        step.path: Leaf(step, operation, inputs, _initialisers(network, step, operation, around[step.path]))
         for step, operation, inputs in steps
     }
 
 
-def _initialisers(network: Network, step: Step, operation: Operation, follower: Choice) -> dict[str, Call]:
+def _initialisers(
+    network: Network, step: Step, operation: Operation, around: Surroundings
+) -> dict[str, Call]:
     if "" not in operation.children or (not network.defaults and not step.node.init):
         return {}
     with torch.device("meta"):
         module = construct(operation.children[""])
     shapes = {name: tuple(p.shape) for name, p in module.named_parameters()}
     found = {}
-    for parameter, choice in schemes(network, step.node, shapes, follower).items():
+    for parameter, choice in schemes(network, step.node, shapes, around).items():
         if parameter in shapes and choice.id != "default":
             entry = INITIALIZERS[choice.id]
             found[parameter] = entry.call(entry.settings(choice.fields))

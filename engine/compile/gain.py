@@ -8,25 +8,17 @@ activations that torch.nn.init.calculate_gain knows, it is torch's number; for t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
 import torch
 
-from engine.catalog import ACTIVATIONS, LAYERS, Call, Inputs, Spec
-from engine.compile.expand import Step
+from engine.catalog import ACTIVATIONS, Call, Inputs, Spec
 from engine.compile.resolve import construct
 from engine.network import Choice
 
 #: Activations by the name that torch.nn.init.calculate_gain has for them.
 _KNOWN = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "SELU": "selu"}
-
-#: Groups of layers that hand the spread on to the activation behind them.
-_PASSING = ("Normalisation", "Regularisation", "Pooling", "Padding", "Shape", "Split", "Merge")
-
-#: No activation: the layer's output is what the next layer, or the loss, gets.
-LINEAR = Choice("Identity")
 
 
 def gain_of(activation: Choice) -> float:
@@ -55,29 +47,3 @@ def _gain(id: str, fields: tuple[tuple[str, object], ...]) -> float:
         values = module(torch.from_numpy(places)[:, None])[:, 0].numpy()
     mean_square = float((values**2 * weights).sum() / math.sqrt(2 * math.pi))
     return 1.0 / math.sqrt(mean_square) if mean_square > 0 else 1.0
-
-
-def followers(steps: Iterable[Step]) -> Mapping[str, Choice]:
-    """Path -> the activation that a layer's output meets first, its own included; LINEAR for none."""
-    steps = list(steps)
-    readers: dict[str, list[Step]] = {}
-    for step in steps:
-        for value in step.inputs.values():
-            if value is not None:
-                readers.setdefault(value.path, []).append(step)
-    found: dict[str, Choice] = {}
-    entered: dict[str, Choice] = {}
-    for step in reversed(steps):
-        layer = LAYERS.get(step.node.type)
-        if step.node.activation is not None:
-            found[step.path] = step.node.activation
-        else:
-            behind = [entered[reader.path] for reader in readers.get(step.path, ()) if reader.path in entered]
-            found[step.path] = next((choice for choice in behind if choice is not LINEAR), LINEAR)
-        # What the layer before this one meets here.
-        if layer is not None and layer.is_activation:
-            entered[step.path] = Choice(step.node.type, step.node.fields)
-        else:
-            passing = layer is not None and layer.group in _PASSING
-            entered[step.path] = found[step.path] if passing else LINEAR
-    return found

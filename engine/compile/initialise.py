@@ -62,6 +62,11 @@ def initializer(id: str, **fields: Any) -> Fill:
     return _fill(entry, settings)
 
 
+def first_draw(choice: Choice) -> Fill:
+    """What fills a parameter when a network is built. (LSUV is then rescaled, when training begins.)"""
+    return _fill(*checked_settings(INITIALIZERS, "initialiser", choice.id, dict(choice.fields)))
+
+
 def misfit(entry: Initializer, settings: Settings, shape: tuple[int, ...]) -> str | None:
     """Why the scheme cannot fill a tensor of `shape`, as a sentence; None if it can."""
     count = len(shape)
@@ -141,5 +146,4 @@ def initialise(module: torch.nn.Module, path: str, schemes: Mapping[str, Choice]
         tensor = parameters.get(parameter)
         if tensor is None:  # bias=false
             continue
-        fill = initializer(choice.id, **choice.fields)
-        fill(tensor, torch.Generator().manual_seed(stream_seed(seed, path, parameter)))
+        first_draw(choice)(tensor, torch.Generator().manual_seed(stream_seed(seed, path, parameter)))

@@ -17,7 +17,8 @@ from engine.catalog import (
     Settings,
     Spec,
 )
-from engine.compile.gain import LINEAR, gain_of
+from engine.compile.gain import gain_of
+from engine.compile.surroundings import Surroundings, fixup
 from engine.network import Choice, Network, Node
 from engine.problems import FileProblem
 from engine.storage.form import choice_from_form
@@ -122,13 +123,13 @@ def _per_channel(layer: Layer, inputs: Inputs) -> tuple[int, ...]:
 
 
 def schemes(
-    network: Network, node: Node, shapes: Mapping[str, Any], follower: Choice = LINEAR
+    network: Network, node: Node, shapes: Mapping[str, Any], around: Surroundings
 ) -> dict[str, Choice]:
     """Parameter -> initialisation of `node`: its own, else the network's default for its group, else for all.
 
     `shapes` gives the parameters that the layer has and their shapes. A default applies only
-    where the scheme takes a tensor of that many dimensions. A gain of "auto" becomes that of
-    `follower`, the activation that the layer's output meets (:func:`engine.compile.gain.followers`).
+    where the scheme takes a tensor of that many dimensions. What depends on what is `around` the
+    layer (gain "auto", Fixup) comes back as plain numbers and schemes.
     """
     layer = LAYERS[node.type]
     chosen: dict[str, Choice] = {}
@@ -144,13 +145,17 @@ def schemes(
             if entry.min_dims <= dims <= entry.max_dims:
                 chosen[parameter] = default
                 break
-    return {parameter: _with_gain(choice, follower) for parameter, choice in chosen.items()}
+    return {
+        parameter: _settled(choice, shapes.get(parameter, ()), around) for parameter, choice in chosen.items()
+    }
 
 
-def _with_gain(choice: Choice, follower: Choice) -> Choice:
-    if choice.fields.get("gain") != "auto":
-        return choice
-    return Choice(choice.id, {**choice.fields, "gain": gain_of(follower)}, choice.extra)
+def _settled(choice: Choice, shape: tuple[int, ...], around: Surroundings) -> Choice:
+    if choice.id == "fixup" and len(shape) >= 2:
+        return fixup(around, shape)
+    if choice.fields.get("gain") == "auto":
+        return Choice(choice.id, {**choice.fields, "gain": gain_of(around.follower)}, choice.extra)
+    return choice
 
 
 def _default(defaults: Mapping[str, Any], scope: str, parameter: str) -> Choice | None:

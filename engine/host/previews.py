@@ -15,10 +15,10 @@ from torch import Tensor
 
 from engine.analysis.walk import walk
 from engine.catalog import ACTIVATIONS, INITIALIZERS, Call, Inputs, Spec
-from engine.compile.gain import followers
-from engine.compile.initialise import global_generator_kept, initializer, misfit
+from engine.compile.initialise import first_draw, global_generator_kept, misfit
 from engine.compile.lower import lower, schemes
 from engine.compile.resolve import binarizer, construct
+from engine.compile.surroundings import surroundings
 from engine.host.protocol import CurvePreview, InitPreview
 from engine.network import Choice, Network
 from engine.problems import NetworkProblem, did_you_mean
@@ -163,8 +163,8 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
     inputs = next(inputs for candidate, inputs in walked.steps if candidate.path == node)
     shape = evaluated.parameters[parameter]
     seed = network.recipe.seed
-    follower = followers(candidate for candidate, _ in walked.steps)[step.path]
-    chosen = schemes(network, step.node, evaluated.parameters, follower)
+    around = surroundings(candidate for candidate, _ in walked.steps)[step.path]
+    chosen = schemes(network, step.node, evaluated.parameters, around)
     choice = chosen.get(parameter, Choice("default"))
     count = math.prod(shape)
     generator = torch.Generator().manual_seed(stream_seed(seed, node, parameter))
@@ -187,7 +187,7 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
         by_formula = law is not None and law.kind != "sphere"
         whole = count <= (MOST_DRAWN if by_formula else SAMPLE)
         if whole:
-            values = initializer(choice.id, **choice.fields)(torch.empty(shape), generator)
+            values = first_draw(choice)(torch.empty(shape), generator)
     note = ""
     if not whole:
         values, note = _sampled(choice, law, shape, generator)
@@ -208,7 +208,7 @@ def _sampled(
     while math.prod(smaller) > SAMPLE:
         largest = smaller.index(max(smaller))
         smaller[largest] = (smaller[largest] + 1) // 2
-    values = initializer(choice.id, **choice.fields)(torch.empty(smaller), generator)
+    values = first_draw(choice)(torch.empty(smaller), generator)
     size = " × ".join(f"{side:,}" for side in smaller)
     return values, f"Drawn on a smaller tensor, {size}, in place of {count:,} values."
 

@@ -20,12 +20,9 @@ from engine.compile import build
 from engine.lab import LabReport, LayerSignal, Race, SchemeSignal
 from engine.network import Choice, Network
 from engine.problems import NetworkProblem, did_you_mean
-from engine.training import parameters
+from engine.training import lsuv, parameters
 from engine.training.feed import Feed
-from engine.training.task import Task
-
-#: Examples in the batch, where the data have as many.
-_EXAMPLES = 256
+from engine.training.task import LOOK, Task
 
 #: Activations with bounds: where their ends are.
 _BOUNDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Hardtanh": (-1.0, 1.0), "Hardsigmoid": (0.0, 1.0)}
@@ -51,7 +48,7 @@ def compare(network: Network, schemes: Sequence[Choice] | None = None) -> LabRep
     """
     task = Task.of(network, torch.device("cpu"))
     analysis = analyze(network)
-    batch = _batch(task, _EXAMPLES)
+    batch = _batch(task, LOOK)
     measured = [_measure("current", {}, task, network, batch, ())]
     for scheme in usual(network) if schemes is None else schemes:
         changed, unfit = lab.with_scheme(network, analysis, scheme)
@@ -173,7 +170,9 @@ def _measure(
     batch: list[Tensor],
     unfit: tuple[str, ...],
 ) -> SchemeSignal:
+    *inputs, target, _ = batch
     model = build(network, seed=network.recipe.seed)
+    lsuv.rescale(network, model, inputs)
     model.train()
     taps = _taps(network, model)
     if not taps:
@@ -182,7 +181,6 @@ def _measure(
         )
     handles = [tap.module.register_forward_hook(tap.hook) for tap in taps]
     try:
-        *inputs, target, _ = batch
         loss = task.loss(model(*inputs), target)
         loss.backward()
     finally:
@@ -235,6 +233,7 @@ def _by_unit(values: Tensor, module: nn.Module) -> Tensor:
 def _run(task: Task, network: Network, steps: int) -> tuple[float, ...]:
     recipe = network.recipe
     model = build(network, seed=recipe.seed)
+    lsuv.rescale(network, model, _batch(task, LOOK)[:-2])
     model.train()
     optimizer, _, _ = parameters.optimizer(recipe.optimizer, parameters.parts(network, model))
     columns = task.columns(task.dataset.splits["train"])

@@ -14,11 +14,16 @@ from engine.compile import build
 from engine.data import Column, Dataset, Split, load
 from engine.network import Network
 from engine.problems import NetworkProblem, did_you_mean
+from engine.training import lsuv
 from engine.training.heads import Head, heads
 from engine.training.metrics import Gathered
 
 #: Examples per step of an evaluation; not a matter of training's batch size.
 _EVALUATION_BATCH = 512
+
+
+#: Examples on which initialisations that need a batch are measured.
+LOOK = 256
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Task:
             raise NetworkProblem("The split leaves no examples to train on. Lower validation or test.")
         task = cls(network, dataset, model, heads(network, dataset), device)
         task._try()
+        lsuv.rescale(network, model, [tensor[:LOOK] for tensor in task.inputs(dataset.splits["train"])])
         model.to(device)
         for head in task.heads:
             head.loss.to(device)
