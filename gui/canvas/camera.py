@@ -21,7 +21,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QNativeGestureEvent, QPainter, QPaintEvent, QResizeEvent, QTransform, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
-from gui.canvas.node_item import COARSE, FAR, MIDDLE, NEAR
+from gui.canvas.node_item import COARSE, FAR, LABEL, MIDDLE, NEAR
 from gui.canvas.scene import Scene
 from gui.theme import SPACE
 
@@ -123,6 +123,7 @@ class Camera(QGraphicsView):
             self.set_zoom(1.0)
             self.centerOn(0, 0)
             return
+        content.adjust(0, 0, LABEL / 2, 0)
         margin = 10.0 * SPACE
         room = QSizeF(self.viewport().width() - 2 * margin, self.viewport().height() - 2 * margin)
         self.set_zoom(

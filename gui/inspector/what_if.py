@@ -49,6 +49,7 @@ class WhatIfPart(Section):
             button = QToolButton()
             button.setText(f"{FIELD} {value}")
             button.setCheckable(True)
+            set_state(button, "role", "segment")
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             button.setToolTip(f"Set {FIELD} to {value}")
             button.setAccessibleName(f"Set {FIELD} to {value}")
@@ -79,7 +80,8 @@ class WhatIfPart(Section):
         if not there:
             self._preview.forget()
             return
-        now = _single(subject.node.fields.get(FIELD))
+        standard = next(field.default for field in layer.fields if field.name == FIELD) if layer else None
+        now = _single(subject.node.fields.get(FIELD, standard))
         for button, value in zip(self.buttons, VALUES, strict=True):
             button.setChecked(value == now)
         if self.open:
@@ -116,7 +118,7 @@ def _texts(variant: Variant) -> tuple[str, str, str]:
 
 
 def _single(value: Any) -> Any:
-    """One number where all sides have the same; torch's default of a convolution is 1."""
+    """One number where all sides have the same."""
     if value is None:
         return None
     if isinstance(value, list | tuple):
