@@ -17,6 +17,8 @@ _DOCKS = {
     "weights": ("Weights", _AREA.BottomDockWidgetArea),
     "gradients": ("Gradients", _AREA.BottomDockWidgetArea),
     "activations": ("Activations", _AREA.BottomDockWidgetArea),
+    "filters": ("Filters", _AREA.BottomDockWidgetArea),
+    "responses": ("Responses", _AREA.BottomDockWidgetArea),
     "predictions": ("Predictions", _AREA.BottomDockWidgetArea),
     "health": ("Health", _AREA.BottomDockWidgetArea),
     "data": ("Data", _AREA.BottomDockWidgetArea),

@@ -26,6 +26,7 @@ from gui.document import Document
 from gui.files import Files
 from gui.menus import Menus
 from gui.running import RESUMABLE, Running
+from gui.scrubber import Scrubber
 from gui.selection import Selection
 from gui.settings import Settings
 from gui.status import Status
@@ -133,7 +134,14 @@ class Window(QMainWindow):
 
         self.canvas = Canvas(self.document, self.selection)
         self.canvas.message.connect(self.status.showMessage)
-        self.desk.addWidget(self.canvas)
+        self.scrubber = Scrubber(self.session)
+        below = QWidget()
+        column = QVBoxLayout(below)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.canvas, 1)
+        column.addWidget(self.scrubber)
+        self.desk.addWidget(below)
         self.canvas.edit_requested.connect(self._edit_layer)
         self.palette_view = Palette()
         self.palette_view.chosen.connect(self.canvas.add_layer)
@@ -155,11 +163,13 @@ class Window(QMainWindow):
             ActivationsPanel,
             CurvesPanel,
             DataPanel,
+            FiltersPanel,
             GradientsPanel,
             HealthPanel,
             InitLabPanel,
             PredictionsPanel,
             ProblemsPanel,
+            ResponsesPanel,
             WeightsPanel,
         )
 
@@ -173,6 +183,10 @@ class Window(QMainWindow):
         self.health = HealthPanel(self.document, self.selection, self.session)
         self.diagnosing = Diagnosing(self.workers, self.canvas, self.health, self.settings)
         self.docks.fill("health", self.health)
+        self.docks.fill("filters", FiltersPanel(self.session, self.selection))
+        self.docks.fill(
+            "responses", ResponsesPanel(self.document, self.session, self.selection, self.workers)
+        )
         self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
         self.docks.fill("problems", self.problems)
         self.lab_init = InitLabPanel(self.document, self.workers)

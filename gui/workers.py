@@ -7,7 +7,7 @@ wakes the GUI thread, which empties it in one go, so that a burst costs one turn
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,9 +203,20 @@ class Workers(QObject):
         first: int = 0,
         count: int = 16,
         file: str | None = None,
+        pictures: bool = True,
     ) -> int:
         """Ask what a run makes of examples; `answered` brings a Predicted."""
-        return self.pool.predict(run, split=split, first=first, count=count, file=file)
+        return self.pool.predict(run, split=split, first=first, count=count, file=file, pictures=pictures)
+
+    def respond(
+        self, run: str | None, split: str = "validation", index: int = 0, values: Sequence[float] = ()
+    ) -> int:
+        """Ask how every node of the document responds to an example; `answered` brings a Responded."""
+        return self.pool.respond(file.dumps(self.document.network), run, split, index, values)
+
+    def boundary(self, run: str | None, node: str | None = None, unit: int = 0) -> int:
+        """Ask what the document's network gives on the plane of its inputs; `answered` brings a Mapped."""
+        return self.pool.boundary(file.dumps(self.document.network), run, node, unit)
 
     def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to the document; `answered` brings a Measured."""

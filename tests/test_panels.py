@@ -441,7 +441,9 @@ class FakeWorkers(QObject):
         self.asked: dict[int, tuple[str, int, int]] = {}
         self.evaluated = 0
 
-    def predict(self, run: str, split: str = "validation", first: int = 0, count: int = 16) -> int:
+    def predict(
+        self, run: str, split: str = "validation", first: int = 0, count: int = 16, pictures: bool = True
+    ) -> int:
         request = len(self.asked) + self.evaluated + 1
         self.asked[request] = split, first, count
         return request

@@ -21,6 +21,7 @@ from engine.host.protocol import (
     FINAL_STATES,
     Analyze,
     Analyzed,
+    Boundary,
     CancelData,
     ChannelProblem,
     Control,
@@ -34,6 +35,7 @@ from engine.host.protocol import (
     InitPreview,
     Laboratory,
     LookAtData,
+    Mapped,
     Measured,
     Metrics,
     Ping,
@@ -45,6 +47,8 @@ from engine.host.protocol import (
     PreviewBinarizer,
     PreviewInit,
     Progress,
+    Respond,
+    Responded,
     RunStarted,
     RunState,
     Train,
@@ -68,8 +72,22 @@ _Numbered = (
     | Predict
     | Laboratory
     | LookAtData
+    | Respond
+    | Boundary
 )
-_ANSWERS = (Analyzed, Failed, InitPreview, CurvePreview, Variants, Evaluated, Predicted, Measured, DataLooked)
+_ANSWERS = (
+    Analyzed,
+    Failed,
+    InitPreview,
+    CurvePreview,
+    Variants,
+    Evaluated,
+    Predicted,
+    Measured,
+    DataLooked,
+    Responded,
+    Mapped,
+)
 
 
 class _Member:
@@ -227,10 +245,34 @@ class Pool:
         return self._ask_spare(lambda n: Evaluate(n, run, device))
 
     def predict(
-        self, run: str, *, split: str = "validation", first: int = 0, count: int = 16, file: str | None = None
+        self,
+        run: str,
+        *,
+        split: str = "validation",
+        first: int = 0,
+        count: int = 16,
+        file: str | None = None,
+        pictures: bool = True,
     ) -> int:
         """Ask what a run's best weights make of examples, or of a file."""
-        return self._ask_spare(lambda n: Predict(n, run, split, first, count, file))
+        return self._ask_spare(lambda n: Predict(n, run, split, first, count, file, pictures))
+
+    def respond(
+        self,
+        document: bytes,
+        run: str | None = None,
+        split: str = "validation",
+        index: int = 0,
+        values: Sequence[float] = (),
+    ) -> int:
+        """Ask how every node responds to an example, or to `values`."""
+        return self._ask_spare(lambda n: Respond(n, document, run, split, index, tuple(values)))
+
+    def boundary(
+        self, document: bytes, run: str | None = None, node: str | None = None, unit: int = 0
+    ) -> int:
+        """Ask what a network of two inputs gives on their plane."""
+        return self._ask_spare(lambda n: Boundary(n, document, run, node, unit))
 
     def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to a document, and for a race of `race` steps."""
@@ -492,7 +534,7 @@ class Pool:
         """Hand what a dead host owed to another; what has cost two hosts has failed."""
         failed = []
         for request, deaths in owed:
-            spare = isinstance(request, Evaluate | Predict | Laboratory | LookAtData)
+            spare = isinstance(request, Evaluate | Predict | Laboratory | LookAtData | Respond | Boundary)
             need = self._need_spare if spare else self._need_analyst
             member = need() if deaths == 0 else None
             if member is None:

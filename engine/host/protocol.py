@@ -132,6 +132,8 @@ class Predict(_Message, frozen=True):
     count: int = 16
     #: … or this file (picture, .npy).
     file: str | None = None
+    #: Whether the examples' own pictures are wanted.
+    pictures: bool = True
 
 
 class Laboratory(_Message, frozen=True):
@@ -164,6 +166,32 @@ class CancelData(_Message, frozen=True):
 CANCELLED = "Cancelled."
 
 
+class Respond(_Message, frozen=True):
+    """How does every node of a document respond to one example?"""
+
+    request: int
+    document: bytes
+    #: The run whose newest weights are taken where they fit; None: as first drawn.
+    run: str | None = None
+    split: str = "validation"
+    index: int = 0
+    #: Instead of an example of the data: the Input's values, row by row.
+    values: tuple[float, ...] = ()
+
+
+class Boundary(_Message, frozen=True):
+    """What does a network of two inputs give at every point of their plane?"""
+
+    request: int
+    document: bytes
+    run: str | None = None
+    #: A node's unit in the place of the network's output.
+    node: str | None = None
+    unit: int = 0
+    #: Points on a side.
+    size: int = 96
+
+
 class Ping(_Message, frozen=True):
     """Are you there?"""
 
@@ -182,6 +210,8 @@ Request = (
     | Control
     | Evaluate
     | Predict
+    | Respond
+    | Boundary
     | Laboratory
     | LookAtData
     | CancelData
@@ -474,6 +504,43 @@ class DataLooked(_Message, frozen=True):
     view: DataView
 
 
+class Response(msgspec.Struct, frozen=True, array_like=True):
+    """What one node gives for one example."""
+
+    values: Distribution
+    #: Maps ``(channels, 1, height, width)``, a matrix, or ``(1, features)``: some of them.
+    seen: Excerpt
+    #: All of them.
+    shape: tuple[int, ...]
+
+
+class Responded(_Message, frozen=True):
+    """The answer to Respond."""
+
+    request: int
+    nodes: Mapping[str, Response]
+    #: Which weights: "best weights", "as first drawn" …
+    note: str = ""
+    classes: tuple[str, ...] = ()
+    target: float | None = None
+    probabilities: tuple[float, ...] = ()
+
+
+class Mapped(_Message, frozen=True):
+    """The answer to Boundary."""
+
+    request: int
+    lo: tuple[float, float]
+    hi: tuple[float, float]
+    size: int
+    #: Row by row from the lowest; with `classes` the class' number plus how likely it is.
+    values: tuple[float, ...]
+    classes: int = 0
+    #: Examples: the two inputs and the target.
+    points: tuple[tuple[float, float, float], ...] = ()
+    note: str = ""
+
+
 Event = (
     Welcome
     | Warm
@@ -493,6 +560,8 @@ Event = (
     | Predicted
     | DataProgress
     | DataLooked
+    | Responded
+    | Mapped
 )
 
 #: Run states after which nothing more comes.

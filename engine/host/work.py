@@ -19,6 +19,7 @@ from engine.host.protocol import (
     PROTOCOL_VERSION,
     Analyze,
     Analyzed,
+    Boundary,
     ChannelProblem,
     DataLooked,
     DataProgress,
@@ -36,6 +37,7 @@ from engine.host.protocol import (
     PreviewActivation,
     PreviewBinarizer,
     PreviewInit,
+    Respond,
     Train,
     Welcome,
     WhatIf,
@@ -161,8 +163,17 @@ class Work:
                     first=request.first,
                     count=request.count,
                     file=request.file,
+                    pictures=request.pictures,
                 )
                 emit(Predicted(request.request, classes, predictions))
+            case Respond():
+                from engine.training.responses import respond
+
+                emit(respond(request, loads(request.document)))
+            case Boundary():
+                from engine.training.responses import boundary
+
+                emit(boundary(request, loads(request.document)))
 
     def _look(self, request: LookAtData, emit: Callable[[Event], None]) -> None:
         from engine.data import Cancelled, watched

@@ -58,6 +58,7 @@ def predict(
     count: int = 16,
     file: str | Path | None = None,
     device: str = "auto",
+    pictures: bool = True,
 ) -> tuple[tuple[str, ...], tuple[Prediction, ...]]:
     """What a run's best weights make of examples of its data, or of a file.
 
@@ -72,6 +73,8 @@ def predict(
         strokes on a dark ground as in the data), or an ``.npy`` array of one example or several.
     device
         As for training.
+    pictures
+        Whether the examples' own pictures come along.
 
     Returns
     -------
@@ -115,7 +118,9 @@ def predict(
             picture=picture.tobytes(),
             picture_shape=picture.shape,
         )
-        for i, picture in enumerate(map(_picture, inputs[0]))
+        for i, picture in enumerate(
+            _picture(example) if pictures else np.empty(0, np.uint8) for example in inputs[0]
+        )
     )
     return task.dataset.description.class_names, predictions
 

@@ -3,21 +3,25 @@
 from gui.panels.activations import ActivationsPanel
 from gui.panels.curves import CurvesPanel
 from gui.panels.data import DataPanel
+from gui.panels.filters import FiltersPanel
 from gui.panels.gradients import GradientsPanel
 from gui.panels.health import HealthPanel
 from gui.panels.lab_init import InitLabPanel
 from gui.panels.predictions import PredictionsPanel
 from gui.panels.problems import ProblemsPanel
+from gui.panels.responses import ResponsesPanel
 from gui.panels.weights import WeightsPanel
 
 __all__ = [
     "ActivationsPanel",
     "CurvesPanel",
     "DataPanel",
+    "FiltersPanel",
     "GradientsPanel",
     "HealthPanel",
     "InitLabPanel",
     "PredictionsPanel",
     "ProblemsPanel",
+    "ResponsesPanel",
     "WeightsPanel",
 ]

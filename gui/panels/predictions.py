@@ -57,7 +57,9 @@ class Answers(Protocol):
 
     answered: Any
 
-    def predict(self, run: str, split: str = ..., first: int = ..., count: int = ...) -> int:
+    def predict(
+        self, run: str, split: str = ..., first: int = ..., count: int = ..., pictures: bool = ...
+    ) -> int:
         """Ask for predictions."""
 
     def evaluate(self, run: str) -> int:
@@ -237,6 +239,7 @@ class PredictionsPanel(Panel):
         self._run: str | None = None
         self._have = False
         self._all = Predicted(0, (), ())
+        self._pictured = False
 
         self.split = QComboBox()
         self.split.setAccessibleName("Split")
@@ -320,9 +323,15 @@ class PredictionsPanel(Panel):
         if run is None:
             return
         self._first = 0
-        self._whole = self._workers.predict(run, split=self.split.currentData(), first=0, count=MOST)
+        self._ask_whole(run)
         self._figures = self._workers.evaluate(run)
         self._ask_page()
+
+    def _ask_whole(self, run: str) -> None:
+        # Pictures of thousands of examples are worth asking for only where some are shown.
+        self._whole = self._workers.predict(
+            run, split=self.split.currentData(), first=0, count=MOST, pictures=self.worst.isChecked()
+        )
 
     def _ask_page(self) -> None:
         run = self._session.run
@@ -372,6 +381,7 @@ class PredictionsPanel(Panel):
     def _show_whole(self, predicted: Predicted) -> None:
         """Compare all answers of the split with their targets: counts of classes, or values."""
         self._all = predicted
+        self._pictured = self.worst.isChecked()
         values = any(e.predicted is None and e.target is not None for e in predicted.predictions)
         self.tabs.setTabText(1, "Agreement" if values else "Confusion")
         self._compare.setCurrentWidget(self.agreement if values else self.confusion)
@@ -385,6 +395,10 @@ class PredictionsPanel(Panel):
         if not self.worst.isChecked():
             self._ask_page()
             return
+        run = self._session.run
+        if run is not None and self._all.predictions and not self._pictured:
+            self._pictured = True
+            self._ask_whole(run)
         known = [example for example in self._all.predictions if example.target is not None]
         ranked = tuple(sorted(known, key=doubt, reverse=True)[:SHOWN])
         self.model.show_predicted(Predicted(0, self._all.classes, ranked))

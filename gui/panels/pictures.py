@@ -1,0 +1,128 @@
+"""Tensors as pictures: one value a square, below zero in one colour, above it in another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from engine.host.protocol import Excerpt
+from gui.theme import theme
+
+#: Squares between two kernels.
+GAP = 1
+
+
+def values_of(excerpt: Excerpt) -> NDArray[np.float64]:
+    """An excerpt's values, in its shape."""
+    raw = np.frombuffer(excerpt.values, np.int8).reshape(excerpt.shape)
+    return raw.astype(np.float64) / 127.0 * excerpt.scale
+
+
+def laid_out(values: NDArray[np.float64], across: int | None = None) -> NDArray[np.float64]:
+    """A matrix as it is; kernels ``[out, in, h, w]`` in a table, a row per output channel; NaN between.
+
+    Kernels of one input channel are laid in rows of `across`.
+    """
+    if values.ndim != 4:
+        return np.atleast_2d(values)
+    out, channels, height, width = values.shape
+    if channels == 1:
+        across = across or int(np.ceil(np.sqrt(out)))
+        rows = -(-out // across)
+        padded = np.full((rows * across, 1, height, width), np.nan)
+        padded[:out] = values
+        values = padded.reshape(rows, across, height, width)
+        out, channels = rows, across
+    table = np.full((out * (height + GAP) - GAP, channels * (width + GAP) - GAP), np.nan)
+    for row in range(out):
+        for column in range(channels):
+            y, x = row * (height + GAP), column * (width + GAP)
+            table[y : y + height, x : x + width] = values[row, column]
+    return table
+
+
+def diverging(negative: str = "train", positive: str = "validation") -> NDArray[np.uint8]:
+    """255 colours from a token's colour over the ground to another's; the last one is transparent."""
+    ground = theme.color("surface")
+    stops = [theme.color(negative), ground, theme.color(positive)]
+    places = np.linspace(0, 1, 255)
+    channels = [
+        np.interp(places, [0, 0.5, 1], [getattr(stop, name)() for stop in stops])
+        for name in ("red", "green", "blue")
+    ]
+    table = np.zeros((256, 4), np.uint8)
+    table[:255, :3] = np.stack(channels, axis=1).round()
+    table[:255, 3] = 255
+    return table
+
+
+def image_of_values(values: NDArray[np.float64], scale: float, *, grey: bool = False) -> QImage:
+    """`values` from −`scale` to `scale` (grey: from 0) as a picture of one pixel each."""
+    if grey:
+        shades = np.linspace(0, 255, 255).round()
+        table = np.zeros((256, 4), np.uint8)
+        table[:255] = np.stack([shades, shades, shades, np.full(255, 255)], axis=1)
+        share = values / scale if scale else np.zeros_like(values)
+    else:
+        table = diverging()
+        share = 0.5 + values / (2 * scale) if scale else np.full_like(values, 0.5)
+    places = np.clip(np.nan_to_num(share, nan=0.0), 0, 1) * 254
+    indices = np.where(np.isnan(values), 255, places.round()).astype(np.intp)
+    pixels = np.ascontiguousarray(table[indices])
+    height, width = values.shape
+    return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+
+
+class TensorView(QWidget):
+    """One excerpt, as large as its room allows, in whole pixels per value."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setMinimumSize(60, 60)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._excerpt: Excerpt | None = None
+        self._grey = False
+
+    def sizeHint(self) -> QSize:
+        """A hand's breadth."""
+        return QSize(200, 160)
+
+    def show_excerpt(self, excerpt: Excerpt | None, *, grey: bool = False) -> None:
+        """Show this; None: nothing."""
+        self._excerpt, self._grey = excerpt, grey
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the squares."""
+        if self._excerpt is None or not self._excerpt.values:
+            return
+        painter = QPainter(self)
+        paint_excerpt(painter, self._excerpt, QRectF(self.rect()), grey=self._grey)
+
+
+def paint_excerpt(painter: QPainter, excerpt: Excerpt, room: QRectF, *, grey: bool = False) -> QRectF:
+    """Draw an excerpt into the middle of `room`; returns where."""
+    values = values_of(excerpt)
+    across = None
+    if values.ndim == 4 and values.shape[1] == 1 and room.height() > 0:
+        ratio = room.width() / room.height()
+        across = max(1, min(values.shape[0], round(float(np.sqrt(values.shape[0] * ratio)))))
+    picture = image_of_values(laid_out(values, across), excerpt.scale, grey=grey)
+    factor = min(room.width() / picture.width(), room.height() / picture.height())
+    factor = max(1.0, np.floor(factor)) if factor >= 1 else factor
+    wide, high = picture.width() * factor, picture.height() * factor
+    if values.ndim != 4:  # a matrix may fill its room
+        wide, high = room.width(), min(room.height(), max(high, 8.0))
+    box = QRect(
+        round(room.center().x() - wide / 2), round(room.center().y() - high / 2), round(wide), round(high)
+    )
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+    painter.drawImage(box, picture)
+    painter.setPen(theme.color("line"))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(box)
+    return QRectF(box)

@@ -1,0 +1,406 @@
+"""How every layer responds: to an example of the data, to what is drawn by hand, to a whole plane.
+
+Before training too: then with the weights as they are first drawn; it follows the drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSpinBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.host.protocol import Failed, Mapped, Responded
+from engine.network import Network
+from gui.document import Document
+from gui.panels.curves import percent, split_title
+from gui.panels.drawpad import DrawPad
+from gui.panels.panel import Panel, bar
+from gui.panels.pictures import paint_excerpt, values_of
+from gui.panels.plot import Plot
+from gui.panels.series import figure
+from gui.selection import Selection
+from gui.session import Session
+from gui.theme import SPACE, theme
+
+#: A node's cell.
+CELL = QSize(132, 132)
+#: The drawing rests for so long before it is asked again, milliseconds.
+REST = 250
+#: Likeliest classes that are named.
+NAMED = 5
+
+
+class Asks(Protocol):
+    """What the panel needs of the window's workers."""
+
+    answered: Any
+    document: Document
+
+    def respond(
+        self, run: str | None, split: str = ..., index: int = ..., values: Sequence[float] = ...
+    ) -> int:
+        """Ask how every node responds."""
+
+    def boundary(self, run: str | None, node: str | None = ..., unit: int = ...) -> int:
+        """Ask what is given on a plane."""
+
+
+class Cells(QWidget):
+    """A cell per node: its name, what it gives as a picture, its shape."""
+
+    clicked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Responses of the layers")
+        self.responded: Responded | None = None
+        self.chosen: tuple[str, ...] = ()
+
+    def show_responded(self, responded: Responded | None) -> None:
+        """Show these."""
+        self.responded = responded
+        self._fit()
+        self.update()
+
+    @property
+    def across(self) -> int:
+        """Cells in a row."""
+        return max(1, self.width() // CELL.width())
+
+    def _fit(self) -> None:
+        count = len(self.responded.nodes) if self.responded else 0
+        self.setMinimumHeight(-(-count // self.across) * CELL.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the rows."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def cell(self, number: int) -> QRectF:
+        """Where a node's cell is."""
+        wide = self.width() / self.across
+        return QRectF(number % self.across * wide, number // self.across * CELL.height(), wide, CELL.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the cells that are seen."""
+        if self.responded is None:
+            return
+        painter = QPainter(self)
+        font = QFont(painter.font())
+        font.setPixelSize(11)
+        painter.setFont(font)
+        metrics = painter.fontMetrics()
+        for number, (node, response) in enumerate(self.responded.nodes.items()):
+            cell = self.cell(number)
+            if not cell.intersects(QRectF(event.rect())):
+                continue
+            if node.split(".")[0] in self.chosen:
+                painter.fillRect(cell.adjusted(2, 2, -2, -2), theme.color("selection"))
+            words = metrics.elidedText(node, Qt.TextElideMode.ElideMiddle, int(cell.width()) - 12)
+            painter.setPen(theme.color("text"))
+            painter.drawText(cell.topLeft() + QPointF(6, 14), words)
+            painter.setPen(theme.color("muted"))
+            shape = " × ".join(map(str, response.shape))
+            dead = response.values.lo == response.values.hi or not response.seen.scale
+            painter.drawText(cell.bottomLeft() + QPointF(6, -6), f"{shape}{'  all zero' if dead else ''}")
+            paint_excerpt(painter, response.seen, cell.adjusted(6, 20, -6, -22))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the node."""
+        if self.responded is None:
+            return
+        for number, node in enumerate(self.responded.nodes):
+            if self.cell(number).contains(event.position()):
+                self.clicked.emit(node)
+
+
+class ResponsesPanel(Panel):
+    """An example, a drawing or a plane, and what the layers make of it.
+
+    Parameters
+    ----------
+    document
+        The network, as it is drawn now.
+    session
+        Its run's newest weights are taken where they fit.
+    selection
+        Shown by a ground; a click selects. Of the chosen node a unit can be seen on the plane.
+    workers
+        Asks the host.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        session: Session,
+        selection: Selection,
+        workers: Asks,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("Responses", "mdi6.layers-search-outline", parent)
+        self._document, self._session, self._selection = document, session, selection
+        self._workers = workers
+        self._asked: int | None = None
+        self._again = False
+        self._mapped: Mapped | None = None
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest.timeout.connect(self.ask)
+
+        self.mode = QComboBox()
+        self.mode.setAccessibleName("What the layers are shown")
+        for title, key in (("Example", "example"), ("Draw", "draw"), ("Plane", "plane")):
+            self.mode.addItem(title, key)
+        self.split = QComboBox()
+        self.split.setAccessibleName("Split")
+        for split in ("validation", "train", "test"):
+            self.split.addItem(split_title(split), split)
+        self.index = QSpinBox(maximum=9_999_999)
+        self.index.setAccessibleName("Number of the example")
+        self.unit = QSpinBox(maximum=99_999)
+        self.unit.setAccessibleName("Unit of the selected layer")
+        self.unit.setPrefix("unit ")
+        self.wipe = QToolButton()
+        self.wipe.setToolTip("An empty sheet")
+        self.wipe.setAccessibleName("An empty sheet")
+        self.update_button = QToolButton()
+        self.update_button.setToolTip("Ask again, with the newest weights")
+        self.update_button.setAccessibleName("Ask again")
+        self.status = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.status.setProperty("role", "muted")
+        self.status.setMinimumWidth(1)
+        self.pad = DrawPad()
+        self.answer = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.answer.setAccessibleName("What the network says")
+        self.answer.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.cells = Cells()
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.cells)
+        self.plane = Plot("Decision boundary")
+        self.image = pg.ImageItem()
+        self.image.setZValue(-90)
+        self.plane.addItem(self.image, ignoreBounds=True)
+        self.points = pg.ScatterPlotItem(size=6, pen=pg.mkPen(theme.color("surface"), width=1))
+        self.plane.addItem(self.points, ignoreBounds=True)
+        self.shown = QStackedWidget()
+        self.shown.addWidget(scroll)
+        self.shown.addWidget(self.plane)
+        side = QVBoxLayout()
+        side.setContentsMargins(2 * SPACE, SPACE, SPACE, SPACE)
+        side.addWidget(self.pad)
+        side.addWidget(self.answer, 1)
+        self._side = QWidget()
+        self._side.setFixedWidth(176)
+        self._side.setLayout(side)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self._side)
+        row.addWidget(self.shown, 1)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(
+            bar(
+                self.mode,
+                self.split,
+                self.index,
+                self.unit,
+                self.wipe,
+                self.update_button,
+                self.status,
+                None,
+                self.menu_button(),
+            )
+        )
+        column.addLayout(row, 1)
+
+        self.mode.currentIndexChanged.connect(self._mode_changed)
+        for signal in (self.split.currentIndexChanged, self.index.valueChanged, self.unit.valueChanged):
+            signal.connect(self._soon)
+        self.pad.drawn.connect(self.ask)
+        self.wipe.clicked.connect(self.pad.wipe)
+        self.update_button.clicked.connect(self.ask)
+        self.cells.clicked.connect(self._clicked)
+        workers.answered.connect(self._answered)
+        document.changed.connect(self._document_changed)
+        session.state_changed.connect(self._soon)
+        session.metrics_added.connect(self._told)
+        selection.changed.connect(self._selected)
+        self.follow_theme()
+        self._mode_changed()
+
+    # ------------------------------------------------------------------ asking
+
+    def _soon(self, *_: object) -> None:
+        if self.isVisible():
+            self._rest.start()
+        self.request()
+
+    def _document_changed(self, before: Network, after: Network) -> None:
+        if (before.nodes, before.edges, before.recipe, before.blocks) != (
+            after.nodes,
+            after.edges,
+            after.recipe,
+            after.blocks,
+        ):
+            self._soon()
+
+    def _told(self, event: Any) -> None:
+        if event.split == "validation":  # new best weights may be there
+            self._soon()
+
+    def ask(self) -> None:
+        """Ask for what is chosen; while an answer is owed, ask once more when it has come."""
+        if not self._document.network.nodes or not self.isVisible():
+            return
+        if self._asked is not None:
+            self._again = True
+            return
+        self._again = False
+        run, mode = self._session.run or None, self.mode.currentData()
+        if mode == "plane":
+            self._asked = self._workers.boundary(run, self._selection.current, self.unit.value())
+        elif mode == "draw":
+            self._fit_pad()
+            self._asked = self._workers.respond(run, values=self.pad.values.ravel().tolist())
+        else:
+            self._asked = self._workers.respond(run, self.split.currentData(), self.index.value())
+
+    def _fit_pad(self) -> None:
+        for node in self._document.network.nodes.values():
+            shape = node.fields.get("shape", ())
+            if node.type == "Input" and len(shape) == 3:
+                self.pad.set_size(int(shape[1]), int(shape[2]))
+
+    def _answered(self, request: int, event: object) -> None:
+        if request != self._asked:
+            return
+        self._asked = None
+        if isinstance(event, Failed):
+            self.status.setText(event.message)
+            self.status.setToolTip(event.message)
+        elif isinstance(event, Responded):
+            self.cells.show_responded(event)
+            self._say(event)
+        elif isinstance(event, Mapped):
+            self._mapped = event
+            self.status.setText(event.note)
+        self.request()
+        if self._again:
+            self.ask()
+
+    # ------------------------------------------------------------------ showing
+
+    def _mode_changed(self, *_: object) -> None:
+        mode = self.mode.currentData()
+        self.split.setVisible(mode == "example")
+        self.index.setVisible(mode == "example")
+        self.unit.setVisible(mode == "plane")
+        self.pad.setVisible(mode == "draw")
+        self.wipe.setVisible(mode == "draw")
+        self._side.setVisible(mode != "plane")
+        self.shown.setCurrentIndex(1 if mode == "plane" else 0)
+        if mode == "draw":
+            self._fit_pad()
+        self._soon()
+
+    def _say(self, responded: Responded) -> None:
+        self.status.setText(responded.note)
+        self.status.setToolTip(responded.note)
+        words = []
+        shares = np.asarray(responded.probabilities)
+        for number in np.argsort(-shares, kind="stable")[:NAMED]:
+            words.append(f"{percent(float(shares[number]))}   {_name(responded.classes, int(number))}")
+        if responded.target is not None:
+            right = (
+                _name(responded.classes, int(responded.target))
+                if responded.classes
+                else figure(responded.target)
+            )
+            words.append(f"\nright: {right}")
+        self.answer.setText("\n".join(words))
+
+    def _clicked(self, node: str) -> None:
+        self._selection.set([node.split(".")[0]])
+
+    def _selected(self) -> None:
+        self.cells.chosen = self._selection.nodes
+        self.cells.update()
+        if self.mode.currentData() == "plane":
+            self._soon()
+
+    def showEvent(self, event: Any) -> None:
+        """Ask, when it is seen."""
+        super().showEvent(event)
+        self._rest.start()
+
+    def refresh(self) -> None:
+        """Show content once there is a network to ask."""
+        if not self._document.network.nodes:
+            self.show_empty(
+                "Nothing to respond yet", "Add layers: what each gives is shown here, before training too."
+            )
+            return
+        self.show_content()
+        if self._mapped is not None and self.mode.currentData() == "plane":
+            self._draw_plane(self._mapped)
+
+    def _draw_plane(self, mapped: Mapped) -> None:
+        values = np.asarray(mapped.values).reshape(mapped.size, mapped.size)
+        colors = [theme.color(name) for name in ("train", "validation", "good", "warning", "accent", "error")]
+        ground = theme.color("surface")
+        base = np.array([[c.red(), c.green(), c.blue()] for c in colors], float)
+        paper = np.array([ground.red(), ground.green(), ground.blue()], float)
+        if mapped.classes:
+            number = values.astype(int) % len(base)
+            floor = 1 / mapped.classes
+            sure = np.clip((values - values.astype(int) - floor) / (1 - floor), 0, 1)[..., None]
+            picture = paper + (0.15 + 0.55 * sure) * (base[number] - paper)
+        else:
+            least, most = float(values.min()), float(values.max())
+            share = ((values - least) / ((most - least) or 1.0))[..., None]
+            picture = base[0] + share * (base[1] - base[0])
+        self.image.setImage(picture.astype(np.uint8).transpose(1, 0, 2))
+        (left, low), (right, high) = mapped.lo, mapped.hi
+        self.image.setRect(QRectF(left, low, right - left, high - low))
+        points = np.asarray(mapped.points)
+        if len(points):
+            brushes = [pg.mkBrush(colors[int(t) % len(colors)]) for t in points[:, 2]]
+            self.points.setData(points[:, 0], points[:, 1], brush=brushes)
+        self.plane.show_range((left, right), (low, high))
+
+    def follow_theme(self) -> None:
+        """Take on the theme's colours."""
+        self.wipe.setIcon(theme.icon("mdi6.eraser"))
+        self.update_button.setIcon(theme.icon("mdi6.refresh"))
+        self.plane.follow_theme()
+        self.points.setPen(pg.mkPen(theme.color("surface"), width=1))
+        self.cells.update()
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """What is shown of every node."""
+        nodes: Mapping[str, Any] = self.cells.responded.nodes if self.cells.responded else {}
+        return ("node", "shape", "index", "value"), (
+            (node, "x".join(map(str, response.shape)), index, value)
+            for node, response in nodes.items()
+            for index, value in enumerate(values_of(response.seen).ravel().tolist())
+        )
+
+
+def _name(classes: Sequence[str], number: int) -> str:
+    return classes[number] if 0 <= number < len(classes) else str(number)

@@ -1,0 +1,92 @@
+"""The time scrubber under the canvas: any recorded step of the run, for panels and colours alike."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+
+from gui.session import Session
+from gui.theme import SPACE, theme
+
+#: Milliseconds between two pictures of the film.
+FILM = 80
+
+
+class Scrubber(QWidget):
+    """A slider over the observations that are kept; at its right end it follows the run."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setAccessibleName("Time scrubber")
+        self.play = QToolButton()
+        self.play.setCheckable(True)
+        self.play.setToolTip("Play the run as a film")
+        self.play.setAccessibleName("Play the run as a film")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("Step of the run")
+        self.slider.setToolTip("Look at an earlier step; at the right end the newest is followed")
+        self.where = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.where.setProperty("role", "muted")
+        self.where.setMinimumWidth(96)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * SPACE, 2, 2 * SPACE, 2)
+        for part in (self.play, self.slider, self.where):
+            row.addWidget(part)
+        self._film = QTimer(self, interval=FILM)
+        self._film.timeout.connect(self._next)
+        self.slider.valueChanged.connect(self._moved)
+        self.play.toggled.connect(self._toggled)
+        session.observed.connect(self._grown)
+        session.state_changed.connect(self._grown)
+        theme.changed.connect(self._paint)
+        self._paint()
+        self._grown()
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest step is shown."""
+        return self._session.at is None
+
+    def _grown(self, *_: object) -> None:
+        count = len(self._session.observations)
+        self.setVisible(count > 1)
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, max(count - 1, 0))
+        if self.following:
+            self.slider.setValue(count - 1)
+        else:  # every second one may have been dropped: stay at the step
+            steps = [o.step for o in self._session.observations if o.step <= (self._session.at or 0)]
+            self.slider.setValue(max(len(steps) - 1, 0))
+        self.slider.blockSignals(False)
+        self._say()
+
+    def _moved(self, index: int) -> None:
+        kept = self._session.observations
+        if not kept:
+            return
+        last = index >= len(kept) - 1
+        self._session.seek(None if last else kept[index].step)
+        self._say()
+
+    def _say(self) -> None:
+        seen = self._session.seen()
+        if seen:
+            self.where.setText(f"step {seen[-1].step:,}" + (" (newest)" if self.following else ""))
+
+    def _toggled(self, on: bool) -> None:
+        if on:
+            if self.slider.value() >= self.slider.maximum():
+                self.slider.setValue(0)
+            self._film.start()
+        else:
+            self._film.stop()
+        self._paint()
+
+    def _next(self) -> None:
+        self.slider.setValue(self.slider.value() + 1)
+        if self.slider.value() >= self.slider.maximum():
+            self.play.setChecked(False)
+
+    def _paint(self) -> None:
+        self.play.setIcon(theme.icon("mdi6.pause" if self.play.isChecked() else "mdi6.play"))
