@@ -69,9 +69,9 @@ class DrawPad(QWidget):
         x = (at.x() - box.left()) / box.width() * width - 0.5
         y = (at.y() - box.top()) / box.height() * height - 0.5
         # As thick as the strokes of handwritten digits: a tenth of the sheet.
-        radius = max(0.55, min(height, width) / 20)
+        radius = max(1.0, min(height, width) / 20)
         rows, columns = np.mgrid[0:height, 0:width]
-        dab = np.clip(1.5 * radius - np.hypot(columns - x, rows - y) + 0.25, 0, 1)
+        dab = np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)
         if strength > 0:
             np.maximum(self.values, np.minimum(dab, 1.0), out=self.values)
         else:

@@ -58,7 +58,13 @@ class Answers(Protocol):
     answered: Any
 
     def predict(
-        self, run: str, split: str = ..., first: int = ..., count: int = ..., pictures: bool = ...
+        self,
+        run: str,
+        split: str = ...,
+        first: int = ...,
+        count: int = ...,
+        file: str | None = ...,
+        pictures: bool = ...,
     ) -> int:
         """Ask for predictions."""
 

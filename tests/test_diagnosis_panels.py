@@ -1,0 +1,253 @@
+"""Health, activations, filters, responses and scrubber, fed with the events of a real run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6")
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtWidgets import QApplication
+
+import engine
+from engine.findings import Analysis
+from engine.host import protocol
+from gui.diagnosing import carried, said
+from gui.document import Document
+from gui.panels import ActivationsPanel, FiltersPanel, GradientsPanel, HealthPanel, ResponsesPanel
+from gui.panels.health import MEASURES, node_marks
+from gui.panels.pictures import laid_out, values_of
+from gui.scrubber import Scrubber
+from gui.selection import Selection
+from gui.session import Session
+from gui.theme import theme
+from tests.diagnosis_table import every_other_step
+from tests.sick_networks import convolutional, dense, network
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True, scope="module")
+def themed(qapp: QApplication) -> Iterator[None]:
+    before = theme.choice
+    theme.choose("light")
+    yield
+    theme.choose(before)
+
+
+def events_of(drawn: Any) -> list[Any]:
+    events: list[Any] = []
+    with tempfile.TemporaryDirectory() as folder, every_other_step():
+        engine.train(drawn, device="cpu", run_dir=folder, emit=events.append)
+    return events
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[Any, list[Any]]:
+    drawn = convolutional("c", epochs=2)
+    return drawn, events_of(drawn)
+
+
+def told(drawn: Any, events: list[Any]) -> Session:
+    session = Session()
+    session.begin(drawn, "runs/one")
+    for event in events:
+        session.take(event)
+    return session
+
+
+@pytest.fixture
+def session(trained: tuple[Any, list[Any]]) -> Session:
+    return told(*trained)
+
+
+def shown(qtbot: Any, panel: Any) -> Any:
+    qtbot.addWidget(panel)
+    panel.resize(700, 420)
+    panel.show()
+    panel.flush()
+    return panel
+
+
+def test_activations_are_listed_in_the_order_in_which_they_run(qtbot: Any, session: Session) -> None:
+    selection = Selection()
+    panel = shown(qtbot, ActivationsPanel(session, selection))
+    assert panel.parameters.list.names == ("conv1", "pool", "conv2", "flat", "fc")
+    last = session.seen()[-1].activations["conv1"]
+    assert "12 units" in panel.heading.text()
+    assert f"{100 * last.dead:.4g}" in panel.figures.text().replace("\u00a0", " ")
+    selection.set(["fc"])
+    panel.flush()
+    assert panel.parameters.list.names == ("fc",)
+
+
+def test_the_cosine_of_successive_gradients_is_drawn(qtbot: Any, session: Session) -> None:
+    panel = shown(qtbot, GradientsPanel(session, Selection()))
+    name = panel.parameters.name
+    trend = next(t for t in panel.trend_plots if t.trend.title.startswith("Cosine"))
+    wanted = [o.cosines[name] for o in session.seen() if name in o.cosines]
+    y = [v for v in trend.curve.getData()[1] if np.isfinite(v)]
+    assert y[-1] == pytest.approx(wanted[-1])
+
+
+def test_looking_at_an_earlier_step_binds_every_panel(qtbot: Any, session: Session) -> None:
+    panel = shown(qtbot, ActivationsPanel(session, Selection()))
+    scrubber = Scrubber(session)
+    qtbot.addWidget(scrubber)
+    scrubber.show()
+    kept = session.observations
+    scrubber.slider.setValue(3)
+    panel.flush()
+    assert session.at == kept[3].step
+    assert panel.heat_plot.view.viewRange()[0][1] == pytest.approx(kept[3].step, abs=2)
+    assert f"step {kept[3].step:,}" in scrubber.where.text()
+    scrubber.slider.setValue(scrubber.slider.maximum())
+    assert session.at is None
+
+
+def test_a_film_plays_to_the_newest_step(qtbot: Any, session: Session) -> None:
+    scrubber = Scrubber(session)
+    qtbot.addWidget(scrubber)
+    scrubber._film.setInterval(0)
+    scrubber.play.setChecked(True)
+    qtbot.waitUntil(lambda: not scrubber.play.isChecked())
+    assert session.at is None
+    assert scrubber.slider.value() == scrubber.slider.maximum()
+
+
+def test_the_measures_on_the_canvas_are_the_observations_own(session: Session) -> None:
+    last = session.seen()[-1]
+    gradients = next(m for m in MEASURES if m.title == "Gradient norm")
+    both = np.hypot(last.gradients["conv1.weight"].norm, last.gradients["conv1.bias"].norm)
+    assert gradients.of(last)["conv1"] == pytest.approx(both)
+    marks = node_marks(gradients, session.seen())
+    assert list(marks) == ["conv1", "conv2", "fc"]
+    assert marks["fc"].color.startswith("#")
+    assert len(marks["fc"].history) == min(40, len(session.seen()))
+    dead = next(m for m in MEASURES if m.title == "Dead units")
+    assert dead.color(0.9).name() == theme.color("error").name()
+    assert dead.color(0.0).name() == theme.color("good").name()
+
+
+def test_health_lists_the_doctors_findings_and_a_repair_is_one_undo_step(qtbot: Any) -> None:
+    ill = network("ill", [dense(48, "Sigmoid") for _ in range(10)], epochs=3)
+    document = Document(ill)
+    session = told(ill, events_of(ill))
+    panel = shown(qtbot, HealthPanel(document, Selection(), session))
+    codes = [finding.code for finding in panel.findings]
+    assert "vanishing-gradient" in codes
+    marks: list[Any] = []
+    panel.marked.connect(marks.append)
+    panel.chooser.setCurrentIndex(1)
+    panel.flush()
+    assert set(marks[-1]) == {*(f"h{i}" for i in range(1, 11)), "fc"}
+    repair = next(f for f in panel.findings if f.code == "vanishing-gradient").repairs[0]
+    assert panel.repair(repair)
+    assert document.network.nodes["h1"].activation.id == "ReLU"
+    document.undo_stack.undo()
+    assert document.network == ill
+
+
+def test_a_well_network_gets_no_diagnosis(qtbot: Any, session: Session) -> None:
+    assert session.network is not None
+    panel = shown(qtbot, HealthPanel(Document(session.network), Selection(), session))
+    assert panel.findings == ()
+    assert panel.list.is_empty
+
+
+def test_filters_show_the_newest_weights_and_their_gradient(qtbot: Any, session: Session) -> None:
+    panel = shown(qtbot, FiltersPanel(session, Selection()))
+    assert panel.chooser.currentText() == "conv1.weight"
+    excerpt = session.seen()[-1].weight_excerpts["conv1.weight"]
+    _, rows = panel.table()
+    rows = list(rows)
+    wanted = values_of(excerpt).ravel().tolist()
+    assert [row[3] for row in rows if row[0] == "weight"] == wanted
+    assert panel.weight.grab().toImage().pixelColor(panel.weight.rect().center()).isValid()
+
+
+def test_kernels_are_laid_in_a_table_of_output_and_input_channels() -> None:
+    kernels = np.arange(2 * 3 * 2 * 2, dtype=float).reshape(2, 3, 2, 2)
+    table = laid_out(kernels)
+    assert table.shape == (5, 8)
+    assert table[0:2, 3:5].tolist() == kernels[0, 1].tolist()
+    assert table[3:5, 6:8].tolist() == kernels[1, 2].tolist()
+    assert np.isnan(table[2]).all()
+
+
+class Host(QObject):
+    """Stands in for the window's workers, and answers when told to."""
+
+    answered = Signal(int, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+
+    def respond(self, run: Any, split: str = "validation", index: int = 0, values: Any = ()) -> int:
+        self.asked.append((run, split, index, tuple(values)))
+        return len(self.asked)
+
+    def boundary(self, run: Any, node: Any = None, unit: int = 0) -> int:
+        self.asked.append((run, node, unit))
+        return len(self.asked)
+
+
+def test_every_layer_responds_to_what_is_drawn_with_the_mouse(qtbot: Any) -> None:
+    from engine.training.responses import respond
+
+    drawn = convolutional("c")
+    host, selection = Host(), Selection()
+    panel = shown(qtbot, ResponsesPanel(Document(drawn), Session(), selection, host))
+    panel.mode.setCurrentIndex(panel.mode.findData("draw"))
+    qtbot.waitUntil(lambda: bool(host.asked))
+    asked = len(host.asked)
+    assert panel.pad.values.shape == (8, 8)
+    qtbot.mousePress(panel.pad, Qt.MouseButton.LeftButton, pos=panel.pad.rect().center())
+    ink = panel.pad.values.max()
+    assert ink > 0.7
+    assert len(host.asked) == asked  # one question at a time
+    answer = respond(protocol.Respond(asked, b"", values=host.asked[-1][3]), drawn)
+    host.answered.emit(asked, answer)
+    assert len(host.asked) == asked + 1  # the stroke drawn meanwhile is asked for now
+    assert max(host.asked[-1][3]) == ink
+    assert list(panel.cells.responded.nodes) == ["image", "conv1", "pool", "conv2", "flat", "fc"]
+    best = int(np.argmax(answer.probabilities))
+    assert panel.answer.text().splitlines()[0].endswith(str(best))
+    panel.cells.clicked.emit("conv2")
+    assert selection.nodes == ("conv2",)
+    panel.pad.stroke(QPointF(panel.pad.rect().center()), -1.0)
+    assert panel.pad.values.max() < ink
+
+
+def test_what_becomes_of_trained_weights_is_told_by_name_and_shape() -> None:
+    trained = {"fc1.weight": (8, 4), "fc1.bias": (8,), "fc2.weight": (2, 8), "old.weight": (3, 3)}
+    report = lambda **shapes: engine.findings.NodeReport(parameters=shapes)  # noqa: E731
+    drawn = Analysis(
+        nodes={
+            "fc1": report(weight=(8, 4), bias=(8,)),
+            "fc2": report(weight=(2, 9)),
+            "new": report(weight=(1,)),
+        }
+    )
+    found = carried(trained, drawn)
+    assert found["kept"] == ("fc1.weight", "fc1.bias")
+    assert found["new"] == ("fc2.weight", "new.weight")
+    assert found["dropped"] == ("fc2.weight", "old.weight")
+    assert said(found).startswith("2 of its parameters keep their weights, 2 are drawn anew")
+
+
+def test_observations_of_a_run_of_100_000_steps_stay_bounded(session: Session) -> None:
+    one = session.seen()[-1]
+    long = Session()
+    long.begin(replace(session.network, name="long"), "runs/long")
+    for step in range(0, 100_000, 10):
+        long.take(replace(one, step=step))
+    assert len(long.observations) <= 400
+    assert long.observations[0].step == 0
+    assert long.seen()[-1].step == 99_990
