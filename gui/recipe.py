@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine import edit
-from engine.catalog import LOSSES, OPTIMIZERS, SCHEDULES, SOURCES
+from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, SOURCES
 from engine.catalog.fields import Field, Float, Int, Option
 from engine.findings import Analysis
 from engine.network import Choice, Recipe
@@ -80,6 +80,11 @@ class RecipePanel(QScrollArea):
         self.loss = self._choice("recipe-loss", "Loss", LOSSES)
         self.optimizer = self._choice("recipe-optimizer", "Optimizer", OPTIMIZERS)
         self.schedule = self._choice("recipe-schedule", "Schedule", SCHEDULES, none="Constant learning rate")
+        #: Section -> form of the recipe's further options.
+        self.options = {
+            id: self._form(f"recipe-{id}", entry.title, entry.fields, self._option_edited, open=False)
+            for id, entry in RECIPE_OPTIONS.items()
+        }
         self.data.chosen.connect(self._data_chosen)
         for name in ("loss", "optimizer", "schedule"):
             getattr(self, name).chosen.connect(
@@ -126,6 +131,8 @@ class RecipePanel(QScrollArea):
         self.length.set_marks({name: found[name] for name, found in marks.items() if name in found})
         for part in ("data", "loss", "optimizer", "schedule"):
             getattr(self, part).set_marks(marks.get(part, {}))
+        for form in self.options.values():
+            form.set_marks({name: marks[name][name] for name in form.fields if name in marks.get(name, {})})
 
     def refresh(self, *_: object) -> None:
         """Show the document's recipe."""
@@ -138,11 +145,15 @@ class RecipePanel(QScrollArea):
         self.loss.show_choice(recipe.loss)
         self.optimizer.show_choice(recipe.optimizer)
         self.schedule.show_choice(recipe.schedule)
+        for form in self.options.values():
+            form.set_values({name: v for name, v in recipe.options.items() if name in form.fields})
 
     def _forget_drafts(self) -> None:
         """Another document was opened: what was left unfinished in the old one went with it."""
         if self._document.undo_stack.count() == 0:
-            for form in (self.split, self.length, self.data, self.loss, self.optimizer, self.schedule):
+            for editor in (self.data, self.loss, self.optimizer, self.schedule):
+                editor.set_drafts({})
+            for form in (self.split, self.length, *self.options.values()):
                 form.set_drafts({})
             self.refresh()
 
@@ -167,3 +178,11 @@ class RecipePanel(QScrollArea):
 
     def _length_edited(self, name: str, value: Any, merge: str) -> None:
         self._set(f"Set {name}", merge, **{name: value})
+
+    def _option_edited(self, name: str, value: Any, merge: str) -> None:
+        before = self._document.network.recipe.options
+        options = {**before, name: value}
+        for form in self.options.values():
+            if name in form.fields and value == form.fields[name].default:
+                del options[name]  # the file says what differs
+        self._set(f"Set {name}", merge, options=options)

@@ -626,6 +626,19 @@ def test_epochs_take_whole_numbers_only(recipe):
     assert document.network.recipe.epochs == 25
 
 
+def test_options_of_training_are_forms_and_defaults_leave_the_file(recipe):
+    document, panel = recipe
+    names = {name for form in panel.options.values() for name in form.fields}
+    assert {"clip_norm", "accumulate", "ema_decay", "patience", "validate_every", "precision"} <= names
+    panel.options["steps"].edited.emit("accumulate", 4, "")
+    assert document.network.recipe.options == {"accumulate": 4}
+    panel.options["averaging"].edited.emit("ema_decay", 0.99, "")
+    assert panel.options["averaging"].row("ema_decay").changed
+    document.undo_stack.undo()
+    panel.options["steps"].edited.emit("accumulate", 1, "")
+    assert document.network.recipe.options == {}
+
+
 def test_another_document_does_not_inherit_unfinished_texts(recipe):
     document, panel = recipe
     line = panel.length.editor("epochs").line

@@ -30,7 +30,7 @@ from engine.runs import RunFolder, read_events
 from engine.training import session, trainer
 
 KILLS = 200
-EPOCHS = 1500
+EPOCHS = 500
 
 
 def network() -> Network:
@@ -99,7 +99,7 @@ def measure() -> dict[str, Any]:
             reading, writing = os.pipe()
             pid = _forked(lambda: run(killed, writing))  # noqa: B023
             os.close(writing)
-            for _ in range(draw.randrange(2, 30)):  # so many events, and a moment: within a step or a write
+            for _ in range(draw.randrange(1, 8)):  # so many events, and a moment: within a step or a write
                 if not os.read(reading, 1):
                     break
             os.close(reading)
