@@ -256,7 +256,6 @@ def measure(folder: Path, names: tuple[str, ...] = tuple(PATHS)) -> Row:
     """Let every call on every path fail in every way."""
     row = Row("Faults injected into saves, journal, history and checkpoints")
     ways_out = set(atomic._REASONS.values())
-    met: dict[str, int] = {}
     for name in names:
         work, states = PATHS[name]
         for code, kill in _faults():
@@ -269,9 +268,8 @@ def measure(folder: Path, names: tuple[str, ...] = tuple(PATHS)) -> Row:
                 told = trial(work, place, at, code, kill)
                 if told.ended and not told.met:
                     break
-                met[name] = met.get(name, 0) + 1
+                row.count(f"on the path {name!r}")
                 row.check(*_judged(name, place, told, states, code, ways_out, f"{name} {at} {code} {kill}"))
-    row.note = ", ".join(f"{name} {count}" for name, count in met.items())
     return row
 
 

@@ -64,7 +64,7 @@ def _weights(folder: Path) -> tuple[list[Path], Callable[[], bool]]:
     return [path], whole
 
 
-KINDS = {"journal": _journal, "checkpoint": _checkpoint, "weights": _weights}
+KINDS = {"journals": _journal, "checkpoints": _checkpoint, "weights": _weights}
 
 
 def measure(folder: Path, flips: int, seed: int = 0) -> Row:
@@ -84,7 +84,7 @@ def measure(folder: Path, flips: int, seed: int = 0) -> Row:
             data = bytearray(originals[path])
             data[bit // 8] ^= 1 << bit % 8
             path.write_bytes(data)
+            row.count(f"in {name}")
             row.check(not whole(), f"{name}: bit {bit} of {path.name} was not noticed")
             path.write_bytes(originals[path])
-    row.note = ", ".join(KINDS)
     return row

@@ -76,10 +76,10 @@ def measure(folder: Path, kills: int, seed: int = 0) -> Row:
     chance = random.Random(seed)
     path = folder / "net.layerlab"
     file.write(network(0), path)
-    current, acknowledged, cut = 0, 0, 0
+    current = 0
     for _ in range(kills):
         edited, saved = _run_and_kill(folder, current, chance.uniform(0.0, 0.03))
-        acknowledged += max(0, max(edited, saved) - current)
+        row.count("edits acknowledged", max(0, max(edited, saved) - current))
         least = max(current, edited, saved)
         try:
             on_disk = int(file.read(path).name[1:])
@@ -95,7 +95,7 @@ def measure(folder: Path, kills: int, seed: int = 0) -> Row:
                 number = int(left.found.network.name[1:])
                 whole = whole and left.found.network == network(number)
                 brought = max(brought, number)
-                cut += bool(left.found.damage)
+                row.count("kills in the middle of a record", bool(left.found.damage))
             left.discard()
         torn_without_edit = edited <= saved and "cut short" in problem_text
         row.check(
@@ -105,9 +105,4 @@ def measure(folder: Path, kills: int, seed: int = 0) -> Row:
         # What was brought back is saved, as the user would; the next child goes on from there.
         current = brought
         file.write(network(current), path)
-    row.note = (
-        f"{acknowledged:,} acknowledged edits, 0 torn files, {cut:,} kills in the middle of a record"
-        if not row.breaches
-        else f"{acknowledged:,} acknowledged edits"
-    )
     return row

@@ -1,8 +1,8 @@
 """``python -m tests.robustness.report`` prints the promise's table, in its short form.
 
 ``--full`` takes the counts that the help states (an hour on two cores); ``--only NAME`` takes one
-line, as often as named. ``--results FILE`` keeps lines from earlier calls, so that the full table can be
-made line by line; ``--write`` puts the table into the help page and the README.
+line, as often as named. ``--results FILE`` keeps lines from earlier calls and ``--count N`` adds N further
+trials to them, so that the full table can be made bit by bit; ``--write`` puts the table into the help page.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from tests.robustness.promise import Row
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "assets" / "help" / "promise.md"
 #: Name -> how it is measured in a folder, and how often: in short, in full.
-LINES: dict[str, tuple[Callable[[Path, int], Row], int, int]] = {
+LINES: dict[str, tuple[Callable[[Path, int, int], Row], int, int]] = {
     "kills": (kills.measure, 200, 10_000),
-    "faults": (lambda folder, full: faults.measure(folder, tuple(faults.PATHS)[: 5 if full else 1]), 0, 1),
+    "faults": (lambda folder, paths, seed: faults.measure(folder, tuple(faults.PATHS)[:paths]), 2, 5),
     "flips": (flips.measure, 900, 10_000),
-    "spliced": (lambda folder, most: strangers.measure_spliced(most or None), 800, 0),
-    "mutated": (lambda folder, count: strangers.measure_mutated(count), 1_500, 100_000),
+    "naughty": (lambda folder, most, first: strangers.measure_naughty(most, first), 500, 1_000_000),
+    "suite": (lambda folder, most, first: strangers.measure_suite(most, first), 2_000, 1_000_000),
+    "mutated": (lambda folder, count, seed: strangers.measure_mutated(count, seed), 1_500, 100_000),
     "hosts": (hosts.measure, 1, 20),
 }
 
@@ -58,6 +59,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", action="append", choices=list(LINES))
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--count", type=int)
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     kept: dict[str, Row] = {}
@@ -67,7 +69,12 @@ def main() -> int:
         measure, short, full = LINES[name]
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="layerlab-promise-") as folder:
-            row = kept[name] = measure(Path(folder), full if chosen.full else short)
+            before = kept.get(name) if chosen.count else None
+            count = chosen.count or (full if chosen.full else short)
+            row = measure(Path(folder), count, before.tried if before else 0)
+        if before is not None:
+            before.add(row)
+        kept[name] = before or row
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
         for breach in row.breaches[:5]:
             print(f"  {breach}", file=sys.stderr)

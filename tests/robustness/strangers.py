@@ -17,7 +17,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,20 +79,8 @@ class Tally:
     """What a lot of files did to the program."""
 
     row: Row
-    slowest: float = 0.0
-    refused: int = 0
-    opened: int = 0
-    sound: int = 0
-    printed: int = 0
     #: Every kind of answer there was, and so what counts as new.
     seen: set[object] = field(default_factory=set)
-
-    def note(self) -> str:
-        return (
-            f"{self.refused:,} refused, {self.opened:,} opened, {self.sound:,} without errors, "
-            f"{self.printed:,} printed as code; slowest {self.slowest * 1000:.0f} ms; "
-            f"{len(self.seen):,} kinds of answer"
-        )
 
 
 def _peak() -> float:
@@ -113,7 +101,7 @@ def feed(data: bytes, tally: Tally, watch: Watch) -> bool:
         began = time.process_time()
         _answer(data, Tally(Row("")))
         seconds = min(seconds, time.process_time() - began)
-    tally.slowest = max(tally.slowest, seconds)
+    tally.row.took("slowest", seconds)
     if heard:
         breach = breach or f"ran or wrote: {heard[:3]}"
     if seconds > LONGEST:
@@ -131,11 +119,11 @@ def _answer(data: bytes, tally: Tally) -> object:
     try:
         network = storage.loads(data)
     except FileProblem as problem:
-        tally.refused += 1
+        tally.row.count("refused")
         message = str(problem)
         assert "\n" not in message, "a message of several lines"
         return re.sub(r"\d+|'[^']*'|\"[^\"]*\"", "#", message)[:80]
-    tally.opened += 1
+    tally.row.count("opened")
     assert storage.loads(storage.dumps(network)) == network, "what is saved does not come back"
     analysis = engine.analyze(network)
     codes = frozenset(
@@ -143,7 +131,7 @@ def _answer(data: bytes, tally: Tally) -> object:
         for problem in analysis.problems
     )
     if not analysis.errors:
-        tally.sound += 1
+        tally.row.count("without errors")
     _print(network, analysis, tally)
     return codes
 
@@ -154,7 +142,7 @@ def _print(network: Network, analysis: Analysis, tally: Tally) -> None:
         text = engine.source(network)
     except NetworkProblem:
         return
-    tally.printed += 1
+    tally.row.count("printed as code")
     _inspect(ast.parse(text))
 
 
@@ -252,15 +240,19 @@ def _with(value: Any, path: tuple[Any, ...], new: Any, as_key: bool = False) -> 
     ]
 
 
-def spliced() -> Iterator[Callable[[], bytes]]:
-    """Each naughty string as each value and as each key; each file of the suite at each token."""
-    text = small()
-    form = json.loads(text)
+def with_naughty_strings() -> Iterator[Callable[[], bytes]]:
+    """Each naughty string as each value and as each key of a valid file."""
+    form = json.loads(small())
     for word in naughty():
         for path in _places(form):
             yield lambda path=path, word=word: _dumped(_with(form, path, word))
             if isinstance(path[-1], str):
                 yield lambda path=path, word=word: _dumped(_with(form, path, word, as_key=True))
+
+
+def with_the_suite() -> Iterator[Callable[[], bytes]]:
+    """Each file of the JSONTestSuite in place of each token of a valid file."""
+    text = small()
     tokens = [match.span() for match in re.finditer(rb'"[^"]*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', text)]
     for piece in suite():
         for start, end in tokens:
@@ -356,18 +348,29 @@ def _warm(watch: Watch) -> None:
         feed(data, tally, watch)
 
 
-def measure_spliced(most: int | None = None, seed: int = 0) -> Row:
-    """Splice everything everywhere, or `most` of it, drawn at random."""
-    row = Row("Naughty strings and the JSONTestSuite spliced into every place of a file")
+def _measure_all(row: Row, files: Iterable[Callable[[], bytes]], most: int | None, first: int) -> Row:
+    """Feed all of `files`; or `most` of them, those from number `first` in an order of chance."""
     tally, watch = Tally(row), Watch()
     _warm(watch)
-    every = list(spliced())
-    if most is not None:
-        every = random.Random(seed).sample(every, min(most, len(every)))
-    for make in every:
+    every = list(files)
+    random.Random(0).shuffle(every)
+    for make in every[first:] if most is None else every[first : first + most]:
         feed(make(), tally, watch)
-    row.note = tally.note()
+    row.count("kinds of answer", len(tally.seen))
     return row
+
+
+def measure_naughty(most: int | None = None, first: int = 0) -> Row:
+    """Splice naughty strings into every place."""
+    row = Row("Naughty strings as every value and every key of a file")
+    return _measure_all(row, with_naughty_strings(), most, first)
+
+
+def measure_suite(most: int | None = None, first: int = 0) -> Row:
+    """Splice the JSONTestSuite into every place; its files may be absent, and then nothing is tried."""
+    return _measure_all(
+        Row("The JSONTestSuite spliced into every place of a file"), with_the_suite(), most, first
+    )
 
 
 def measure_mutated(count: int, seed: int = 0) -> Row:
@@ -383,5 +386,5 @@ def measure_mutated(count: int, seed: int = 0) -> Row:
         )
         if feed(data, tally, watch) and len(data) < _MODEST:
             pool.append(data)
-    row.note = tally.note()
+    row.count("kinds of answer", len(tally.seen))
     return row

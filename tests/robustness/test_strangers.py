@@ -19,9 +19,12 @@ def test_mutated_files_neither_raise_nor_hang_nor_fill_the_memory_nor_run_anythi
 
 
 def test_naughty_strings_and_the_json_suite_do_no_harm_wherever_they_stand() -> None:
-    row = strangers.measure_spliced(800)
+    row = strangers.measure_naughty(500)
     assert row.breaches == []
-    assert row.tried >= 800
+    assert row.tried == 500
+    row = strangers.measure_suite(2000)
+    assert row.breaches == []
+    assert row.tried == (2000 if strangers.suite() else 0)
 
 
 def test_the_watch_sees_what_is_run_and_written(tmp_path) -> None:
