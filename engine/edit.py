@@ -371,6 +371,22 @@ def set_init(
     return replace_node(network, id, block, init=_with_key(node.init, parameter, scheme))
 
 
+def set_default_init(network: Network, scope: str, parameter: str, scheme: Choice | None) -> Network:
+    """Choose how `parameter` begins in all layers ("all") or those of a catalogue group; None: as before.
+
+    A node's own choice wins over its group's, and that over "all".
+    """
+    init = network.defaults.get("init", {})
+    scoped = dict(init.get(scope, {})) if isinstance(init, Mapping) else {}
+    scoped.pop(parameter, None)
+    if scheme is not None:
+        scoped[parameter] = form.choice_to_form(scheme, "scheme")
+    rest = {name: value for name, value in init.items() if name != scope} if isinstance(init, Mapping) else {}
+    init = {**rest, scope: scoped} if scoped else rest
+    defaults = {name: value for name, value in network.defaults.items() if name != "init"}
+    return replace(network, defaults={**defaults, "init": init} if init else defaults)
+
+
 def set_binarize(
     network: Network, id: str, place: str, estimator: Choice | None, *, block: str | None = None
 ) -> Network:

@@ -26,6 +26,8 @@ from engine.streams import stream_seed
 
 #: Values drawn of a tensor that is drawn by a formula, at most; a larger one is sampled.
 MOST_DRAWN = 1 << 20
+#: Side of a matrix up to which its singular values are computed.
+SPECTRUM = 256
 #: Values in a sample, and in a draw that costs more than a few ns each (orthogonal …).
 SAMPLE = 1 << 16
 BINS = 64
@@ -241,7 +243,33 @@ def _described(
         fan_out=both[1] if both else None,
         drawn=values.numel(),
         note=note,
+        singular=_singular(values, shape),
+        zeros=_zeros(values, shape),
     )
+
+
+def _matrix(values: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+    """The whole draw as [out x rest]; None where it is a sample or no matrix."""
+    if len(shape) < 2 or values.numel() != math.prod(shape):
+        return None
+    return values.reshape(shape[0], -1)
+
+
+def _singular(values: Tensor, shape: tuple[int, ...]) -> tuple[float, ...]:
+    """Singular values, largest first, of a draw whose smaller side is at most :data:`SPECTRUM`."""
+    matrix = _matrix(values, shape)
+    if matrix is None or min(matrix.shape) > SPECTRUM:
+        return ()
+    return tuple(torch.linalg.svdvals(matrix).tolist())
+
+
+def _zeros(values: Tensor, shape: tuple[int, ...]) -> tuple[float, float] | None:
+    """Least and largest share of exact zeros in a column."""
+    matrix = _matrix(values, shape)
+    if matrix is None:
+        return None
+    shares = (matrix == 0).double().mean(0)
+    return float(shares.min()), float(shares.max())
 
 
 # ---------------------------------------------------------------------------- curves

@@ -289,6 +289,11 @@ class InitPreview(_Message, frozen=True):
     drawn: int
     #: Said to the user: "a sample of 65,536 of 102,760,448 values", …
     note: str = ""
+    #: Singular values of the whole draw as a matrix [out x rest], the largest first; empty where it
+    #: was sampled, is no matrix or is too large.
+    singular: tuple[float, ...] = ()
+    #: Least and largest share of exact zeros in a column of that matrix.
+    zeros: tuple[float, float] | None = None
 
 
 class CurvePreview(_Message, frozen=True):

@@ -126,6 +126,8 @@ class InitPart(Section):
         self._chooser_rows.setContentsMargins(0, 0, 0, 0)
         self.plot = HistogramPlot("Histogram of the initial values")
         self.figures = Figures()
+        self.spectrum = CurvePlot("Singular values, the largest first")
+        show_if(self.spectrum, False)
         self.note = text_label(role="muted")
         self.formula = text_label()
         self.lesson = text_label(role="muted")
@@ -136,6 +138,7 @@ class InitPart(Section):
             self.plot,
             self.note,
             self.figures,
+            self.spectrum,
             self.lesson,
         ):
             self.rows.addWidget(widget)
@@ -262,8 +265,8 @@ class InitPart(Section):
     def _clear(self, message: str) -> None:
         self.plot.set_histogram((), ())
         self.plot.set_message(message)
-        show_if(self.figures, False)
-        show_if(self.note, False)
+        for widget in (self.figures, self.spectrum, self.note):
+            show_if(widget, False)
 
     def _received(self, event: object) -> None:
         if isinstance(event, Failed):
@@ -289,8 +292,28 @@ class InitPart(Section):
         if event.fan_in is not None and event.fan_out is not None:
             tip = "Inputs of one output, and outputs of one input: schemes scale by them."
             figures.append(("Fan in, out", f"{count_text(event.fan_in)},  {count_text(event.fan_out)}", tip))
+        if event.zeros is not None and event.zeros[1] > 0:
+            low, high = (f"{100 * share:.3g} %" for share in event.zeros)
+            told = low if low == high else f"{low} … {high}"
+            figures.append(("Zeros per column", told, "Share of a unit's inputs that begin at exactly zero."))
+        if event.singular and event.singular[0] > 0:
+            low_value, high_value = event.singular[-1], event.singular[0]
+            figures.append(
+                (
+                    "Singular values",
+                    f"{number_text(low_value)} … {number_text(high_value)}",
+                    "How much the matrix shrinks and stretches; equal for an orthogonal one.",
+                )
+            )
         self.figures.show_figures(figures)
         show_if(self.figures, True)
+        places = range(1, len(event.singular) + 1)
+        self.spectrum.set_curves(
+            (Curve("singular values", tuple(map(float, places)), event.singular, group, filled=True),)
+            if len(event.singular) > 1
+            else ()
+        )
+        show_if(self.spectrum, len(event.singular) > 1)
         self.note.setText(event.note[:1].upper() + event.note[1:])
         show_if(self.note, bool(event.note))
 

@@ -7,7 +7,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from engine import edit, ports
 from engine.findings import NodeReport
 from engine.network import Edge
+from gui.forms import show_if
 from gui.inspector.common import Figures, text_label
+from gui.inspector.defaults import DefaultsPart
 from gui.inspector.header import NameEdit
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, shape_text
@@ -42,6 +44,9 @@ class Summary(QWidget):
         layout.addWidget(self.figures)
         layout.addSpacing(2 * SPACE)
         layout.addWidget(self.hint)
+        layout.addSpacing(2 * SPACE)
+        self.defaults = DefaultsPart(subject)
+        layout.addWidget(self.defaults)
         layout.addStretch(1)
 
     def turn(self) -> None:
@@ -59,8 +64,10 @@ class Summary(QWidget):
         self.name.setReadOnly(bool(wires))
         if wires:
             self._show_wires(wires)
+            show_if(self.defaults, False)
         else:
             self._show_network()
+            self.defaults.refresh()
 
     def _show_network(self) -> None:
         network, analysis = self._subject.document.network, self._subject.analysis
