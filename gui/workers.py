@@ -13,6 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
 
+from engine.catalog import plugins
 from engine.findings import Analysis
 from engine.host import protocol
 from engine.host.pool import Pool, Run
@@ -300,6 +301,7 @@ class Workers(QObject):
                     self._prepare_soon.start()
             case protocol.Welcome():
                 self.welcome = event
+                plugins.adopt(event.layers)
                 self.welcomed.emit(event)
             case protocol.Warm():
                 self.ready.emit()

@@ -35,7 +35,7 @@ from engine.catalog.entry import (
 )
 
 #: Modules of this package that declare no entries.
-_MACHINERY = {"entry", "fields"}
+_MACHINERY = {"entry", "fields", "plugins"}
 
 
 def _gather() -> dict[type, dict[str, Any]]:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from engine import catalog as shelves
+from engine.catalog import plugins
 from engine.catalog.entry import Entry
-from engine.commands.output import Failure, out, print_json
+from engine.commands.output import Failure, complain, out, print_json
 from engine.commands.start import Json
 from engine.problems import did_you_mean
 
@@ -36,6 +37,8 @@ def catalog(
     json: Json = False,
 ) -> None:
     """List layers, initialisers, binarizers, losses, optimizers and data sources, or explain one."""
+    for trouble in plugins.load():
+        complain(trouble)
     if id is None:
         _list(json)
         return

@@ -356,7 +356,7 @@ def _hint(positional: list[str], place: int) -> str:
 def _printed_name(target: str) -> str:
     if target.startswith("torch.nn."):
         return target.removeprefix("torch.")
-    return target.rpartition(".")[2] if target.startswith("engine.") else target
+    return target if target.startswith("torch.") else target.rpartition(".")[2]
 
 
 def _spared(function: Any, call: Call, skipped: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -392,7 +392,7 @@ def _helpers(operations: Iterable[Operation]) -> str:
         call.target
         for operation in operations
         for call in operation.children.values()
-        if call.target.startswith("engine.")
+        if not call.target.startswith("torch.")
     }
     own: dict[str, Any] = {}
     homes = {target.rpartition(".")[0] for target in targets}
@@ -401,7 +401,9 @@ def _helpers(operations: Iterable[Operation]) -> str:
         home = (homes - seen).pop()
         seen.add(home)
         for name, value in vars(importlib.import_module(home)).items():
-            if getattr(value, "__module__", "").startswith("engine.compile."):
+            if getattr(value, "__module__", "").startswith("engine.compile.") or (
+                isinstance(value, type) and value.__module__ == home
+            ):
                 own[name] = value
                 homes.add(value.__module__)
     sources = {name: _lines(value)[0] for name, value in own.items()}

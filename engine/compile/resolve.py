@@ -1,7 +1,7 @@
 """From a catalogue's :class:`~engine.catalog.Call` to the torch object it speaks of.
 
 Targets come from catalogue entries alone, never from a file, and even so only names of these few
-modules resolve.
+modules resolve, and of packages that the user installed for their layers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from engine.catalog import BINARIZERS, Call
+from engine.catalog import BINARIZERS, Call, plugins
 from engine.problems import did_you_mean
 
 #: The modules whose names an entry may use; the longest that fits is taken.
@@ -33,6 +33,10 @@ _TRUSTED = (
 )
 
 
+# Whoever has torch has the layers of plugins, and they before anything is resolved.
+plugins.load()
+
+
 @cache
 def resolve(target: str) -> Any:
     """The class or function that `target` names.
@@ -43,7 +47,7 @@ def resolve(target: str) -> Any:
         If it is not a public name of a trusted module.
     """
     module, _, name = target.rpartition(".")
-    if module not in _TRUSTED or not name.isidentifier() or name.startswith("_"):
+    if not (module in _TRUSTED or plugins.trusted(module)) or not name.isidentifier() or name.startswith("_"):
         raise ValueError(f"{target!r} is not a name that the catalogue may use.")
     return getattr(importlib.import_module(module), name)
 

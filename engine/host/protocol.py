@@ -238,6 +238,8 @@ class Welcome(_Message, frozen=True):
     python: str
     torch: str
     devices: tuple[Device, ...] = ()
+    #: The layers of plugins, as :func:`engine.catalog.plugins.described` says them.
+    layers: tuple[dict[str, Any], ...] = ()
 
 
 class Warm(_Message, frozen=True):

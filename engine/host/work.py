@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from engine.analysis import analyze
+from engine.catalog import plugins
 from engine.host.previews import preview_activation, preview_binarizer, preview_init
 from engine.host.protocol import (
     CANCELLED,
@@ -92,7 +93,12 @@ class Work:
     def welcome(self) -> Welcome:
         """Who this is, and what it can train on."""
         return Welcome(
-            PROTOCOL_VERSION, os.getpid(), platform.python_version(), str(torch.__version__), devices()
+            PROTOCOL_VERSION,
+            os.getpid(),
+            platform.python_version(),
+            str(torch.__version__),
+            devices(),
+            tuple(plugins.described()),
         )
 
     def warm_up(self) -> None:

@@ -192,6 +192,10 @@ class Palette(QWidget):
         theme.changed.connect(self.layers.viewport().update)
         self._filter("")
 
+    def refresh(self) -> None:
+        """List anew: the catalogue has grown by the layers of plugins."""
+        self._filter(self.search.text())
+
     def _filter(self, query: str, wanted: Callable[[str], bool] | None = None) -> None:
         self.layers.show_layers(find(query, wanted), headings=not query.strip())
 
