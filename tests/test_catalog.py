@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from engine.catalog import GROUPS, LAYERS, plugins
@@ -23,16 +22,10 @@ def test_there_are_at_least_120_kinds_of_layers_in_groups_that_the_palette_has()
 def test_a_layer_told_as_data_is_drawn_and_checked_like_itself(id: str) -> None:
     """What the window gets of a plugin's layer, tried on all of ours."""
     layer = LAYERS[id]
-    told = plugins._described(layer)
+    told = msgspec.json.decode(msgspec.json.encode(plugins._described(layer)))
     fields = [plugins._field_of(field) for field in told["fields"]]
     for field, twin in zip(layer.fields, fields, strict=True):
         assert type(twin) is type(field)
         assert twin.required == field.required
-        assert field.required or twin.canonical(twin.default) == field.canonical(field.default)
-        assert (
-            twin.schema() == field.schema()
-            or dataclasses.asdict(twin).keys() == dataclasses.asdict(field).keys()
-        )
-    assert {name: value for name, value in layer.start().items()} == {
-        f.name: f.initial for f in layer.fields if f.required
-    } | {f.name: f.start for f in layer.fields if not f.required and f.start is not None}
+        assert msgspec.json.encode(twin.schema()) == msgspec.json.encode(field.schema())
+        assert twin.check(twin.initial) == field.check(field.initial)
