@@ -145,7 +145,7 @@ class Window(QMainWindow):
         self.canvas.edit_requested.connect(self._edit_layer)
         self.palette_view = Palette()
         self.palette_view.chosen.connect(self.canvas.add_layer)
-        self.workers.welcomed.connect(lambda welcome: welcome.layers and self.palette_view.refresh())
+        self.workers.welcomed.connect(self.palette_view.refresh)
         self.docks.fill("palette", self.palette_view)
         self.menus.add_canvas(self.canvas)
         QTimer.singleShot(0, self.canvas, self.canvas.fit)

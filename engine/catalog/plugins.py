@@ -112,10 +112,11 @@ def adopt(descriptions: Iterable[Mapping[str, Any]]) -> bool:
     for given in descriptions:
         if given["id"] in catalog.LAYERS:
             continue
+        plain: dict[str, Any] = {name: given[name] for name in _PLAIN}
+        plain |= {name: tuple(given[name]) for name in (*_NAMES, "parameters", "binarizable")}
         _register(
             Layer(
-                **{name: given[name] for name in _PLAIN},
-                **{name: tuple(given[name]) for name in (*_NAMES, "parameters", "binarizable")},
+                **plain,
                 inputs=tuple(Port(**port) for port in given["inputs"]),
                 outputs=tuple(Port(**port) for port in given["outputs"]),
                 fields=tuple(_field_of(field) for field in given["fields"]),
