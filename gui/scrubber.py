@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from gui.session import Session
@@ -14,6 +14,9 @@ FILM = 80
 
 class Scrubber(QWidget):
     """A slider over the observations that are kept; at its right end it follows the run."""
+
+    #: Train the drawing from the weights that the run has reached.
+    branched = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,9 +32,13 @@ class Scrubber(QWidget):
         self.where = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.where.setProperty("role", "muted")
         self.where.setMinimumWidth(96)
+        self.branch = QToolButton()
+        self.branch.setToolTip("Branch: train the drawing as it is now from this run's weights")
+        self.branch.setAccessibleName("Branch a new run")
+        self.branch.clicked.connect(self.branched)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * SPACE, 2, 2 * SPACE, 2)
-        for part in (self.play, self.slider, self.where):
+        for part in (self.play, self.slider, self.where, self.branch):
             row.addWidget(part)
         self._film = QTimer(self, interval=FILM)
         self._film.timeout.connect(self._next)
@@ -51,6 +58,7 @@ class Scrubber(QWidget):
     def _grown(self, *_: object) -> None:
         count = len(self._session.observations)
         self.setVisible(count > 1)
+        self.branch.setEnabled(not self._session.active and bool(self._session.run))
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(count - 1, 0))
         if self.following:
@@ -89,4 +97,5 @@ class Scrubber(QWidget):
             self.play.setChecked(False)
 
     def _paint(self) -> None:
+        self.branch.setIcon(theme.icon("mdi6.source-branch"))
         self.play.setIcon(theme.icon("mdi6.pause" if self.play.isChecked() else "mdi6.play"))

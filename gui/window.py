@@ -20,7 +20,7 @@ from engine.network import Network
 from engine.storage import SUFFIX
 from gui.actions import Actions
 from gui.banners import Banners
-from gui.diagnosing import Diagnosing
+from gui.diagnosing import Diagnosing, said
 from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
@@ -183,6 +183,7 @@ class Window(QMainWindow):
         self.docks.fill("activations", ActivationsPanel(self.session, self.selection))
         self.health = HealthPanel(self.document, self.selection, self.session)
         self.diagnosing = Diagnosing(self.workers, self.canvas, self.health, self.settings)
+        self.scrubber.branched.connect(self.diagnosing.train_on)
         self.docks.fill("health", self.health)
         self.docks.fill("filters", FiltersPanel(self.session, self.selection))
         self.docks.fill(
@@ -313,11 +314,12 @@ class Window(QMainWindow):
             self.banners.hide_banner("differs")
             return
         what = "recipe" if same_meaning(replace(trained, recipe=drawn.recipe), drawn) else "drawing"
-        self.banners.show_banner(
-            "differs",
-            f"The {what} differs from the run.",
-            [("Bring its version back", self.bring_back)],
-        )
+        buttons = [("Bring its version back", self.bring_back)]
+        words = f"The {what} differs from the run."
+        if self._complete and self.session.state == "paused":
+            words += f" {said(self.diagnosing.carried())}"
+            buttons.insert(0, ("Train on with the changes", self.diagnosing.train_on))
+        self.banners.show_banner("differs", words, buttons)
 
     def bring_back(self) -> None:
         """Make the drawing what the run trains; the present one stays in the undo history."""

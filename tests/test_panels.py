@@ -104,10 +104,10 @@ def test_curves_hold_the_figures_that_came_in(qtbot: Any, curves: CurvesPanel, s
     curves.flush()
     assert list(curves.charts) == ["loss", "accuracy"]
     lines = curves.charts["loss"].lines
-    x, y = drawn(lines[False, "train"].smooth)
+    x, y = drawn(lines[0, "train"].smooth)
     assert x == list(range(50))
     assert y == pytest.approx([2.0 / (step + 1) for step in range(50)])
-    assert drawn(lines[False, "validation"].smooth) == ([49], [0.5])
+    assert drawn(lines[0, "validation"].smooth) == ([49], [0.5])
     assert "75 %" in curves.charts["accuracy"].readout.text()
 
 
@@ -120,7 +120,7 @@ def test_a_long_curve_is_drawn_with_few_points_and_every_spike(curves: CurvesPan
         for step, value in enumerate(values)
     ]
     curves.flush()
-    x, y = drawn(curves.charts["loss"].lines[False, "train"].smooth)
+    x, y = drawn(curves.charts["loss"].lines[0, "train"].smooth)
     assert len(x) < 2 * curves.width()
     assert (min(y), max(y)) == (values.min(), 1.5)
 
@@ -147,7 +147,7 @@ def test_the_logarithmic_axis_shows_powers_of_ten(curves: CurvesPanel, session: 
     curves.log.setChecked(True)
     curves.flush()
     chart = curves.charts["loss"]
-    _, y = drawn(chart.lines[False, "train"].smooth)
+    _, y = drawn(chart.lines[0, "train"].smooth)
     assert y[:5] == pytest.approx([0, -1, -2, -3, -4])
     assert np.isnan(y[5])
     axis = chart.plot.axes["left"]
@@ -164,7 +164,7 @@ def test_the_horizontal_axis_counts_steps_epochs_or_seconds(
         metric(session, step, loss=1.0)
     curves.axis.setCurrentIndex(index)
     curves.flush()
-    x, _ = drawn(curves.charts["loss"].lines[False, "train"].smooth)
+    x, _ = drawn(curves.charts["loss"].lines[0, "train"].smooth)
     assert x == pytest.approx([step * factor for step in range(20)])
 
 
@@ -206,11 +206,11 @@ def test_the_run_before_stays_faintly_and_can_be_hidden(curves: CurvesPanel, ses
     metric(session, 1, loss=5.0)
     curves.flush()
     lines = curves.charts["loss"].lines
-    assert drawn(lines[True, "train"].smooth) == ([1, 2], [3.0, 2.0])
-    assert drawn(lines[False, "train"].smooth) == ([1], [5.0])
+    assert drawn(lines[1, "train"].smooth) == ([1, 2], [3.0, 2.0])
+    assert drawn(lines[0, "train"].smooth) == ([1], [5.0])
     curves.compare.setChecked(False)
     curves.flush()
-    assert drawn(lines[True, "train"].smooth) == ([], [])
+    assert drawn(lines[1, "train"].smooth) == ([], [])
 
 
 def test_a_hidden_panel_draws_nothing_and_catches_up(curves: CurvesPanel, session: Session) -> None:
@@ -221,9 +221,9 @@ def test_a_hidden_panel_draws_nothing_and_catches_up(curves: CurvesPanel, sessio
     for step in range(1, 50):
         metric(session, step, loss=1.0)
     QApplication.processEvents()
-    assert len(drawn(curves.charts["loss"].lines[False, "train"].smooth)[0]) == 1
+    assert len(drawn(curves.charts["loss"].lines[0, "train"].smooth)[0]) == 1
     curves.show()
-    assert len(drawn(curves.charts["loss"].lines[False, "train"].smooth)[0]) == 50
+    assert len(drawn(curves.charts["loss"].lines[0, "train"].smooth)[0]) == 50
 
 
 def test_many_figures_make_one_repaint(

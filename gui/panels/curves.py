@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import html
 from collections.abc import Iterable, Sequence
 
@@ -36,6 +37,9 @@ ORDER = ("loss", "accuracy")
 
 #: Metrics that are shares, shown in percent and never beyond 0 … 100 %.
 SHARES = ("accuracy",)
+
+#: Runs before this one that stay in view, and marks of one kind that a chart bears.
+EARLIER, MARKS = 4, 12
 
 #: The least size of one plot; with less room, plots stand below one another and scroll.
 LEAST_WIDTH, LEAST_HEIGHT = 230, 120
@@ -156,7 +160,9 @@ class Chart(QWidget):
         self.readout.setAccessibleName(f"{title}: values")
         self.readout.setMinimumWidth(1)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.lines: dict[tuple[bool, str], Line] = {}
+        #: By the run (0: this one, 1: the one before …) and the split.
+        self.lines: dict[tuple[int, str], Line] = {}
+        self.marks: list[pg.InfiniteLine] = []
         self.broken = pg.InfiniteLine(angle=90, movable=False)
         self.broken.hide()
         self.plot.addItem(self.broken, ignoreBounds=True)
@@ -184,14 +190,15 @@ class Chart(QWidget):
     def show_tracks(
         self,
         tracks: dict[str, Track],
-        earlier: dict[str, Track],
+        earlier: Sequence[dict[str, Track]],
         column: str,
         log: bool,
         decay: float,
     ) -> None:
-        """Draw the run's curves, and those of the run before it faintly behind them."""
-        every = [(False, split, track) for split, track in tracks.items()]
-        every += [(True, split, track) for split, track in earlier.items()]
+        """Draw the run's curves, and those of the runs before it faintly behind them."""
+        every = [(0, split, track) for split, track in tracks.items()]
+        for age, found in enumerate(reversed(earlier), 1):
+            every += [(age, split, track) for split, track in found.items()]
         least = min((float(track.column(column)[0]) for _, _, track in every), default=0.0)
         most = max((float(track.column(column)[-1]) for _, _, track in every), default=1.0)
         span = (least, most) if most > least else (least - 0.5, least + 0.5)
@@ -219,7 +226,8 @@ class Chart(QWidget):
         for old, split, track, smooth, raw in drawn:
             line = self.lines.get((old, split))
             if line is None:
-                line = self.lines[old, split] = Line(self.plot, "muted" if old else split_color(split), old)
+                line = Line(self.plot, "muted" if old else split_color(split), bool(old))
+                self.lines[old, split] = line
             line.show_thinned(smooth, raw, lo, hi, log, track.size <= DOTS)
         for key in self.lines.keys() - {(old, split) for old, split, *_ in drawn}:
             self.lines[key].clear()
@@ -241,6 +249,21 @@ class Chart(QWidget):
         self.broken.setVisible(bool(places))
         if places:
             self.broken.setPos(min(places))
+
+    def show_marks(self, places: Sequence[tuple[float, str, str]]) -> None:
+        """Thin lines at (place, token of the colour, tooltip)."""
+        while len(self.marks) < len(places):
+            line = pg.InfiniteLine(angle=90, movable=False)
+            line.setZValue(-60)
+            self.plot.addItem(line, ignoreBounds=True)
+            self.marks.append(line)
+        for line, (place, color, tip) in zip(self.marks, places, strict=False):
+            line.setPen(pg.mkPen(theme.color(color), width=1, style=Qt.PenStyle.DotLine))
+            line.setPos(place)
+            line.setToolTip(tip)
+            line.show()
+        for line in self.marks[len(places) :]:
+            line.hide()
 
     def show_values(self, tracks: dict[str, Track], column: str, at: float | None) -> None:
         """Say the values at the cross-hair, else the newest."""
@@ -284,7 +307,8 @@ class CurvesPanel(Panel):
         super().__init__("Curves", "mdi6.chart-line", parent)
         self._session = session
         self._history = History(session.metrics)
-        self._earlier = History([])
+        #: The runs before, the newest last.
+        self._earlier: list[History] = []
         self._at: float | None = None
         self.charts: dict[str, Chart] = {}
 
@@ -302,7 +326,7 @@ class CurvesPanel(Panel):
         self.smoothing.setMaximumWidth(160)
         self._smooth_title = QLabel("Smooth")
         self._smooth_title.setMinimumWidth(1)
-        self.compare = QAction("Show the run before", self, checkable=True, checked=True)
+        self.compare = QAction("Show the runs before", self, checkable=True, checked=True)
         self.reset = QAction("Show all (double click)", self)
 
         self._grid = QGridLayout()
@@ -335,6 +359,7 @@ class CurvesPanel(Panel):
         self.reset.triggered.connect(self._release)
         session.metrics_added.connect(self.request)
         session.state_changed.connect(self.request)
+        session.sought.connect(self.request)
         self.flush()
 
     @property
@@ -346,7 +371,7 @@ class CurvesPanel(Panel):
         """Draw what has come in."""
         if self._session.metrics is not self._history.source:
             if self._history.tracks:
-                self._earlier = self._history
+                self._earlier = [*self._earlier, self._history][-EARLIER:]
             self._history = History(self._session.metrics)
         self._history.read()
         if not self._history.tracks:
@@ -357,9 +382,40 @@ class CurvesPanel(Panel):
         column = self.axis.currentData()
         for metric, chart in self.charts.items():
             tracks = self._history.splits(metric)
-            earlier = self._earlier.splits(metric) if self.compare.isChecked() else {}
+            before = self._earlier if self.compare.isChecked() else []
+            earlier = [history.splits(metric) for history in before]
             chart.show_tracks(tracks, earlier, column, self.log.isChecked(), self.decay)
+            chart.show_marks(self._marks(column))
             chart.show_values(tracks, column, self._at)
+
+    def _marks(self, column: str) -> list[tuple[float, str, str]]:
+        """Where the best weights were had, the learning rate changed, and which step is looked at."""
+        found = []
+        metrics = self._session.metrics
+
+        def place(step: int) -> float:
+            if column == "step" or not metrics:
+                return float(step)
+            steps = [event.step for event in metrics]
+            event = metrics[min(bisect.bisect_left(steps, step), len(metrics) - 1)]
+            return float(getattr(event, column))
+
+        best = [m for m in metrics if m.split == "validation" and "loss" in m.values]
+        if best:
+            least = min(best, key=lambda m: m.values["loss"] if np.isfinite(m.values["loss"]) else np.inf)
+            found.append((place(least.step), "good", f"Least validation loss: step {least.step:,}"))
+        rate: float | None = None
+        changes = []
+        for observation in self._session.observations:
+            if rate is not None and observation.learning_rate not in (None, rate):
+                text = f"Learning rate {figure(rate)} → {figure(observation.learning_rate or 0.0)}"
+                changes.append((place(observation.step), "warning", f"{text} at step {observation.step:,}"))
+            rate = observation.learning_rate
+        # A rate that changes at every step is a curve, and no event.
+        found += changes if len(changes) <= MARKS else []
+        if self._session.at is not None:
+            found.append((place(self._session.at), "accent", f"Step {self._session.at:,} is looked at"))
+        return found
 
     def _say_empty(self) -> None:
         if self._session.active:

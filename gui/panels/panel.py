@@ -7,9 +7,11 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QHideEvent, QPixmap, QShowEvent
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize, Qt, QTimer
+from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QShowEvent
+from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
+    QDockWidget,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -164,9 +166,28 @@ class Panel(QWidget):
         self.picture().save(buffer, "PNG")
         atomic.write_bytes(path, bytes(buffer.data().data()))
 
+    def save_vectors(self, path: Path) -> None:
+        """Write the picture as SVG, its lines and text as such; OSError if that fails."""
+        self.flush()
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        maker = QSvgGenerator()
+        maker.setOutputDevice(buffer)
+        maker.setSize(self.size())
+        maker.setViewBox(self.rect())
+        maker.setTitle(self.title)
+        # A painter on the maker: a widget's own device is this machine's screen.
+        painter = QPainter(maker)
+        self._pages.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+        painter.end()
+        atomic.write_bytes(path, bytes(buffer.data().data()))
+
     def save_table(self, path: Path) -> None:
-        """Write the data as CSV (RFC 4180, UTF-8); OSError if that fails."""
+        """Write the data as CSV (RFC 4180, UTF-8), or by the name as Parquet; OSError if that fails."""
         names, rows = self.table()
+        if path.suffix == ".parquet":
+            atomic.write_bytes(path, _parquet(names, rows))
+            return
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(names)
@@ -184,13 +205,23 @@ class Panel(QWidget):
             menu.addAction(action)
         if extra:
             menu.addSeparator()
+        menu.addAction("Tear off", self.tear_off)
+        menu.addSeparator()
         menu.addAction("Save picture…", lambda: self._ask("picture", "png", self.save_picture))
+        menu.addAction("Save picture as SVG…", lambda: self._ask("picture", "svg", self.save_vectors))
         menu.addAction("Save data…", lambda: self._ask("data", "csv", self.save_table))
+        menu.addAction("Save data as Parquet…", lambda: self._ask("data", "parquet", self.save_table))
         button.setMenu(menu)
         self._menu_button = button
         self._paint_menu_button()
         theme.changed.connect(self._paint_menu_button)
         return button
+
+    def tear_off(self) -> None:
+        """Let the panel stand in a window of its own; where it does, put it back."""
+        dock = self.parentWidget()
+        if isinstance(dock, QDockWidget):
+            dock.setFloating(not dock.isFloating())
 
     def _paint_menu_button(self) -> None:
         self._menu_button.setIcon(theme.icon("mdi6.dots-horizontal", "muted"))
@@ -206,6 +237,18 @@ class Panel(QWidget):
             save(path if path.suffix else path.with_suffix(f".{suffix}"))
         except OSError as error:
             QMessageBox.warning(self, f"Save {what}", error.strerror or str(error))
+
+
+def _parquet(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    import polars  # slow to import, and asked for rarely
+
+    columns = list(zip(*rows, strict=True)) or [() for _ in names]
+    frame = polars.DataFrame(
+        {name: polars.Series(list(values), strict=False) for name, values in zip(names, columns, strict=True)}
+    )
+    data = io.BytesIO()
+    frame.write_parquet(data)
+    return data.getvalue()
 
 
 def bar(*parts: QWidget | None) -> QHBoxLayout:

@@ -1,0 +1,100 @@
+"""What panels save can be read by others; several runs and their marks are seen together."""
+
+from __future__ import annotations
+
+import csv
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import polars
+import pytest
+
+pytest.importorskip("PySide6")
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow
+
+from engine.host import protocol
+from engine.network import Network
+from gui.panels import CurvesPanel
+from gui.session import Session
+
+pytestmark = pytest.mark.gui
+
+
+def run(session: Session, name: str, scale: float, rates: tuple[float, ...] = ()) -> None:
+    session.begin(Network(), name)
+    session.take(protocol.RunStarted(name, "cpu", 3, 10, 0, {}, 100, 20, 1))
+    for step in range(1, 31):
+        session.take(protocol.Metrics(step, step / 10, "train", {"loss": scale / step}, step / 5))
+        if step % 10 == 0:
+            worse = scale * (0.5 if step == 20 else 0.9)
+            session.take(protocol.Metrics(step, step / 10, "validation", {"loss": worse}, step / 5))
+    for number, rate in enumerate(rates):
+        session.take(protocol.Observation(10 * number + 2, number, {}, {}, learning_rate=rate))
+
+
+@pytest.fixture
+def panel(qtbot: Any) -> CurvesPanel:
+    session = Session()
+    panel = CurvesPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(600, 300)
+    panel.show()
+    for number in range(3):
+        run(session, f"runs/{number}", 3.0 - number, (0.1, 0.1, 0.01))
+        panel.flush()
+    return panel
+
+
+def test_the_runs_before_stay_in_view_behind_this_one(panel: CurvesPanel) -> None:
+    lines = panel.charts["loss"].lines
+    first = {age: float(lines[age, "train"].smooth.getData()[1][0]) for age in range(3)}
+    assert first == {0: 1.0, 1: 2.0, 2: 3.0}
+    panel.compare.setChecked(False)
+    panel.flush()
+    assert lines[1, "train"].smooth.getData()[0] is None
+
+
+def test_marks_show_the_least_validation_loss_and_where_the_learning_rate_changed(panel: CurvesPanel) -> None:
+    shown = [line for line in panel.charts["loss"].marks if line.isVisible()]
+    assert [(line.value(), line.toolTip().split(":")[0]) for line in shown] == [
+        (20.0, "Least validation loss"),
+        (22.0, "Learning rate 0.1 → 0.01 at step 22"),
+    ]
+    panel.axis.setCurrentIndex(2)
+    panel.flush()
+    assert panel.charts["loss"].marks[0].value() == pytest.approx(4.0)
+
+
+def test_data_are_saved_as_csv_and_as_parquet_with_the_same_values(
+    panel: CurvesPanel, tmp_path: Path
+) -> None:
+    panel.save_table(tmp_path / "curves.csv")
+    panel.save_table(tmp_path / "curves.parquet")
+    rows = list(csv.DictReader((tmp_path / "curves.csv").open()))
+    frame = polars.read_parquet(tmp_path / "curves.parquet")
+    assert frame.columns == ["step", "epoch", "seconds", "split", "metric", "value"]
+    assert frame["value"].to_list() == [float(row["value"]) for row in rows]
+    assert len(rows) == 33
+
+
+def test_the_picture_is_saved_as_svg_with_its_lines_as_lines(panel: CurvesPanel, tmp_path: Path) -> None:
+    panel.save_vectors(tmp_path / "curves.svg")
+    tree = ElementTree.parse(tmp_path / "curves.svg")
+    tags = [element.tag.rpartition("}")[2] for element in tree.iter()]
+    assert tags[0] == "svg"
+    assert {"path", "polyline"} & set(tags)
+    assert any("Loss" in (element.text or "") for element in tree.iter())
+
+
+def test_a_panel_is_torn_off_and_put_back(qtbot: Any, panel: CurvesPanel) -> None:
+    window, dock = QMainWindow(), QDockWidget()
+    qtbot.addWidget(window)
+    dock.setWidget(panel)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    panel.tear_off()
+    assert dock.isFloating()
+    panel.tear_off()
+    assert not dock.isFloating()
+    panel.setParent(None)  # each goes by itself
