@@ -1,0 +1,183 @@
+"""Pictures of the canvas in every state, light and dark: ``python -m tests.pictures [FOLDER]``.
+
+They go to ``assets/pictures``, where README and help show them. Small PNGs: 256 colours at most.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
+
+import engine
+from engine import edit, edit_blocks, edit_view
+from engine.network import Edge, End, Network
+from gui.canvas import Canvas, Mark
+from gui.document import Document
+from gui.selection import Selection
+from gui.theme import theme
+from tests import gui_helpers as hands
+
+FOLDER = Path(__file__).parents[1] / "assets" / "pictures"
+SIZE = (1000, 560)
+#: A picture of the README may not be larger, in bytes.
+LIMIT = 200_000
+
+States = dict[str, Callable[[], Canvas]]
+
+
+def lenet() -> Network:
+    """The network that most pictures show."""
+    return engine.load(Path(__file__).parents[1] / "assets" / "networks" / "lenet5_mnist.layerlab")
+
+
+def canvas_of(network: Network, zoom: float | None = None) -> Canvas:
+    """A canvas that shows `network` analysed."""
+    canvas = Canvas(Document(network), Selection())
+    canvas.resize(*SIZE)
+    canvas.show()
+    canvas.activateWindow()
+    canvas.setFocus()
+    canvas.set_analysis(engine.analyze(network))
+    canvas.fit()
+    if zoom is not None:
+        canvas.zoom(zoom / canvas.zoom_factor)
+        canvas.centerOn(canvas.drawing.content().center())
+    QApplication.processEvents()
+    return canvas
+
+
+def centre(canvas: Canvas, id: str) -> QPoint:
+    """Where a card is seen."""
+    return canvas.mapFromScene(canvas.drawing.nodes[id].rect.center())
+
+
+def empty() -> Canvas:
+    """Nothing yet."""
+    return canvas_of(Network())
+
+
+def network() -> Canvas:
+    """A network with its shapes."""
+    return canvas_of(lenet())
+
+
+def search() -> Canvas:
+    """A layer said in words."""
+    canvas = canvas_of(lenet())
+    canvas.selection.set(("pool1",))
+    canvas.adder.search_here()
+    canvas.adder.popup.search.setText("conv2d 16 5x5 pad 2 relu")
+    return canvas
+
+
+def connect() -> Canvas:
+    """A wire on its way; what does not take it is dimmed."""
+    canvas = canvas_of(lenet())
+    start = canvas.mapFromScene(canvas.drawing.nodes["pool1"].output_point(0))
+    hands.drag(canvas.viewport(), start, centre(canvas, "flat") + QPoint(-20, -60), drop=False)
+    return canvas
+
+
+def guides() -> Canvas:
+    """A card attracted by its neighbours' line."""
+    canvas = canvas_of(lenet())
+    start = centre(canvas, "out")
+    hands.drag(canvas.viewport(), start, start + QPoint(190, 2), drop=False)
+    return canvas
+
+
+def problem() -> Canvas:
+    """A mistake, and its ways out."""
+    network = edit.set_field(lenet(), "conv2", "kernel_size", [31, 31])
+    canvas = canvas_of(network)
+    canvas.selection.set(("conv2",))
+    return canvas
+
+
+def marks() -> Canvas:
+    """A frame, a note and a wire that is led."""
+    network, _ = edit_view.add_mark(lenet(), edit_view.Frame((-32, -64, 976, 208), "Features", "teal"))
+    text = "## Head\nThree **linear** layers:\n- ReLU between\n- logits at the end"
+    network, _ = edit_view.add_mark(network, edit_view.Note((560, 376, 280, 112), text))
+    network = edit_view.set_bends(network, {Edge(End("flat"), End("fc1")): [(456, 300)]})
+    return canvas_of(network)
+
+
+def block() -> Canvas:
+    """The inside of a block, and the way to it."""
+    made, id = edit_blocks.make_block(lenet(), ["conv1", "pool1", "conv2", "pool2"], "Features")
+    canvas = canvas_of(made)
+    canvas.interior.enter(id)
+    canvas.set_analysis(engine.analyze(made))
+    return canvas
+
+
+def training() -> Canvas:
+    """A measure over the cards."""
+    canvas = canvas_of(lenet())
+    shares = {"conv1": 0.04, "conv2": 0.11, "fc1": 0.46, "fc2": 0.83}
+    colors = ("#2E9E5B", "#8AA12E", "#D08A1D", "#C2262E")
+    canvas.set_overlay(
+        {
+            id: Mark(color, f"{share:.0%} dead", tuple(share * (0.3 + 0.07 * n) for n in range(11)))
+            for (id, share), color in zip(shares.items(), colors, strict=True)
+        }
+    )
+    return canvas
+
+
+def far() -> Canvas:
+    """A thousand layers, from far away."""
+    from tests.benchmarks.canvas import network_of
+
+    return canvas_of(network_of(1000))
+
+
+STATES: States = {
+    shown.__name__: shown
+    for shown in (empty, network, search, connect, guides, problem, marks, block, training, far)
+}
+
+
+def save(image: QImage, path: Path) -> None:
+    """Write a small PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    small = image.convertToFormat(QImage.Format.Format_RGB888)
+    if not small.save(str(path)):
+        raise OSError(f"{path} cannot be written")
+    if path.stat().st_size > LIMIT:
+        image.convertToFormat(QImage.Format.Format_Indexed8, Qt.ImageConversionFlag.DiffuseDither).save(
+            str(path)
+        )
+
+
+def main() -> int:
+    """Draw all states in both themes."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    for name in ("light", "dark"):
+        theme.install(application, name)
+        theme.choose(name)
+        for state, draw in STATES.items():
+            canvas = draw()
+            canvas.drawing.router.finish()
+            QApplication.processEvents()
+            save(canvas.grab().toImage(), folder / f"canvas_{state}_{name}.png")
+            canvas.hands.cancel()
+            canvas.close()
+            canvas.deleteLater()
+            QApplication.processEvents()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
