@@ -13,6 +13,7 @@ _DOCKS = {
     "palette": ("Layers", _AREA.LeftDockWidgetArea),
     "inspector": ("Layer", _AREA.RightDockWidgetArea),
     "recipe": ("Recipe", _AREA.RightDockWidgetArea),
+    "history": ("History", _AREA.RightDockWidgetArea),
     "curves": ("Curves", _AREA.BottomDockWidgetArea),
     "weights": ("Weights", _AREA.BottomDockWidgetArea),
     "gradients": ("Gradients", _AREA.BottomDockWidgetArea),
@@ -29,7 +30,7 @@ _DOCKS = {
 _APART = {"lab_init": (1040, 460)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (
-    ("inspector", "recipe"),
+    ("inspector", "recipe", "history"),
     ("curves", "predictions", "data", "health", "problems"),
     ("weights", "activations"),
 )

@@ -12,6 +12,8 @@ from engine import assets
 from gui.theme import SPACE, theme
 
 _PAGE = Qt.ItemDataRole.UserRole
+#: Width of the help's pictures, in pixels.
+PICTURE = 580
 
 
 def pages() -> list[Path]:
@@ -41,6 +43,7 @@ class Help(QDialog):
         self.browser = QTextBrowser(openLinks=False)
         self.browser.setAccessibleName("Help page")
         self.browser.setProperty("page", True)
+        self.browser.setSearchPaths([str(assets.path("help"))])
         self.browser.anchorClicked.connect(self._follow)
         for path in pages():
             item = QListWidgetItem(title(path), self.list)
@@ -63,8 +66,21 @@ class Help(QDialog):
                 self.list.setCurrentRow(row)
 
     def _show(self, name: str) -> None:
-        self.browser.setMarkdown(assets.read_text(f"help/{name}"))
+        text = assets.read_text(f"help/{name}")
+        self.browser.setMarkdown(text.replace("_light.png", f"_{theme.tokens.name}.png"))
+        self._fit_pictures()
         self._space_out()
+
+    def _fit_pictures(self) -> None:
+        """Pictures as wide as the text."""
+        cursor = QTextCursor(self.browser.document())
+        while not cursor.atEnd():
+            cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
+            picture = cursor.charFormat().toImageFormat()
+            if picture.isValid():
+                picture.setWidth(PICTURE)
+                cursor.mergeCharFormat(picture)
+            cursor.clearSelection()
 
     def _space_out(self) -> None:
         """Give headings, paragraphs and lists the room that Qt's Markdown leaves out."""
@@ -78,7 +94,8 @@ class Help(QDialog):
                 level = layout.headingLevel()
                 layout.setTopMargin(6 * SPACE if level > 1 else 0)
                 layout.setBottomMargin(SPACE if cursor.currentList() else 2 * SPACE)
-                layout.setLineHeight(135, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+                if not block.text().startswith("\ufffc"):  # a picture
+                    layout.setLineHeight(135, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
                 cursor.setBlockFormat(layout)
             block = block.next()
 

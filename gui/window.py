@@ -167,6 +167,7 @@ class Window(QMainWindow):
             FiltersPanel,
             GradientsPanel,
             HealthPanel,
+            HistoryPanel,
             InitLabPanel,
             PredictionsPanel,
             ProblemsPanel,
@@ -191,6 +192,7 @@ class Window(QMainWindow):
         )
         self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
         self.docks.fill("problems", self.problems)
+        self.docks.fill("history", HistoryPanel(self.document))
         self.lab_init = InitLabPanel(self.document, self.workers)
         self.docks.fill("lab_init", self.lab_init)
         self._complete = True

@@ -6,6 +6,7 @@ from gui.panels.data import DataPanel
 from gui.panels.filters import FiltersPanel
 from gui.panels.gradients import GradientsPanel
 from gui.panels.health import HealthPanel
+from gui.panels.history import HistoryPanel
 from gui.panels.lab_init import InitLabPanel
 from gui.panels.predictions import PredictionsPanel
 from gui.panels.problems import ProblemsPanel
@@ -19,6 +20,7 @@ __all__ = [
     "FiltersPanel",
     "GradientsPanel",
     "HealthPanel",
+    "HistoryPanel",
     "InitLabPanel",
     "PredictionsPanel",
     "ProblemsPanel",
