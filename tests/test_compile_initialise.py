@@ -23,6 +23,17 @@ def delta_orthogonal(tensor: torch.Tensor) -> None:
     tensor[:, :, 1, 1] = centre
 
 
+def forget_bias(tensor: torch.Tensor) -> None:
+    """Gers et al. 2000; torch's order of gates is input, forget, cell, output."""
+    hidden = len(tensor) // 4
+    tensor.copy_(torch.cat([torch.zeros(hidden), torch.ones(hidden), torch.zeros(2 * hidden)]))
+
+
+def orthogonal_gates(tensor: torch.Tensor) -> None:
+    """Three square matrices, each drawn by torch."""
+    tensor.copy_(torch.cat([init.orthogonal_(torch.empty(8, tensor.shape[1])) for _ in range(3)]))
+
+
 CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("zeros", {}, init.zeros_),
     ("ones", {}, init.ones_),
@@ -53,11 +64,13 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("lecun_normal", {}, lambda t: init.normal_(t, 0.0, t[0].numel() ** -0.5)),
     ("depth_scaled_normal", {"layers": 8}, lambda t: init.normal_(t, 0.0, 0.02 / 4)),
     ("delta_orthogonal", {"gain": 1.5}, delta_orthogonal),
+    ("forget_bias", {"val": 1.0}, forget_bias),
+    ("orthogonal_gates", {"gates": 3}, orthogonal_gates),
 ]
 
 
 def shape_for(id: str) -> tuple[int, ...]:
-    return (24, 10) if INITIALIZERS[id].max_dims == 2 else (6, 4, 3, 3)
+    return {1: (16,), 2: (24, 10)}.get(INITIALIZERS[id].max_dims, (6, 4, 3, 3))
 
 
 def test_every_scheme_is_compared_with_torch() -> None:

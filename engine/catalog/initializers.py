@@ -58,6 +58,18 @@ def _no_fewer_outputs(f: Settings, shape: tuple[int, ...]) -> str | None:
     return f"delta_orthogonal needs at least as many outputs ({shape[0]}) as inputs ({shape[1]})."
 
 
+def _whole_gates(f: Settings, shape: tuple[int, ...]) -> str | None:
+    if shape[0] % f.gates == 0:
+        return None
+    return f"the first dimension ({shape[0]}) is no multiple of gates ({f.gates})."
+
+
+def _four_gates(f: Settings, shape: tuple[int, ...]) -> str | None:
+    if shape[0] % 4 == 0:
+        return None
+    return f"forget_bias needs the four gates of an LSTM, and {shape[0]} is no multiple of 4."
+
+
 DEFAULT = Initializer(
     id="default",
     title="torch's default",
@@ -361,4 +373,34 @@ FIXUP = Initializer(
     min_dims=2,
     call=lambda f: Call("torch.nn.init.kaiming_normal_", mode="fan_out", nonlinearity="relu"),
     needs_network=True,
+)
+FORGET_BIAS = Initializer(
+    id="forget_bias",
+    title="Forget gate open",
+    doc="Zero, but `val` for the forget gate of an LSTM (the second of its four), so that it begins by remembering.",
+    source="Gers et al. 2000; Jozefowicz et al. 2015",
+    formula="b_forget = val, else 0",
+    lesson="An LSTM that begins with its forget gate half closed loses what it saw a few steps ago. Use it on bias_ih alone: "
+    "bias_hh is added to it.",
+    fields=(Float("val", 1.0, lo=-100, hi=100, doc="Bias of the forget gate."),),
+    min_dims=1,
+    max_dims=1,
+    fits=_four_gates,
+    call=lambda f: Call("engine.compile.schemes.forget_bias_", val=f.val),
+)
+ORTHOGONAL_GATES = Initializer(
+    id="orthogonal_gates",
+    title="Orthogonal, gate by gate",
+    doc="Each of the `gates` matrices that a recurrent weight stacks is orthogonal by itself, of length `gain`.",
+    source="Saxe et al. 2013, arXiv 1312.6120; as Keras' recurrent_initializer, for each gate",
+    formula="W = [Q₁; Q₂; …],  Qᵢ·Qᵢᵀ = gain²·I",
+    lesson="The hidden state neither grows nor fades while it is handed on. 4 gates for an LSTM, 3 for a GRU, 1 for an RNN.",
+    fields=(
+        Int("gates", start=4, lo=1, hi=16, doc="How many matrices are stacked."),
+        Float("gain", 1.0, lo=0, hi=1000, open_lo=True, doc="Length of each row."),
+    ),
+    min_dims=2,
+    max_dims=2,
+    fits=_whole_gates,
+    call=lambda f: Call("engine.compile.schemes.orthogonal_gates_", gates=f.gates, gain=f.gain),
 )

@@ -51,3 +51,25 @@ def delta_orthogonal_(tensor: Tensor, gain: float = 1.0, generator: torch.Genera
             middle = middle.select(2, size // 2)
         middle.copy_(centre)
     return tensor
+
+
+def forget_bias_(tensor: Tensor, val: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    """Zero but for the second of four gates, an LSTM's forget gate: Jozefowicz et al. 2015.
+
+    `tensor` is [4·hidden], in torch's order of gates: input, forget, cell, output.
+    """
+    hidden = tensor.shape[0] // 4
+    with torch.no_grad():
+        tensor.zero_()
+        tensor[hidden : 2 * hidden] = val
+    return tensor
+
+
+def orthogonal_gates_(
+    tensor: Tensor, gates: int, gain: float = 1.0, generator: torch.Generator | None = None
+) -> Tensor:
+    """Orthogonal for each of the `gates` matrices stacked in `tensor` [gates·hidden x features]."""
+    with torch.no_grad():
+        for gate in tensor.chunk(gates):
+            gate.copy_(nn.init.orthogonal_(torch.empty_like(gate), gain, generator=generator))
+    return tensor
