@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui import plain
 from gui.theme import SPACE, theme
 
 #: Rows of the command palette.
@@ -73,7 +74,7 @@ class Actions(QObject):
     def describe(self, action: QAction, tip: str) -> None:
         """Set what the tool tip says; the key is added to it."""
         key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        action.setToolTip(f"{tip} ({key})" if key else tip)
+        action.setToolTip(plain.tip(f"{tip} ({key})" if key else tip))
         action.setStatusTip(tip)
 
     def set_icon(self, action: QAction, icon: str, color: str = "text") -> None:

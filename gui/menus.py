@@ -15,6 +15,7 @@ from engine.runs import RunFolder
 from engine.storage import write_bytes
 from gui.actions import Command, CommandPalette
 from gui.files import tell
+from gui.plain import tip
 from gui.theme import theme
 from gui.weights import beside
 
@@ -90,7 +91,7 @@ class Menus:
         self.recent.clear()
         for path in self.window.settings.recent:
             action = self.recent.addAction(path.name.replace("&", "&&"))
-            action.setToolTip(str(path))
+            action.setToolTip(tip(str(path)))
             action.triggered.connect(lambda checked=False, path=path: self.window.files.open_path(path))
         self.recent.setEnabled(not self.recent.isEmpty())
         if not self.recent.isEmpty():

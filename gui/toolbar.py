@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine import edit
 from engine.host.protocol import Welcome
 from gui.document import Document
+from gui.plain import tip
 from gui.running import Running, story
 from gui.settings import Settings
 from gui.theme import SPACE, theme
@@ -167,7 +168,7 @@ class ProgressView(QWidget):
             self.label.style().unpolish(self.label)
             self.label.style().polish(self.label)
         self.label.setText(story(session))
-        self.label.setToolTip(session.message)
+        self.label.setToolTip(tip(session.message))
         progress = session.progress
         done = progress.step / progress.steps if progress is not None and progress.steps else 0.0
         self.bar.setRange(0, 0 if session.state == "starting" else 1000)

@@ -23,6 +23,7 @@ from engine.catalog import LAYERS
 from engine.network import Network
 from engine.storage import SUFFIX
 from engine.templates import Template, templates
+from gui.plain import tip
 from gui.settings import Settings
 from gui.theme import SPACE, family_color, theme
 
@@ -256,7 +257,7 @@ class Welcome(QScrollArea):
             button = QPushButton(f"{path.name}    {_folder(path)}")
             button.setProperty("flat", True)
             button.setProperty("row", True)
-            button.setToolTip(str(path))
+            button.setToolTip(tip(str(path)))
             button.setAccessibleName(f"Open {path.name}")
             button.clicked.connect(lambda checked=False, path=path: self.file_chosen.emit(path))
             self._recent.addWidget(button)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButto
 from engine import edit_blocks
 from engine.network import Network
 from gui.canvas import compose
+from gui.plain import tip
 from gui.theme import SPACE, theme
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Breadcrumb(QFrame):
         for depth, title in enumerate([network, *blocks[:-1]]):
             button = QToolButton(self)
             button.setText(title if len(title) <= 24 else f"{title[:23]}…")
-            button.setToolTip(f"Go to {title}" + (" (Alt+Up)" if depth == len(blocks) - 1 else ""))
+            button.setToolTip(tip(f"Go to {title}" + (" (Alt+Up)" if depth == len(blocks) - 1 else "")))
             button.setAutoRaise(True)
             button.clicked.connect(lambda _, depth=depth: self._canvas.interior.leave_to(depth))
             for widget in (button, QLabel("›", self)):

@@ -13,6 +13,7 @@ from engine.catalog.fields import Field
 from engine.problems import did_you_mean
 from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state, show_if
 from gui.forms.parse import to_text
+from gui.plain import tip
 from gui.theme import SPACE, theme
 
 #: Width of the column that holds the reset buttons.
@@ -214,7 +215,7 @@ class Row(QWidget):
         target.setAccessibleName(field.name)
         target.setAccessibleDescription(text)
         back = field.initial if field.required else field.default
-        self.reset.setToolTip(f"Back to {to_text(field, back) or 'none'}")
+        self.reset.setToolTip(tip(f"Back to {to_text(field, back) or 'none'}"))
         self.reset.setAccessibleName(f"Reset {field.name}")
 
     def _dress(self) -> None:
@@ -286,7 +287,7 @@ class _Stranger(QWidget):
         self.remove.setAutoRaise(True)
         self.remove.setFixedSize(_RESET, _RESET)
         set_state(self.remove, "compact", True)
-        self.remove.setToolTip(f"Remove {name}")
+        self.remove.setToolTip(tip(f"Remove {name}"))
         self.remove.setAccessibleName(f"Remove {name}")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

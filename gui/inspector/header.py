@@ -13,6 +13,7 @@ from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, shape_text
+from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
 
 
@@ -241,7 +242,7 @@ class Problems(QWidget):
             button = QPushButton(
                 theme.icon("mdi6.lightbulb-on-outline", "accent"), repair.text.replace("&", "&&")
             )
-            button.setToolTip(f"{repair.text}. One undo step.")
+            button.setToolTip(tip(f"{repair.text}. One undo step."))
             set_state(button, "role", "repair")
             button.clicked.connect(lambda _=False, repair=repair: self._mend(repair.text, repair.changes))
             layout.addWidget(button)

@@ -31,6 +31,7 @@ from gui.panels.confusion import Confusion
 from gui.panels.curves import SHARES, percent, split_title
 from gui.panels.panel import Panel, bar
 from gui.panels.series import figure
+from gui.plain import tip
 from gui.session import Session
 from gui.theme import theme
 
@@ -92,7 +93,8 @@ class CardModel(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """The example in words, for tool tips and screen readers; the card is painted."""
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return self.words(self.predicted.predictions[index.row()])
+            words = self.words(self.predicted.predictions[index.row()])
+            return tip(words) if role == Qt.ItemDataRole.ToolTipRole else words
         return None
 
     def words(self, example: Prediction) -> str:
@@ -374,7 +376,7 @@ class PredictionsPanel(Panel):
             return
         if isinstance(event, Failed):
             self.status.setText(event.message)
-            self.status.setToolTip(event.message)
+            self.status.setToolTip(tip(event.message))
         elif isinstance(event, Predicted) and request == self._page:
             self._show_page(event)
         elif isinstance(event, Predicted):

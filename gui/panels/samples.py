@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from engine.dataview import SampleView
+from gui.plain import tip
 from gui.theme import SPACE, theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -31,7 +32,8 @@ class _Model(QAbstractListModel):
         """The example in words; its picture is painted."""
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             sample = self.samples[index.row()]
-            return f"Example {sample.index}: {sample.target}"
+            words = f"Example {sample.index}: {sample.target}"
+            return tip(words) if role == Qt.ItemDataRole.ToolTipRole else words
         return None
 
 
