@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from engine.analysis.advice import advice, narrow_view
 from engine.analysis.data_fit import data_problems
@@ -34,6 +36,23 @@ def analyze(network: Network) -> Analysis:
         Reports by node in the order of running, problems in the order of nodes, and totals:
         "parameters", "trainable", "macs" and "activation_bytes", the last two for one example.
     """
+    with _collector_resting():
+        return _analyze(network)
+
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Keep Python's cycle collector out: it would walk all of torch several times, and finds nothing here."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _analyze(network: Network) -> Analysis:
     walked = walk(network)
     reports = _reports(walked)
     steps = [reports[path] for path in walked.evaluated]
