@@ -25,6 +25,7 @@ COMMANDS = (
     "evaluate",
     "export",
     "host",
+    "import",
     "lab",
     "new",
     "predict",

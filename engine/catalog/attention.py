@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.catalog.entry import Call, Fix, Inputs, Layer, Port, Rule, Settings, Verdict
+from engine.catalog.entry import Apply, Call, Fix, Inputs, Layer, Port, Rule, Settings, Verdict
 from engine.catalog.fields import Bool, Field, Float, Int, Option
 
 
@@ -135,6 +135,42 @@ SELF_ATTENTION = Layer(
         bias=f.bias,
     ),
     keywords=("transformer", "gpt", "causal", "masked"),
+)
+
+
+def _attention_fits(f: Settings, x: Inputs) -> Verdict | None:
+    query, key, value = (x[port].shape for port in ("query", "key", "value"))
+    if len({len(query), len(key), len(value)}) > 1:
+        return Verdict(None, "query, key and value must have the same number of dimensions.")
+    if query[-1] != key[-1]:
+        return Verdict(None, f"query has {query[-1]} features and key {key[-1]}: they must agree.")
+    if key[-2] != value[-2]:
+        return Verdict(None, f"key has {key[-2]} places and value {value[-2]}: they must be as many.")
+    if query[1:-2] != key[1:-2] or key[1:-2] != value[1:-2]:
+        return Verdict(None, "query, key and value must have as many heads.")
+    return None
+
+
+SCALED_DOT_PRODUCT_ATTENTION = Layer(
+    id="ScaledDotProductAttention",
+    title="Scaled dot-product attention",
+    group="Attention",
+    doc="softmax(query·keyᵀ·`scale`)·value with nothing learned, through torch's fused kernel; `is_causal` lets each "
+    "place see only itself and what came before. `scale` is 1/√features when empty.",
+    source="torch.nn.functional.scaled_dot_product_attention; Vaswani et al. 2017, arXiv 1706.03762",
+    reads="N … L features",
+    gives="N … L features",
+    ranks=(3, 4),
+    inputs=(Port("query", "Who asks."), Port("key", "What is matched."), Port("value", "What is taken.")),
+    fields=(
+        Bool("is_causal", False, doc="See only the past."),
+        Float("scale", None, lo=0, hi=1e6, open_lo=True, optional=True, doc="Factor before the softmax."),
+    ),
+    rules=(Rule("attention-fits", _attention_fits),),
+    call=lambda f, x: Apply(
+        "torch.nn.functional.scaled_dot_product_attention", is_causal=f.is_causal, scale=f.scale
+    ),
+    keywords=("transformer", "sdpa", "flash", "gpt"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.catalog.entry import Call, Layer
-from engine.catalog.fields import Bool, Float, Shape
+from engine.catalog.fields import Bool, Float, Option, Shape
 
 SCALE = Layer(
     id="Scale",
@@ -45,14 +45,16 @@ CONSTANT_TENSOR = Layer(
     id="Constant",
     title="Constant",
     group="Other",
-    doc="A tensor of `shape` that is not learned, all equal to `value` until its numbers are loaded.",
+    doc="A tensor of `shape` that is not learned, all equal to `value` until its numbers are loaded; `dtype` is "
+    "the kind of its numbers.",
     source="torch.nn.Module.register_buffer",
     gives="1 shape",
     inputs=(),
     fields=(
         Shape("shape", start=[1], doc="Its shape, without the batch."),
         Float("value", 1.0, lo=-1e30, hi=1e30, doc="Its numbers."),
+        Option("dtype", "float32", options=("float32", "int64"), doc="Kind of numbers; int64 for token ids."),
     ),
-    call=lambda f, x: Call("engine.compile.modules.Constant", f.shape, f.value),
+    call=lambda f, x: Call("engine.compile.modules.Constant", f.shape, f.value, dtype=f.dtype),
     keywords=("fixed", "buffer", "number"),
 )

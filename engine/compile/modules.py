@@ -152,9 +152,9 @@ class Constant(nn.Module):
 
     value: Tensor
 
-    def __init__(self, shape: tuple[int, ...], value: float = 1.0) -> None:
+    def __init__(self, shape: tuple[int, ...], value: float = 1.0, dtype: str = "float32") -> None:
         super().__init__()
-        self.register_buffer("value", torch.full(shape, value))
+        self.register_buffer("value", torch.full(shape, value, dtype=getattr(torch, dtype)))
 
     def forward(self) -> Tensor:
         """Give it."""
