@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import engine
+from engine.analysis.walk import walk
 from engine.catalog import LAYERS
 from engine.cli import main
 from engine.exchange.importing import import_module
@@ -23,9 +24,9 @@ from engine.training import weights
 MODELS = Path(__file__).parent / "reference_models"
 #: Model -> factory, the shape of an example (small, so that the test is quick), its parameters, where published.
 REFERENCES: dict[str, tuple[str, list[str], int | None]] = {
-    "resnet18": ("resnet18", ["3,64,64"], 11_689_512),
+    "resnet18": ("resnet18", ["3,32,32"], 11_689_512),
     "unet": ("unet", [], None),
-    "mobilenet_v2": ("mobilenet_v2", ["3,64,64"], 3_504_872),
+    "mobilenet_v2": ("mobilenet_v2", ["3,32,32"], 3_504_872),
     "vgg11": ("vgg11", ["3,32,32"], None),
     "lstm_classifier": ("lstm_classifier", ["20:int64"], None),
     "vit": ("vit", [], None),
@@ -60,12 +61,13 @@ def test_a_hand_written_model_is_imported_analysed_exported_and_run_as_the_same(
     module = name.removesuffix("_flash")
     report = import_module(f"{MODELS / module}.py:{factory}", tmp_path / "net.layerlab", shapes)
     assert report["unsupported"] == []
-    assert report["comparison"]["equal"]
+    assert report["comparison"]["same"]
 
     model = original(module, factory)
     network = engine.load(tmp_path / "net.layerlab")
+    # What is wrong with the network itself; that the recipe has no data for it yet is another matter.
+    assert [str(problem) for problem in walk(network).problems if problem.severity == "error"] == []
     analysis = engine.analyze(network)
-    assert [str(problem) for problem in analysis.errors if problem.code != "data"] == []
     count = sum(parameter.numel() for parameter in model.parameters())
     assert analysis.totals["parameters"] == count
     assert published in (None, count)
@@ -79,12 +81,14 @@ def test_a_hand_written_model_is_imported_analysed_exported_and_run_as_the_same(
     assert sum(parameter.numel() for parameter in printed.parameters()) == count
     with torch.no_grad():
         expected = model(*batch)
-        assert torch.equal(built(*batch), expected)
-        assert torch.equal(printed(*batch), expected)
+        # torch's fused attention sums in an order that depends on where its inputs lie in memory.
+        rounding = 1e-5 if name == "gpt_flash" else 0
+        torch.testing.assert_close(built(*batch), expected, rtol=rounding, atol=rounding)
+        assert torch.equal(printed(*batch), built(*batch))
 
 
 def test_repeated_modules_become_blocks_whose_differences_are_arguments(tmp_path: Path) -> None:
-    import_module(f"{MODELS / 'resnet18'}.py:resnet18", tmp_path / "r.layerlab", ["3,64,64"])
+    import_module(f"{MODELS / 'resnet18'}.py:resnet18", tmp_path / "r.layerlab", ["3,32,32"])
     network = engine.load(tmp_path / "r.layerlab")
     uses = [node for node in network.nodes.values() if node.type == "Block"]
     assert len(uses) == 8  # 2 + 2 + 2 + 2
@@ -198,7 +202,7 @@ WRITTEN: dict[type[nn.Module], list[str]] = {
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_what_people_write_between_layers_is_recorded(kind: type[nn.Module], tmp_path: Path) -> None:
-    report = import_module(f"tests.test_import:{kind.__name__}", tmp_path / "n.layerlab", WRITTEN[kind])
+    report = import_module(f"{__name__}:{kind.__name__}", tmp_path / "n.layerlab", WRITTEN[kind])
     assert report["unsupported"] == []
     assert report.get("problems") is None
     torch.manual_seed(0)
@@ -264,17 +268,20 @@ def chosen() -> nn.Module:
 def test_a_module_becomes_a_node_with_its_fields(name: str, tmp_path: Path) -> None:
     layer, shape = LAYERS_WRITTEN[name]
     CHOSEN.append(layer)
-    report = import_module("tests.test_import:chosen", tmp_path / "n.layerlab", [shape])
+    report = import_module(f"{__name__}:chosen", tmp_path / "n.layerlab", [shape])
     assert report["unsupported"] == []
     assert report["comparison"]["equal"]
     network = engine.load(tmp_path / "n.layerlab")
     assert type(layer).__name__ == network.nodes["layer"].type
-    assert str(engine.build(network).get_submodule("layer")) == str(layer)
+    built = engine.build(network).get_submodule("layer")
+    # torch writes 3 where it was given 3, and (3, 3) where it was given that: the same to it.
+    pairs = r"\((\d+)(?:, \1)+\)"
+    assert re.sub(pairs, r"\1", str(built)) == re.sub(pairs, r"\1", str(layer))
 
 
 def test_every_layer_that_torch_has_a_class_for_is_known_back() -> None:
     """Each catalogue entry that builds a class of torch.nn finds its fields again in the built module."""
-    from engine.exchange.modules import fields_of, layer_of
+    from engine.exchange.modules import fields_of, layer_of, plain
     from tests.networks import alone
 
     for id, entry in LAYERS.items():
@@ -283,8 +290,10 @@ def test_every_layer_that_torch_has_a_class_for_is_known_back() -> None:
         built = engine.build(alone(id))
         module = built.get_submodule("layer")
         assert layer_of(module) == id
-        assert entry.check({k: list(v) if isinstance(v, tuple) else v for k, v in fields_of(module, entry).items()
-                            if v is not None and entry.field(k).kind != "shape"}) == [], id  # fmt: skip
+        found = plain(entry, fields_of(module, entry))
+        assert entry.check(found) == [], id
+        built_fields = {**entry.start(), **alone(id).nodes["layer"].fields}
+        assert vars(entry.settings(found)) == vars(entry.settings(built_fields)), id
 
 
 # ---------------------------------------------------------------------------- what cannot be done
@@ -372,6 +381,5 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 def test_modules_of_torch_are_left_as_they_were(tmp_path: Path) -> None:
     before = nn.Module.__call__
-    import_module("tests.test_import:Shared", tmp_path / "n.layerlab", ["4"])
+    import_module(f"{__name__}:Shared", tmp_path / "n.layerlab", ["4"])
     assert nn.Module.__call__ is before
-    assert isinstance(importlib.import_module("tests.test_import"), ModuleType)

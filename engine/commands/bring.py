@@ -64,7 +64,8 @@ def _run(source: str, output: Path, shapes: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "report.json"
         words = [source, str(output), str(told), *shapes]
-        done = subprocess.run([sys.executable, "-m", "engine.exchange.importing", *words], stdout=sys.stderr)
+        # What the code prints goes to standard error, descriptor 2, as standard output is ours.
+        done = subprocess.run([sys.executable, "-m", "engine.exchange.importing", *words], stdout=2)
         if not told.exists():
             raise Failure(f"{source}: its process ended with {done.returncode} before it was done.", 1)
         report: dict[str, Any] = json_module.loads(told.read_text())

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from engine.compile import build
 from engine.exchange.drawing import draw
 from engine.exchange.proof import difference, equal, named, run
 from engine.exchange.recording import Unsupported, record
+from engine.network import Data, Recipe
 from engine.problems import FileProblem, NetworkProblem, did_you_mean
 from engine.storage import write
 from engine.training import weights
@@ -94,11 +96,13 @@ def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict
         "weights": None,
         "comparison": None,
     }
-    write(drawn.network, output)
+    with torch.no_grad():
+        network = replace(drawn.network, recipe=_recipe(inputs, model(*inputs.values())))
+    write(network, output)
     if recording.unsupported:
         return report
     try:
-        built = build(drawn.network)
+        built = build(network)
     except NetworkProblem as problem:
         return report | {"problems": str(problem).splitlines()}
     state = built.state_dict()
@@ -110,6 +114,16 @@ def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict
     report["parameters"]["network"] = sum(parameter.numel() for parameter in built.parameters())
     report["comparison"] = _compared(model, built, inputs)
     return report
+
+
+def _recipe(inputs: dict[str, Tensor], result: Any) -> Recipe:
+    """Random numbers that fit, to train on until there are data: pictures or vectors in, classes out."""
+    (first, *more), tensors = inputs.values(), _tensors(result)
+    fits = not more and first.is_floating_point() and len(tensors) == 1 and tensors[0].dim() == 2
+    if not fits or tensors[0].shape[1] < 2:
+        return Recipe()
+    fields = {"shape": list(first.shape[1:]), "classes": tensors[0].shape[1], "examples": 64}
+    return Recipe(data=Data("random", fields), batch_size=16)
 
 
 def _compared(model: nn.Module, built: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Any]:
