@@ -251,3 +251,19 @@ def test_observations_of_a_run_of_100_000_steps_stay_bounded(session: Session) -
     assert len(long.observations) <= 400
     assert long.observations[0].step == 0
     assert long.seen()[-1].step == 99_990
+
+
+@pytest.mark.full
+def test_every_panel_has_a_picture_with_a_real_runs_data_light_and_dark(tmp_path: Any) -> None:
+    from PySide6.QtGui import QImage
+
+    from tests.panel_pictures import draw
+
+    pictures = draw(tmp_path)
+    assert len(pictures) == 22
+    for path in pictures:
+        image = QImage(str(path))
+        assert (
+            len({image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)})
+            > 8
+        )

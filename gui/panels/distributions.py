@@ -90,7 +90,9 @@ class TrendPlot(QWidget):
         self.dots.setData(steps[shown], drawn[shown])
         self.plot.show_range(span, (lo, hi))
         self.title.setText(
-            f"{self.trend.title}  {figure(float(values[-1]))}" if len(values) else self.trend.title
+            f"{self.trend.title}  {figure(float(values[-1]))}"
+            if len(values) and np.isfinite(values[-1])
+            else self.trend.title
         )
 
     def follow_theme(self) -> None:
