@@ -12,8 +12,9 @@ from engine import catalog, edit
 from engine.analysis import analyze
 from engine.catalog import LAYERS
 from engine.compile.resolve import construct
+from engine.data.view import view as look_at
 from engine.findings import Analysis, Problem
-from engine.host.protocol import CurvePreview, Failed, InitPreview, WhatIf
+from engine.host.protocol import CurvePreview, DataLooked, Failed, InitPreview, WhatIf
 from engine.host.what_if import what_if
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from gui.document import Document
@@ -50,6 +51,9 @@ class FakeWorkers(QObject):
 
     def what_if(self, node, block, path, field, values):
         return self._ask("what_if", node, block, path, field, values)
+
+    def look_at_data(self, path=None):
+        return self._ask("look", path)
 
     def number(self, *what):
         """The newest request that begins like this."""
@@ -691,3 +695,29 @@ def test_three_strides_stand_beside_each_other_and_one_is_taken(qtbot):
     assert part.buttons[1].isChecked()
     bench.document.undo_stack.undo()
     assert bench.document.network == before
+
+
+# ---------------------------------------------------------------------------- what it sees
+
+
+def test_the_receptive_field_is_drawn_on_a_real_example(qtbot):
+    bench = Bench(qtbot, NETWORK)
+    bench.selection.set(("conv2",))
+    part = bench.inspector.panel.sees
+    part.set_open(True)
+    assert part.view.field == (5, 5)  # two windows of 3
+    assert "5 × 5 of the 8 × 8" in part.words.text()
+    part.view.resize(202, 82)
+    whole, seen = part.view.frames()
+    assert (whole.width(), whole.height()) == (80, 80)
+    assert (seen.left() - whole.left(), seen.top() - whole.top()) == (10, 10)  # (8 − 5) // 2 pixels of 10
+    assert (seen.width(), seen.height()) == (50, 50)
+    part.fetch.click()
+    recipe = bench.document.network.recipe
+    view = look_at(recipe.data, recipe.seed)
+    bench.workers.answered.emit(bench.workers.number("look"), DataLooked(1, view))
+    first = next(sample for sample in view.samples if sample.picture)
+    image = part.view.image
+    shown = [image.pixelColor(x, y).red() for y in range(8) for x in range(8)]
+    assert shown == list(first.picture)
+    assert part.fetch.isHidden()

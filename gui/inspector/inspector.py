@@ -11,6 +11,7 @@ from gui.inspector.header import Header, Problems
 from gui.inspector.learning import ActivationPart, BinarizePart, InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart, WindowPart
 from gui.inspector.preview import Desk, Previews
+from gui.inspector.sees import SeesPart
 from gui.inspector.subject import Drafts, Subject
 from gui.inspector.summary import Summary
 from gui.inspector.what_if import WhatIfPart
@@ -142,6 +143,7 @@ class NodePanel(QWidget):
         self.problems = Problems(subject)
         self.fields = FieldsPart(subject)
         self.window_part = WindowPart(subject)
+        self.sees = SeesPart(subject, desk)
         self.what_if = WhatIfPart(subject, desk)
         self.activation = ActivationPart(subject, desk)
         self.init = InitPart(subject, desk)
@@ -153,6 +155,7 @@ class NodePanel(QWidget):
             self.problems,
             self.fields,
             self.window_part,
+            self.sees,
             self.what_if,
             self.activation,
             self.init,

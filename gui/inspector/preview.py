@@ -35,6 +35,9 @@ class Previews(Protocol):
     def what_if(self, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]) -> int:
         """Ask what a field's values would come to."""
 
+    def look_at_data(self, path: str | None = None) -> int:
+        """Ask what the document's data look like."""
+
 
 class Desk:
     """Where previews are asked for, and answers kept."""
