@@ -20,7 +20,7 @@ from engine.data.pool import Array, Indices, Part, Pool
 from engine.network import Data
 from engine.problems import DataProblem
 
-#: A column of a split up to this size as float32 is scaled once and kept in memory; above, it stays
+#: A source's column up to this size as float32 is scaled once and kept in memory; above, it stays
 #: as it is stored (bytes, perhaps on disk) and is scaled batch by batch.
 IN_MEMORY = 256 * 1024 * 1024
 
@@ -118,7 +118,7 @@ def _column(pool: Pool, values: Array, rows: Indices) -> Tensor | Column:
         None if figures is None else torch.from_numpy(figures) for figures in (pool.mean, pool.deviation)
     )
     column = Column(_tensor(values), torch.from_numpy(rows), pool.scale, mean, deviation)
-    small = column.shape.numel() * (8 if column.dtype == torch.int64 else 4) <= IN_MEMORY
+    small = values.size * (8 if column.dtype == torch.int64 else 4) <= IN_MEMORY
     return column[:].contiguous() if small else column
 
 
