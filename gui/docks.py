@@ -31,8 +31,9 @@ _APART = {"lab_init": (1040, 460)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (
     ("inspector", "recipe", "history"),
-    ("curves", "predictions", "data", "health", "problems"),
-    ("weights", "activations"),
+    ("curves", "predictions", "problems"),
+    ("weights", "activations", "filters", "health"),
+    ("gradients", "responses", "data"),
 )
 _PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300
 
