@@ -1,5 +1,8 @@
 """The recipe: losses, optimizers, schedules and options, each against torch's own or a formula."""
 
+import math
+from itertools import pairwise
+
 import msgspec
 import pytest
 import torch
@@ -12,7 +15,7 @@ from engine.compile.resolve import construct, resolve
 from engine.host.protocol import Metrics, RunState
 from engine.network import Choice, Edge, End, Network, Node, Recipe
 from engine.problems import NetworkProblem
-from engine.training import Control, train
+from engine.training import Control, find_rate, rate_finder, train
 from engine.training.averaging import Average
 from engine.training.feed import Feed
 from engine.training.metrics import Gathered, aligned, better
@@ -457,3 +460,29 @@ def test_several_outputs_train_together_on_the_weighted_sum_of_their_losses(tmp_
         train(two_outputs(outputs={**outputs, "drwn": {}}), run_dir=tmp_path)
     with pytest.raises(NetworkProblem, match="no column 'inptu'"):
         train(two_outputs(outputs={**outputs, "drawn": {"target": "inptu"}}), run_dir=tmp_path)
+
+
+# ---------------------------------------------------------------------------- learning rate finder
+
+
+def test_the_rate_finder_suggests_where_the_loss_falls_fastest():
+    # Falls along a logistic curve around 1e-2, is lowest at 0.1, explodes behind it.
+    rates = [10 ** (-5 + i * 0.05) for i in range(101)]
+    losses = [2.0 / (1 + (r / 1e-2) ** 2) + 0.5 + (r / 0.3) ** 4 for r in rates]
+    # −dL/dlog r of 2/(1 + x²) is largest at x = 1.
+    assert rate_finder._steepest(rates, losses) == pytest.approx(1e-2, rel=0.5)
+    assert rate_finder._steepest(rates, sorted(losses)) is None
+
+
+def test_the_rate_finder_writes_nothing_and_ends_where_the_loss_explodes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = perceptron(recipe(batch_size=64, optimizer=Choice("SGD")))
+    before = torch.get_rng_state()
+    curve = find_rate(network, highest=1e4, steps=150)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert list(tmp_path.iterdir()) == []
+    assert len(curve.rates) < 150
+    assert curve.losses[0] == pytest.approx(math.log(10), rel=0.1)
+    assert 1e-2 < curve.suggestion < 10
+    steps = [b / a for a, b in pairwise(curve.rates)]
+    assert steps == pytest.approx([steps[0]] * len(steps))

@@ -21,7 +21,48 @@ _STYLES = {"healthy": "green", "vanishing": "yellow", "exploding": "red", "symme
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     laboratory.command("init")(init)
+    laboratory.command("rate")(rate)
     app.add_typer(laboratory, name="lab")
+
+
+def rate(
+    file: File,
+    steps: Annotated[int, typer.Option(min=10, max=100_000, help="Steps, each at a higher rate.")] = 200,
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Find a learning rate: train some steps with a growing one, and see where the loss falls fastest.
+
+    Nothing is kept, and the file stays as it is.
+    """
+    network = load(file, set)
+    from engine.training import find_rate
+
+    curve = find_rate(network, steps=steps)
+    if json:
+        print_json({"rates": curve.rates, "losses": curve.losses, "suggestion": curve.suggestion})
+        return
+    for line in _drawn(curve.rates, curve.losses, curve.suggestion):
+        out.print(line)
+    if curve.suggestion is None:
+        out.print("The loss fell at no rate. Look at the initialisation and the data's scale.")
+    else:
+        out.print(
+            f"The loss falls fastest at {curve.suggestion:.1e}: "
+            f"--set recipe.optimizer.lr={curve.suggestion:.1e}"
+        )
+
+
+def _drawn(rates: tuple[float, ...], losses: tuple[float, ...], suggestion: float | None) -> list[str]:
+    """The loss at some of the rates, as bars."""
+    every = max(1, len(rates) // 20)
+    top = max(losses, default=1.0)
+    nearest = -1 if suggestion is None else rates.index(suggestion) // every
+    return [
+        f"{rates[i]:8.1e}  {losses[i]:8.4g}  {'█' * round(40 * losses[i] / top)}"
+        + ("  ←" if i // every == nearest else "")
+        for i in range(0, len(rates), every)
+    ]
 
 
 def init(

@@ -115,7 +115,8 @@ class Host:
             for name, work in (("reader", self._read), ("writer", self._write), ("log", self._collect_log))
         ]
         self.send(Hello())
-        for thread in self._threads:
+        # The reader last: a host that ends at once has it wait for the others.
+        for thread in reversed(self._threads):
             thread.start()
 
     @classmethod

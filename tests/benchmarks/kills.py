@@ -2,8 +2,8 @@
 
 One run with everything that moves (one-cycle rate, averaged weights, dropout, batch normalisation,
 clipping, validation within epochs) is killed at a random moment, within steps and writes alike, and
-resumed from its newest checkpoint, until it has been killed KILLS times. Then it is trained to its
-end, and compared with one that nobody killed: weights, best weights, curve and result, bit by bit.
+resumed from its newest checkpoint, until it comes to its end, and is then compared with one that nobody
+killed: weights, best weights, curve and result, bit by bit. Then the next run, until there were KILLS kills.
 Processes are forked, so that none has to import torch again; needs an operating system that can.
 """
 
@@ -30,7 +30,7 @@ from engine.runs import RunFolder, read_events
 from engine.training import session, trainer
 
 KILLS = 200
-EPOCHS = 500
+EPOCHS = 40
 
 
 def network() -> Network:
@@ -93,8 +93,8 @@ def measure() -> dict[str, Any]:
         assert status == 0
         expected = whole.read_result()
         assert expected is not None
-        kills = within = 0
-        steps = []
+        kills = within = ends = equal = 0
+        steps: set[int] = set()
         while kills < KILLS:
             reading, writing = os.pipe()
             pid = _forked(lambda: run(killed, writing))  # noqa: B023
@@ -105,40 +105,43 @@ def measure() -> dict[str, Any]:
             os.close(reading)
             time.sleep(draw.random() * 0.03)
             os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            if killed.read_result() is not None:
-                break  # it came through before it was killed often enough: EPOCHS is too low
-            kills += 1
-            left_over = list(killed.path.rglob(".layerlab-*.tmp")) if killed.path.exists() else []
-            within += bool(left_over)
-            for left in left_over:
-                left.unlink()
-            names = sorted(killed.checkpoints.glob("*.json")) if killed.checkpoints.exists() else []
-            steps.append(int(names[-1].stem.partition("-")[2]) if names else 0)
-            if kills % 20 == 0:
-                print(f"kills: {kills}, at step {steps[-1]} of {expected['steps']}", file=sys.stderr)
-        _, status = os.waitpid(_forked(lambda: run(killed)), 0)
-        result = killed.read_result() or {}
-        same = {
-            name: all(
-                torch.equal(a, b) for a, b in zip(*map(_tensors, (whole, killed), (name,) * 2), strict=True)
-            )
-            for name in ("weights", "best")
-        }
-        keys = ("state", "epochs", "steps", "train", "validation", "best_epoch")
+            os.waitpid(pid, 0)
+            if killed.read_result() is None:
+                kills += 1
+                left_over = list(killed.path.rglob(".layerlab-*.tmp")) if killed.path.exists() else []
+                within += bool(left_over)
+                names = sorted(killed.checkpoints.glob("*.json")) if killed.checkpoints.exists() else []
+                steps.add(int(names[-1].stem.partition("-")[2]) if names else 0)
+                if kills % 20 == 0:
+                    print(f"kills: {kills}, {ends} runs ended, {equal} of them equal", file=sys.stderr)
+            if killed.read_result() is not None or kills == KILLS:
+                _, status = os.waitpid(_forked(lambda: run(killed)), 0)
+                ends += 1
+                equal += status == 0 and _equal(whole, killed)
+                shutil.rmtree(killed.path)
         return {
             "kills": kills,
             "during_a_write": within,
-            "steps": expected["steps"],
-            "resumed_from_different_steps": len(set(steps)),
-            "weights_bit_equal": same["weights"],
-            "best_bit_equal": same["best"],
-            "curve_points": len(_curve(whole)),
-            "curve_bit_equal": _curve(whole) == _curve(killed),
-            "result_equal": all(result.get(key) == expected[key] for key in keys),
+            "steps_of_a_run": expected["steps"],
+            "runs": ends,
+            "runs_bit_equal": equal,
+            "resumed_from_different_steps": len(steps),
+            "points_of_the_curve": len(_curve(whole)),
         }
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+def _equal(whole: RunFolder, killed: RunFolder) -> bool:
+    """Whether weights, best weights, curve and result are the same, bit by bit."""
+    tensors = all(
+        torch.equal(a, b)
+        for name in ("weights", "best")
+        for a, b in zip(_tensors(whole, name), _tensors(killed, name), strict=True)
+    )
+    expected, result = whole.read_result() or {}, killed.read_result() or {}
+    keys = ("state", "epochs", "steps", "train", "validation", "best_epoch")
+    return tensors and _curve(whole) == _curve(killed) and all(result.get(k) == expected[k] for k in keys)
 
 
 def _tensors(folder: RunFolder, name: str) -> list[torch.Tensor]:
