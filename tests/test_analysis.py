@@ -324,3 +324,56 @@ def test_every_error_of_the_drawing_has_a_lesson(code: str) -> None:
     if code.startswith(("unknown-", "port-", "activation-", "binarize-")):
         pytest.skip("its message says it all")
     assert all(p.lesson for p in engine.analyze(BROKEN[code][0]).problems if p.code == code)
+
+
+# ---------------------------------------------------------------------------- memory and names
+
+
+def test_memory_is_foretold_for_the_batch_and_the_optimizer() -> None:
+    network = chain(("a", linear(100)), ("b", linear(10)), shape=(50,))
+    weights, learned = 4 * (50 * 100 + 100 + 100 * 10 + 10), 4 * (50 * 100 + 100 + 100 * 10 + 10)
+    outputs = 4 * (50 + 100 + 10)
+    for optimizer, kept in (("SGD", 0), ("Adam", 2)):
+        recipe = Recipe(optimizer=choice(optimizer), batch_size=32)
+        totals = engine.analyze(edit.set_recipe(network, recipe)).totals
+        assert totals["training_bytes"] == weights + learned * (1 + kept) + 32 * outputs
+        # Two neighbours at most are held at once.
+        assert totals["inference_bytes"] == weights + 32 * 4 * (50 + 100)
+    frozen = edit.set_training(
+        edit.set_recipe(network, Recipe(batch_size=32)), "a", edit.Training(frozen=True)
+    )
+    assert engine.analyze(frozen).totals["training_bytes"] == weights + 3 * 4 * (100 * 10 + 10) + 32 * outputs
+
+
+def test_what_training_keeps_is_what_torch_keeps_for_the_backward_pass() -> None:
+    network = chain(("a", linear(100, "Tanh")), ("b", linear(40, "ReLU")), ("c", linear(10)), shape=(50,))
+    model, kept = engine.build(network), {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.setdefault(t.data_ptr(), t), lambda t: t):
+        model(torch.rand(32, 50))
+    parameters = {p.data_ptr() for p in model.parameters()}
+    saved = sum(t.nbytes for pointer, t in kept.items() if pointer not in parameters)
+    foretold = 32 * engine.analyze(network).totals["activation_bytes"]
+    assert saved <= foretold <= 1.1 * saved  # the scores themselves are kept by the loss
+
+
+def test_dimensions_are_named_as_their_layers_speak_of_them() -> None:
+    network = Network(
+        nodes={
+            "words": Node("Input", {"shape": [12], "dtype": "int64"}),
+            "table": Node("Embedding", {"num_embeddings": 50, "embedding_dim": 8}),
+            "norm": Node("LayerNorm"),
+            "lstm": Node("LSTM", {"hidden_size": 8}),
+            "last": Node("Select", {"dim": 1, "index": -1}),
+            "out": Node("Output"),
+        },
+        edges=(wire("words", "table"), wire("table", "norm"), wire("norm", "lstm.input"),
+               wire("lstm.output", "last"), wire("last", "out")),
+    )  # fmt: skip
+    nodes = engine.analyze(network).nodes
+    assert [nodes[id].dimensions for id in ("table", "norm", "lstm", "last")] == [
+        "L C",
+        "L C",
+        "L C",
+        "features",
+    ]
+    assert engine.analyze(digits()).nodes["conv"].dimensions == "C H W"

@@ -88,7 +88,7 @@ def _bias_before_norm(node: Node, following: list[Step]) -> Finding | None:
     after = following[0].node
     if not after.type.startswith("BatchNorm") or node.type.startswith("BatchNorm"):
         return None
-    if not getattr(layer.settings(node.fields), "bias", False):
+    if node.fields.get("bias", True) is not True:
         return None
     return Finding(
         "hint",

@@ -72,6 +72,74 @@ def memory_problems(network: Network, walked: Walked) -> list[Problem]:
     return [Problem("error", "too-large", message, field="recipe.batch_size", repairs=repairs)]
 
 
+#: Optimizer -> tensors that it keeps for each weight, beside what its options add.
+_KEPT = {
+    "Adadelta": 2,
+    "Adafactor": 1,
+    "Adagrad": 1,
+    "Adam": 2,
+    "AdamW": 2,
+    "Adamax": 2,
+    "ASGD": 1,
+    "Bop": 1,
+    "NAdam": 2,
+    "RAdam": 2,
+    "RMSprop": 1,
+    "Rprop": 2,
+    "SGD": 0,
+}
+
+
+def predicted(network: Network, walked: Walked) -> dict[str, int]:
+    """Peak bytes with the recipe's batch size: "inference_bytes" and "training_bytes".
+
+    Inference holds the weights, and the outputs that something is still to read. Training holds
+    weights, a gradient for each that learns, what the optimizer keeps for it, and the outputs of all
+    layers, which the backward pass reads. What single operations take for a moment (a convolution's
+    work space) and what the device's allocator holds back come on top.
+    """
+    size = network.recipe.batch_size
+    weights = learned = 0
+    for step, result in walked.evaluated.values():
+        own = sum(math.prod(s) for name, s in result.parameters.items() if name not in step.node.shares)
+        frozen = step.node.training is not None and step.node.training.frozen
+        weights += own + sum(map(math.prod, result.buffers.values()))
+        learned += 0 if frozen else own
+    outputs = sum(result.activation_bytes for _, result in walked.evaluated.values())
+    kept = _kept(network)
+    return {
+        "inference_bytes": _FLOAT * weights + size * _live(walked),
+        "training_bytes": _FLOAT * (weights + learned * (1 + kept)) + size * outputs,
+    }
+
+
+def _kept(network: Network) -> int:
+    """Tensors that the recipe's optimizer keeps for each weight."""
+    optimizer = network.recipe.optimizer
+    fields = optimizer.fields
+    more = (optimizer.id in ("SGD", "RMSprop") and bool(fields.get("momentum"))) + bool(fields.get("amsgrad"))
+    return _KEPT.get(optimizer.id, 2) + more + bool(fields.get("centered"))
+
+
+def _live(walked: Walked) -> int:
+    """Bytes of the outputs of one example that are held at once, at most, running in order."""
+    order = list(walked.evaluated.values())
+    last: dict[str, int] = {}
+    for number, (step, _) in enumerate(order):
+        for value in step.inputs.values():
+            if value is not None:
+                last[value.path] = len(order) if step.node.type == "Output" else number
+    dying: dict[int, int] = {}
+    held = most = 0
+    for number, (step, result) in enumerate(order):
+        held += result.activation_bytes
+        most = max(most, held)
+        end = last.get(step.path, number)
+        dying[end] = dying.get(end, 0) + result.activation_bytes
+        held -= dying.pop(number, 0)
+    return most
+
+
 def _told(size: int) -> str:
     for power, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
         if size >= power:

@@ -6,15 +6,17 @@ import gc
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from engine.analysis.advice import advice, narrow_view
 from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, Window, tensor
 from engine.analysis.lessons import with_lesson
-from engine.analysis.memory import memory_problems
+from engine.analysis.memory import memory_problems, predicted
 from engine.analysis.recipe import recipe_problems
 from engine.analysis.repairs import with_repairs
 from engine.analysis.walk import Walked, walk
+from engine.catalog import LAYERS
 from engine.compile.expand import Step, Value
 from engine.findings import Analysis, NodeReport, Problem, Tensor
 from engine.network import Network
@@ -34,7 +36,8 @@ def analyze(network: Network) -> Analysis:
     -------
     Analysis
         Reports by node in the order of running, problems in the order of nodes, and totals:
-        "parameters", "trainable", "macs" and "activation_bytes", the last two for one example.
+        "parameters", "trainable", "macs" and "activation_bytes", the last two for one example, and
+        "inference_bytes" and "training_bytes", peaks with the recipe's batch size and optimizer.
     """
     with _collector_resting():
         return _analyze(network)
@@ -61,6 +64,7 @@ def _analyze(network: Network) -> Analysis:
         "trainable": sum(report.trainable_count for report in steps),
         "macs": sum(report.macs for report in steps),
         "activation_bytes": sum(report.activation_bytes for report in steps),
+        **predicted(network, walked),
     }
     problems = _sorted(
         network,
@@ -123,7 +127,7 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
             macs=result.macs,
             activation_bytes=result.activation_bytes,
             receptive_field=field[0],
-            dimensions=_dimensions(result.tensors),
+            dimensions=_dimensions(result.tensors, step, reports),
         )
         while "." in path:
             path = path.rpartition(".")[0]
@@ -157,9 +161,26 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
 _NOTHING = {"parameter_count": 0, "trainable_count": 0, "macs": 0, "activation_bytes": 0}
 
 
-def _dimensions(tensors: Mapping[str, Tensor]) -> str:
+def _dimensions(
+    tensors: Mapping[str, Tensor],
+    step: Step | None = None,
+    reports: Mapping[str, NodeReport] = MappingProxyType({}),
+) -> str:
+    """Names of the first output's dimensions: a layer's own words, else as its input has them."""
     first = next(iter(tensors.values()), None)
-    return "" if first is None else _DIMENSIONS.get(len(first.shape), "")
+    if first is None:
+        return ""
+    usual = _DIMENSIONS.get(len(first.shape), "")
+    if step is None or len(first.shape) != 2:
+        return usual
+    layer = LAYERS.get(step.node.type)
+    if layer is None or layer.group in ("Convolution", "Pooling"):
+        return usual
+    if layer.gives.startswith("N L") or layer.id == "Embedding":
+        return "L C"
+    value = next((value for value in step.inputs.values() if value is not None), None)
+    arriving = "" if value is None else reports[value.path].dimensions if value.path in reports else ""
+    return arriving if len(arriving.split()) == 2 and arriving != "features" else usual
 
 
 def _receptive_field(step: Step, result: Evaluated, fields: dict[str, _Field]) -> _Field:
