@@ -336,3 +336,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+def test_the_summary_sorts_by_what_is_asked_and_tells_the_memory(layerlab) -> None:
+    file = str(assets.path("networks/resnet18.layerlab"))
+    found = layerlab("summary", file, "--sort", "parameters", "--json").json
+    counts = [row["parameters"] for row in found["nodes"]]
+    assert counts == sorted(counts, reverse=True)
+    assert found["totals"]["parameters"] == 11_689_512  # not counted again for the blocks
+    assert found["totals"]["training_bytes"] > found["totals"]["inference_bytes"] > 4 * 11_689_512
+    row = next(row for row in found["nodes"] if row["id"] == "layer1.0.conv1")
+    assert (row["type"], row["output"], row["dimensions"]) == ("Conv2d", [64, 56, 56], "C H W")

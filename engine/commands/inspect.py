@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,15 @@ Set = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a value first: --set conv1.stride=2. Repeatable."
     ),
 ]
+
+
+class Sorting(StrEnum):
+    """What the summary's rows may be sorted by."""
+
+    PARAMETERS = "parameters"
+    MACS = "macs"
+    ACTIVATION_BYTES = "activation_bytes"
+
 
 _STYLES = {"error": "red", "warning": "yellow", "hint": "cyan"}
 
@@ -80,6 +90,9 @@ def summary(
     batch: Annotated[
         int, typer.Option(min=1, max=1 << 20, help="Count operations and memory for N examples.")
     ] = 1,
+    sort: Annotated[
+        Sorting | None, typer.Option(help="Largest first, instead of in the order of running.")
+    ] = None,
     set: Set = None,
     json: Json = False,
 ) -> None:
@@ -89,6 +102,8 @@ def summary(
 
     analysis = analyze(network)
     rows = [_row(network, analysis, id, batch) for id in analysis.nodes]
+    if sort is not None:
+        rows.sort(key=lambda row: -row[sort.value])
     totals = dict(analysis.totals)
     for key in ("macs", "activation_bytes"):
         totals[key] = totals.get(key, 0) * batch
@@ -100,6 +115,10 @@ def summary(
         out.print(
             f"{totals.get('parameters', 0):,} parameters, {scaled(totals['macs'])} multiply–accumulates and "
             f"{scaled(totals['activation_bytes'], 'B')} of outputs for {count(batch, 'example')}."
+        )
+        out.print(
+            f"With batches of {network.recipe.batch_size}: about {scaled(totals['training_bytes'], 'B')} "
+            f"to train, {scaled(totals['inference_bytes'], 'B')} to run."
         )
     # What is wrong with the recipe, such as data that are not on this computer, changes no shape.
     errors = [found for found in analysis.errors if not (found.field or "").startswith("recipe")]
@@ -116,7 +135,10 @@ def _row(network: Network, analysis: Analysis, id: str, batch: int) -> dict[str,
         "id": id,
         "type": _type(network, id),
         "output": None if first is None else list(first.shape),
+        "dimensions": report.dimensions,
+        "receptive_field": list(report.receptive_field),
         "parameters": report.parameter_count,
+        "trainable": report.trainable_count,
         "macs": report.macs * batch,
         "activation_bytes": report.activation_bytes * batch,
     }
