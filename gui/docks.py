@@ -23,6 +23,7 @@ _DOCKS = {
     "predictions": ("Predictions", _AREA.BottomDockWidgetArea),
     "health": ("Health", _AREA.BottomDockWidgetArea),
     "data": ("Data", _AREA.BottomDockWidgetArea),
+    "code": ("Code", _AREA.RightDockWidgetArea),
     "problems": ("Problems", _AREA.BottomDockWidgetArea),
     "lab_init": ("Initialisation laboratory", _AREA.BottomDockWidgetArea),
 }
@@ -30,7 +31,7 @@ _DOCKS = {
 _APART = {"lab_init": (1040, 460)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (
-    ("inspector", "recipe", "history"),
+    ("inspector", "recipe", "code", "history"),
     ("curves", "predictions", "problems"),
     ("weights", "activations", "filters", "health"),
     ("gradients", "responses", "data"),

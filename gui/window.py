@@ -162,6 +162,7 @@ class Window(QMainWindow):
     def _build_panels(self) -> None:
         from gui.panels import (
             ActivationsPanel,
+            CodePanel,
             CurvesPanel,
             DataPanel,
             FiltersPanel,
@@ -193,6 +194,7 @@ class Window(QMainWindow):
         self.docks.fill("predictions", PredictionsPanel(self.session, self.workers))
         self.docks.fill("problems", self.problems)
         self.docks.fill("history", HistoryPanel(self.document))
+        self.docks.fill("code", CodePanel(self.document, self.selection, self.workers))
         self.lab_init = InitLabPanel(self.document, self.workers)
         self.docks.fill("lab_init", self.lab_init)
         self._complete = True

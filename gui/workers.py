@@ -193,6 +193,10 @@ class Workers(QObject):
         """Ask what a field's values would come to; `answered` brings Variants."""
         return self.pool.what_if(file.dumps(self.document.network), node, block, path, field, values)
 
+    def print_source(self) -> int:
+        """Ask for the document as Python source; `answered` brings a SourcePrinted, or a Failed."""
+        return self.pool.print_source(file.dumps(self.document.network))
+
     def evaluate(self, run: str) -> int:
         """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""
         return self.pool.evaluate(run)

@@ -42,10 +42,34 @@ def source(network: Network) -> str:
     NetworkProblem
         If the network has errors.
     """
+    return _printed(network, _Printer)
+
+
+def marked_source(network: Network) -> tuple[str, dict[str, tuple[int, ...]]]:
+    """The same text, and for every node the numbers of its lines, from 1.
+
+    A node in a block is named ``Block/node``, one of the top level by its id alone.
+
+    Raises
+    ------
+    NetworkProblem
+        If the network has errors.
+    """
+    lines: dict[str, list[int]] = {}
+    clean = []
+    for number, line in enumerate(_printed(network, _Marker).split("\n"), 1):
+        text, *marks = line.split(_MARK)
+        clean.append(text)
+        for mark in marks:
+            lines.setdefault(mark, []).append(number)
+    return "\n".join(clean), {place: tuple(numbers) for place, numbers in lines.items()}
+
+
+def _printed(network: Network, printer: type[_Printer]) -> str:
     found = leaves(network, lowered(network))
     helpers = _helpers(leaf.operation for leaf in found.values())
     taken = {"Tensor", "F", "nn", "torch", "functional_call", *re.findall(r"^class (\w+)", helpers, re.M)}
-    printed = _Printer(network, found, units(network, expand(network), found, taken))
+    printed = printer(network, found, units(network, expand(network), found, taken))
     code = "\n\n\n".join(part for part in (helpers, *printed.classes()) if part)
     title = f'"""{_prose(network.name)}. Made with Layerlab; needs torch alone."""'
     return f"{title}\n\n{_imports(code)}\n\n\n{code}\n"
@@ -71,6 +95,7 @@ class _Printer:
 
     def __init__(self, network: Network, found: Mapping[str, Leaf], made: Sequence[Unit]) -> None:
         self.network, self.found, self.units = network, found, made
+        self.graphs = expand(network).graphs
         self.unit_of = {prefix: unit for unit in made for prefix in unit.prefixes}
 
     def classes(self) -> list[str]:
@@ -238,6 +263,50 @@ class _Printer:
         ids = {other.id for other in unit.members}
         each = "block" if "block" not in ids else "each" if "each" not in ids else f"{member.id}__each"
         return [f"{target} = {given}", f"for {each} in self.{member.id}:", f"    {target} = {each}({target})"]
+
+
+#: Stands before the name of a line's node, and nowhere else: names and literals are printed without it.
+_MARK = "\0"
+
+
+class _Marker(_Printer):
+    """Prints the same, each line marked with the node that it is of."""
+
+    def _place(self, unit: Unit, id: str) -> str:
+        name = self.graphs[unit.prefixes[0]].block
+        return id if name is None else f"{name}/{id}"
+
+    def _marked(self, unit: Unit, id: str, lines: list[str]) -> list[str]:
+        return [f"{line}{_MARK}{self._place(unit, id)}" for line in lines]
+
+    def _run_layer(
+        self, unit: Unit, member: Member, arguments: list[str], targets: dict[str, str]
+    ) -> list[str]:
+        return self._marked(unit, member.id, super()._run_layer(unit, member, arguments, targets))
+
+    def _run_block(self, unit: Unit, member: Member, arguments: list[str], targets: list[str]) -> list[str]:
+        return self._marked(unit, member.id, super()._run_block(unit, member, arguments, targets))
+
+    def _constructor(self, unit: Unit, initialisation: list[str]) -> str:
+        return self._by_attribute(unit, super()._constructor(unit, initialisation))
+
+    def _initialisation(self, unit: Unit) -> list[str]:
+        lines = super()._initialisation(unit)
+        if unit.prefixes != ("",):
+            return lines  # they go through the constructor, which marks them
+        return self._by_attribute(unit, "\n".join(lines)).split("\n") if lines else lines
+
+    def _by_attribute(self, unit: Unit, text: str) -> str:
+        """Mark each line by the attribute that it is about; what goes on in the next line belongs to it."""
+        ids = {member.id for member in unit.members}
+        current, marked = "", []
+        for line in text.split("\n"):
+            about = re.search(r"\bself\.([A-Za-z]\w*)", line)
+            name = about[1].partition("__")[0] if about else ""
+            if about or line.lstrip().startswith(("def ", "super")):
+                current = name if name in ids else ""
+            marked += self._marked(unit, current, [line]) if current else [line]
+        return "\n".join(marked)
 
 
 _ENDS = ("Input", "Output")

@@ -46,11 +46,13 @@ from engine.host.protocol import (
     PreviewActivation,
     PreviewBinarizer,
     PreviewInit,
+    PrintSource,
     Progress,
     Respond,
     Responded,
     RunStarted,
     RunState,
+    SourcePrinted,
     Train,
     Variants,
     Warm,
@@ -68,6 +70,7 @@ _Numbered = (
     | PreviewActivation
     | PreviewBinarizer
     | WhatIf
+    | PrintSource
     | Evaluate
     | Predict
     | Laboratory
@@ -81,6 +84,7 @@ _ANSWERS = (
     InitPreview,
     CurvePreview,
     Variants,
+    SourcePrinted,
     Evaluated,
     Predicted,
     Measured,
@@ -239,6 +243,10 @@ class Pool:
     ) -> int:
         """Ask what a field's values come to."""
         return self._ask_analyst(lambda n: WhatIf(n, document, node, block, path, field, values))
+
+    def print_source(self, document: bytes) -> int:
+        """Ask for a document as Python source."""
+        return self._ask_analyst(lambda n: PrintSource(n, document))
 
     def evaluate(self, run: str, device: str = "auto") -> int:
         """Ask for a run's figures on each of its splits."""

@@ -83,6 +83,13 @@ class WhatIf(_Message, frozen=True):
     values: tuple[Any, ...]
 
 
+class PrintSource(_Message, frozen=True):
+    """A document as Python source."""
+
+    request: int
+    document: bytes
+
+
 class Prepare(_Message, frozen=True):
     """Get ready to train this: load its data, build and run one step, throw that away.
 
@@ -205,6 +212,7 @@ Request = (
     | PreviewActivation
     | PreviewBinarizer
     | WhatIf
+    | PrintSource
     | Prepare
     | Train
     | Control
@@ -328,6 +336,15 @@ class Variants(_Message, frozen=True):
 
     request: int
     variants: tuple[Variant, ...]
+
+
+class SourcePrinted(_Message, frozen=True):
+    """The answer to PrintSource."""
+
+    request: int
+    text: str
+    #: ``id``, in a block ``Block/id`` -> the numbers of its lines, from 1.
+    lines: dict[str, tuple[int, ...]]
 
 
 class RunStarted(_Message, frozen=True):
@@ -557,6 +574,7 @@ Event = (
     | InitPreview
     | CurvePreview
     | Variants
+    | SourcePrinted
     | RunStarted
     | Metrics
     | Progress

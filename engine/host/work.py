@@ -14,6 +14,7 @@ import torch
 
 from engine.analysis import analyze
 from engine.catalog import plugins
+from engine.compile.printer import marked_source
 from engine.host.previews import preview_activation, preview_binarizer, preview_init
 from engine.host.protocol import (
     CANCELLED,
@@ -38,7 +39,9 @@ from engine.host.protocol import (
     PreviewActivation,
     PreviewBinarizer,
     PreviewInit,
+    PrintSource,
     Respond,
+    SourcePrinted,
     Train,
     Welcome,
     WhatIf,
@@ -137,6 +140,9 @@ class Work:
                 emit(preview_binarizer(request.request, request.id, request.fields))
             case WhatIf():
                 emit(what_if(request, loads(request.document)))
+            case PrintSource():
+                text, lines = marked_source(loads(request.document))
+                emit(SourcePrinted(request.request, text, lines))
             case Prepare():
                 # Training is imported when it is first asked for: a host that analyses does without.
                 from engine.training import warm

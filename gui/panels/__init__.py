@@ -1,6 +1,7 @@
 """The panels around the canvas. They take models and listen; no panel knows another."""
 
 from gui.panels.activations import ActivationsPanel
+from gui.panels.code import CodePanel
 from gui.panels.curves import CurvesPanel
 from gui.panels.data import DataPanel
 from gui.panels.filters import FiltersPanel
@@ -15,6 +16,7 @@ from gui.panels.weights import WeightsPanel
 
 __all__ = [
     "ActivationsPanel",
+    "CodePanel",
     "CurvesPanel",
     "DataPanel",
     "FiltersPanel",
