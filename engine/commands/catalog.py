@@ -24,6 +24,7 @@ _SHELVES: dict[str, Mapping[str, Entry]] = {
     "schedules": shelves.SCHEDULES,
     "recipe": shelves.RECIPE_OPTIONS,
     "sources": shelves.SOURCES,
+    "augmentations": shelves.AUGMENTATIONS,
 }
 
 
