@@ -29,6 +29,7 @@ COMMANDS = (
     "lab",
     "new",
     "predict",
+    "replay",
     "summary",
     "templates",
     "train",
