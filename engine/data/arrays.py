@@ -85,8 +85,26 @@ def _broken(path: Path, problem: Exception) -> DataProblem:
     return DataProblem(f"{path}: cannot be read as NumPy arrays: {said}.", "path")
 
 
+#: Bytes that a packed file may unpack to whatever it is packed from, and from one byte beyond that. Numbers
+#: that mean something pack to a tenth at most; a thousandth is zeros, made to fill the memory.
+_UNPACKED, _RATIO = 100_000_000, 400
+
+
+def _refuse_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path) as packed:
+        unpacked = sum(entry.file_size for entry in packed.infolist())
+    if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
+        raise DataProblem(
+            f"{path}: would unpack to {unpacked / 1e6:,.0f} MB from {path.stat().st_size / 1e6:,.1f} MB: it "
+            "seems made to fill the memory. If it is meant so, save its arrays unpacked, with numpy.savez.",
+            "path",
+        )
+
+
 def _npz(path: Path) -> dict[str, Array]:
     try:
+        if zipfile.is_zipfile(path):
+            _refuse_bomb(path)
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataProblem(f"{path}: is an .npy file with another ending. Rename it.", "path")

@@ -25,6 +25,9 @@ _MOST_DIMENSIONS = 6
 
 #: More values than any file of this family has; a larger claim is a broken header.
 _MOST_VALUES = 1 << 32
+#: A packed file may always unpack to so many bytes, and to so many times its own size. (Pictures pack to a
+#: tenth; a thousandth is zeros.)
+_UNPACKED, _RATIO = 100_000_000, 400
 
 
 @contextmanager
@@ -93,6 +96,11 @@ def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
     with _opened(path) as file:
         shape = _header(file, path, dimensions)
         size = math.prod(shape)
+        if size > max(_UNPACKED, _RATIO * path.stat().st_size):
+            raise DataProblem(
+                f"{path}: states {size:,} values, which {path.stat().st_size:,} bytes do not hold unless "
+                "they are made to fill the memory. Fetch it again from where you trust it."
+            )
         body = file.read(size + 1)
     if len(body) != size:
         found = f"only {len(body):,}" if len(body) < size else "more"

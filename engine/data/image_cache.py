@@ -28,6 +28,8 @@ from engine.problems import DataProblem
 
 #: Raised when the same pictures would give other pixels.
 _VERSION = 1
+#: A picture with more pixels is not read: it takes three bytes a pixel, however small its file is.
+MOST_PIXELS = 50_000_000
 #: Pictures that are decoded ahead of the one being written.
 _AHEAD = 256
 
@@ -172,6 +174,12 @@ def decode(path: Path, style: Style) -> bytes:
     try:
         with Image.open(path) as image:
             image.draft("RGB" if style.channels == 3 else "L", (2 * style.width, 2 * style.height))
+            if image.width * image.height > MOST_PIXELS:
+                raise DataProblem(
+                    f"{path}: {image.width:,} × {image.height:,} pixels are more than the {MOST_PIXELS:,} "
+                    "that are read. Make it smaller, or take it out of the folder.",
+                    "folder",
+                )
             upright = ImageOps.exif_transpose(image)
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
                 ground = Image.new("RGBA", upright.size, "white")
