@@ -56,6 +56,7 @@ def test_it_learns_more_than_the_best_constant_answer_from_the_command_line(five
 
 @pytest.mark.gui
 @pytest.mark.full
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_more_than_the_best_constant_answer_from_the_window(five, name, tmp_path, qtbot):
     from gui.settings import Settings
@@ -72,9 +73,9 @@ def test_it_learns_more_than_the_best_constant_answer_from_the_window(five, name
     try:
         window.files.open_path(file)
         window.docks.reveal("data")
-        qtbot.waitUntil(lambda: window.data.view is not None, timeout=60_000)
+        qtbot.waitUntil(lambda: window.data.view is not None, timeout=200_000)
         assert window.data.view.baseline is not None
-        qtbot.waitUntil(lambda: window.workers.current, timeout=60_000)
+        qtbot.waitUntil(lambda: window.workers.current, timeout=200_000)
         window.workers.train(device="cpu")
         qtbot.waitUntil(lambda: not window.session.active, timeout=200_000)
         assert window.session.state == "finished", window.session.message
