@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QTransform
 from PySide6.QtWidgets import QWidget
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gui.canvas.view import Canvas
 
 SIZE = QSize(176, 116)
+#: How long after an edit the map follows.
+SOON_MS = 60
 
 
 class Minimap(QWidget):
@@ -24,13 +26,18 @@ class Minimap(QWidget):
         self.canvas = canvas
         self._picture: QPixmap | None = None
         self._transform = QTransform()
+        self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
+        self._soon.timeout.connect(self._redraw)
         self.setFixedSize(SIZE)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName("Overview of the network")
         self.setToolTip("Overview: click or drag to go there")
 
     def forget(self) -> None:
-        """Draw anew when next seen."""
+        """Draw anew soon: not within the frame of the edit, whose painting comes first."""
+        self._soon.start()
+
+    def _redraw(self) -> None:
         self._picture = None
         self.update()
 
