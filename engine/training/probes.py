@@ -141,6 +141,7 @@ class Probes:
         # Peek at the first step and observe the second: the first step's figures come before that.
         self.due = self._began
         self._spent = 0.0
+        self._least = math.inf
         #: What looking has cost for the observation that is being made.
         self._now = 0.0
         self._gradients: dict[str, Distribution] = {}
@@ -241,7 +242,9 @@ class Probes:
         now = time.perf_counter()
         spent, self._now = self._now + telling, 0.0
         self._spent += spent
-        affordable = self._began + (self._spent + spent - _ALLOWANCE) / self._budget
+        # The first look costs more than any that follows: expect the least so far.
+        self._least = min(self._least, spent)
+        affordable = self._began + (self._spent + self._least - _ALLOWANCE) / self._budget
         self.due = max(now + _APART, now + spent / max(_MOST, self._budget), affordable)
 
     @property

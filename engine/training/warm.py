@@ -7,6 +7,7 @@ import torch
 from engine.network import Edge, End, Network, Node, Recipe
 from engine.training import parameters
 from engine.training.device import choose
+from engine.training.probes import Probes
 from engine.training.task import Task
 
 _TINY = Network(
@@ -39,7 +40,14 @@ def warm(network: Network | None = None, device: str = "auto") -> None:
         split = task.dataset.splits["train"]
         batch = [column[: chosen.recipe.batch_size].to(place) for column in task.columns(split)]
         inputs, targets, _ = task.parted(batch)
-        optimizer, _, _ = parameters.optimizer(chosen.recipe.optimizer, parameters.parts(chosen, task.model))
-        task.loss(task.model(*inputs), *targets).backward()
+        parts = parameters.parts(chosen, task.model)
+        optimizer, _, _ = parameters.optimizer(chosen.recipe.optimizer, parts)
+        probes = Probes(parts, task.model)  # the first look costs ten times as much as the next
+        with probes.watching():
+            output = task.model(*inputs)
+        task.loss(output, *targets).backward()
+        probes.peek()
+        probes.before()
         optimizer.step()
+        probes.after(1, 0.0)
         import sklearn.metrics  # noqa: F401  (the first validation would wait for it)
