@@ -102,7 +102,8 @@ class Unit:
         for name, own in self.arguments.items():
             if _key(own) == vector:
                 return self._parameter(name, own)
-        for text, names in self._expressions(id):
+        ids = dict.fromkeys((id, *self.drawn))  # its own first; then a norm is as wide as the layer before
+        for text, names in (found for other in ids for found in self._expressions(other)):
             every = [
                 dict(zip(names, row, strict=True))
                 for row in zip(*(self.arguments[n] for n in names), strict=True)
