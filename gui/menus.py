@@ -14,6 +14,7 @@ from engine.host import protocol
 from engine.runs import RunFolder
 from engine.storage import write_bytes
 from gui.actions import Command, CommandPalette
+from gui.exchange import FORMS, Exchange
 from gui.files import tell
 from gui.plain import tip
 from gui.theme import theme
@@ -73,6 +74,21 @@ class Menus:
             tip="Write the best weights of the last run beside the network's file",
         )
         self.file.addAction(self.save_weights)
+        self.file.addSeparator()
+        self.exchange = Exchange(window)
+        self.file.addAction(
+            add(
+                "file.import",
+                "&Import PyTorch code…",
+                self.exchange.import_code,
+                icon="mdi6.import",
+                tip="Run a module once, and draw what it does, with its weights",
+            )
+        )
+        export = self.file.addMenu("&Export")
+        for form, (words, _, _) in FORMS.items():
+            ask = partial(self.exchange.export_as, form)
+            export.addAction(add(f"file.export_{form}", words, ask, tip="Written, read back and compared"))
         self.file.addSeparator()
         self.file.addAction(add("file.quit", "&Quit", window.close, keys="Ctrl+Q"))
 

@@ -83,6 +83,9 @@ class PlayedPool:
     def predict(self, run: str, **how: object) -> int:
         return next(self._numbers)
 
+    def print_source(self, document: bytes) -> int:
+        return next(self._numbers)
+
     def look_at_data(self, document: bytes, path: str | None = None) -> int:
         return next(self._numbers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import subprocess
 import sys
 import tempfile
@@ -65,7 +66,14 @@ def _run(source: str, output: Path, shapes: list[str]) -> dict[str, Any]:
         told = Path(folder) / "report.json"
         words = [source, str(output), str(told), *shapes]
         # What the code prints goes to standard error, descriptor 2, as standard output is ours.
-        done = subprocess.run([sys.executable, "-m", "engine.exchange.importing", *words], stdout=2)
+        root = str(Path(__file__).resolve().parents[2])
+        paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        # -P: a file torch.py in the working folder must not be taken for torch.
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "engine.exchange.importing", *words],
+            stdout=2,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
         if not told.exists():
             raise Failure(f"{source}: its process ended with {done.returncode} before it was done.", 1)
         report: dict[str, Any] = json_module.loads(told.read_text())
