@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import safetensors.torch
 import torch
 
 import engine
-from engine import storage, templates
+from engine import edit, storage, templates
 from engine.cli import main
 from engine.exchange import python
 from engine.exchange.proof import NotTheSame
@@ -165,3 +167,33 @@ def test_onnx_runtime_gives_the_networks_outputs_at_any_batch_size(
         x = torch.rand(batch, 1, 8, 8)
         (y,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
         torch.testing.assert_close(torch.from_numpy(y), model(x).detach(), rtol=1e-3, atol=1e-4)
+
+
+NAUGHTY = (
+    Path(os.environ.get("LAYERLAB_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    / "naughty-strings.json"
+)
+
+
+def bare(text: str) -> str:
+    """The code without what is prose: docstrings, and the class's name."""
+    tree = ast.parse(text)
+    for part in ast.walk(tree):
+        if (
+            isinstance(part, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(part) is not None
+        ):
+            part.body = part.body[1:]
+        if isinstance(part, ast.ClassDef):
+            part.name = "Model"
+    return ast.dump(tree)
+
+
+@pytest.mark.skipif(not NAUGHTY.is_file(), reason="naughty-strings.json is not there (LAYERLAB_DATA)")
+def test_no_naughty_name_changes_what_the_code_does() -> None:
+    network = chain(("fc", Node("Linear", {"out_features": 2})), shape=(3,))
+    expected = bare(engine.source(network))
+    names = [*json.loads(NAUGHTY.read_text(encoding="utf-8")), '"""\nimport os', "\\", "\0", "\x0c\rx = 1"]
+    assert len(names) > 400
+    for name in names:
+        assert bare(engine.source(edit.set_name(network, name))) == expected, repr(name)

@@ -73,9 +73,6 @@ class PlayedPool:
     def preview_binarizer(self, id: str, fields: object = None) -> int:
         return next(self._numbers)
 
-    def print_source(self, document: bytes) -> int:
-        return next(self._numbers)
-
     def evaluate(self, run: str) -> int:
         self.evaluations.append((next(self._numbers), run))
         return self.evaluations[-1][0]
