@@ -108,3 +108,16 @@ def test_a_resumed_run_tells_again_what_lay_beyond_its_checkpoint(tmp_path):
         for event in (started(0), metrics(1)):
             record(event)
     assert [e.step for e in read_events(folder.metrics) if isinstance(e, Metrics)] == [1]
+
+
+def test_a_frame_that_a_crash_cut_short_does_not_swallow_what_is_told_later(tmp_path):
+    folder = create(tmp_path, "a")
+    with Recorder(folder) as record:
+        for event in (started(0), metrics(1), metrics(2)):
+            record(event)
+    folder.metrics.write_bytes(folder.metrics.read_bytes()[:-7])
+    with Recorder(folder) as record:
+        for event in (started(1), metrics(2), metrics(3)):
+            record(event)
+    told = [event.step for event in read_events(folder.metrics) if isinstance(event, Metrics)]
+    assert told == [1, 2, 3]

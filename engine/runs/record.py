@@ -42,8 +42,8 @@ class Recorder:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._metrics: IO[bytes] = folder.metrics.open("ab")
-        self._observations: IO[bytes] = folder.observations.open("ab")
+        self._metrics: IO[bytes] = _opened(folder.metrics)
+        self._observations: IO[bytes] = _opened(folder.observations)
         self._began = time.monotonic()
         self._next = self._began
 
@@ -82,6 +82,20 @@ class Recorder:
     ) -> None:
         self._metrics.close()
         self._observations.close()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The record at `path`, to be gone on with; a frame that was cut short goes, lest it swallow the next."""
+    file = path.open("ab+")
+    file.seek(0)
+    whole = 0
+    while len(head := file.read(4)) == 4:
+        size = int.from_bytes(head, "big")
+        if size > MAX_FRAME or len(file.read(size)) < size:
+            break
+        whole = file.tell()
+    file.truncate(whole)
+    return file
 
 
 def read_events(path: Path) -> list[Event]:

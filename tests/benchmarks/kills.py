@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from engine.host.protocol import Metrics
 from engine.network import Choice, Edge, End, Network, Node, Recipe
 from engine.runs import RunFolder, read_events
-from engine.training import session, trainer
+from engine.training import session, trainer, warm
 
 KILLS = 200
 EPOCHS = 40
@@ -89,6 +89,7 @@ def measure() -> dict[str, Any]:
             resume = folder.network.exists()
             session.run(network(), folder.path, device="cpu", resume=resume, emit=tell, observe=False)
 
+        warm(network(), "cpu")  # what a process pays once, the forks need not pay again
         _, status = os.waitpid(_forked(lambda: run(whole)), 0)
         assert status == 0
         expected = whole.read_result()

@@ -367,6 +367,13 @@ def measure() -> dict[str, Any]:
     for id in wanted.split(",") if wanted else NETWORKS:
         print(f"train_speed: {id}", file=sys.stderr)
         figures["networks"][id] = _one(id)
+        # Told at once: a benchmark of minutes may be cut short.
+        print(
+            table(
+                {"machine": {"cores": os.cpu_count()}, **figures, "networks": {id: figures["networks"][id]}}
+            ),
+            file=sys.stderr,
+        )
     return figures
 
 
