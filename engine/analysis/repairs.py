@@ -102,6 +102,10 @@ def _still(problem: Problem, left: Iterable[Problem]) -> bool:
 
 # ---------------------------------------------------------------------------- candidates
 
+#: A stranger's file may hold anything where a drawing has positions and fields: an idea that trips over that
+#: is none.
+_STRANGE = (AttributeError, LookupError, TypeError, ValueError)
+
 
 def _candidates(network: Network, problem: Problem, walked: Walked) -> Iterator[_Candidate]:
     """What a person would try, the likeliest first. What makes no sense here is passed over."""
@@ -113,11 +117,17 @@ def _candidates(network: Network, problem: Problem, walked: Walked) -> Iterator[
     place = None if problem.node is None else _place(network, problem.node)
     if place is None:
         return
-    for text, make in _ideas(network, problem, place, walked):
+    ideas = _ideas(network, problem, place, walked)
+    while True:
         try:
-            yield _Candidate(text, make())
-        except EditProblem:
+            text, make = next(ideas)
+        except (StopIteration, *_STRANGE):
+            return
+        try:
+            candidate = _Candidate(text, make())
+        except (EditProblem, *_STRANGE):
             continue
+        yield candidate
 
 
 _Idea = tuple[str, Callable[[], Network]]
