@@ -1,6 +1,6 @@
 """``python -m tests.robustness.report`` prints the promise's table, in its short form.
 
-``--full`` takes the counts that the help states (an hour on two cores); ``--only NAME`` takes one
+``--full`` takes the counts that the help states (hours on two busy cores); ``--only NAME`` takes one
 line, as often as named. ``--results FILE`` keeps lines from earlier calls and ``--count N`` adds N further
 trials to them, so that the full table can be made bit by bit; ``--write`` puts the table into the help page.
 """
