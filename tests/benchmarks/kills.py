@@ -94,7 +94,7 @@ def measure() -> dict[str, Any]:
         assert status == 0
         expected = whole.read_result()
         assert expected is not None
-        kills = within = ends = equal = 0
+        kills = ends = equal = 0
         steps: set[int] = set()
         while kills < KILLS:
             reading, writing = os.pipe()
@@ -109,8 +109,6 @@ def measure() -> dict[str, Any]:
             os.waitpid(pid, 0)
             if killed.read_result() is None:
                 kills += 1
-                left_over = list(killed.path.rglob(".layerlab-*.tmp")) if killed.path.exists() else []
-                within += bool(left_over)
                 names = sorted(killed.checkpoints.glob("*.json")) if killed.checkpoints.exists() else []
                 steps.add(int(names[-1].stem.partition("-")[2]) if names else 0)
                 if kills % 20 == 0:
@@ -122,7 +120,6 @@ def measure() -> dict[str, Any]:
                 shutil.rmtree(killed.path)
         return {
             "kills": kills,
-            "during_a_write": within,
             "steps_of_a_run": expected["steps"],
             "runs": ends,
             "runs_bit_equal": equal,
