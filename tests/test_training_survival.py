@@ -117,7 +117,7 @@ class Planted:
     @staticmethod
     def poison(tensor):
         # All of it: a single one may meet a ReLU that is shut, which swallows it.
-        return torch.full_like(tensor, float("nan") if tensor.dim() == 2 else float("inf"))
+        return tensor + (float("nan") if tensor.dim() == 2 else float("inf"))
 
 
 NODES = ("conv", "norm", "flat", "drop", "fc")
