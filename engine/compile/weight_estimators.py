@@ -156,7 +156,8 @@ class IrWeight(nn.Module):
         centred = w - channel_mean(w, groups)
         count = by_channel(w, groups).shape[-1]
         variance = channel_mean(centred**2, groups) * (count / max(count - 1, 1))
-        u = centred / variance.sqrt().clamp(min=torch.finfo(w.dtype).tiny)
+        # A channel without spread has u = 0; the root's own slope there would be infinite.
+        u = centred * variance.clamp(min=torch.finfo(w.dtype).tiny).rsqrt()
         scale = torch.exp2(torch.round(torch.log2(channel_mean(u.detach().abs(), groups))))
         factor = self.k * self.t * (1 - torch.tanh(self.t * u.detach()) ** 2)
         return scale * straight_through(u, sgn(u), factor)
