@@ -111,7 +111,7 @@ FORWARD: dict[str, Callable[..., Array]] = {
     "lbsign": sgn,
     "approx_sign": sgn,
     "swish_sign": lambda x, beta=5.0: sgn(x),
-    "ede_tanh": sgn,
+    "ede_tanh": lambda x, **_: sgn(x),
     "ste_heaviside": lambda x, clip_value=1.0: (x > 0).astype(float),
     "ste_tern": lambda x, threshold=0.05, clip_value=1.0: np.sign(x) * (np.abs(x) > threshold),
     "dorefa_input": lambda x, k_bit=2: levels(x, k_bit),
@@ -123,7 +123,7 @@ BACKWARD: dict[str, Callable[..., Array]] = {
     "lbsign": lambda x, g: np.clip(g, -1, 1),
     "approx_sign": lambda x, g: masked(g, np.maximum(0, 2 - 2 * np.abs(x))),
     "swish_sign": lambda x, g, beta=5.0: g * swish(x, beta),
-    "ede_tanh": lambda x, g: g * ede(x, 0.001),
+    "ede_tanh": lambda x, g, **_: g * ede(x, 0.001),
     "ste_heaviside": lambda x, g, clip_value=1.0: masked(g, inside(x, clip_value)),
     "ste_tern": lambda x, g, threshold=0.05, clip_value=1.0: masked(g, inside(x, clip_value)),
     "dorefa_input": lambda x, g, k_bit=2: masked(g, ((x >= 0) & (x <= 1)).astype(float)),
@@ -199,6 +199,7 @@ def test_an_estimator_of_values_is_its_formula_at_every_edge(
     x, g = rounded(POINTS, dtype), rounded(ABOVE, dtype)
     value, gradient = applied(engine.binarizer(id, **fields), x, g, dtype)
     # A bound is compared as the tensor's own type holds it, so that 0.3 lies within ±0.3.
+    fields = vars(BINARIZERS[id].settings(fields))
     fields = {k: float(rounded(np.array(v), dtype)) if isinstance(v, float) else v for k, v in fields.items()}
     assert np.allclose(value, FORWARD[id](x, **fields), rtol=TOLERANCE[dtype], atol=0)
     expected = BACKWARD[id](x, g, **fields)
@@ -230,7 +231,7 @@ def test_an_estimator_of_weights_is_its_formula(
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("id", [id for id in WEIGHT_FORWARD if BINARIZERS[id].context])
 def test_a_transposed_convolution_has_a_scale_per_output_channel(id: str, groups: int) -> None:
-    """torch keeps [in, out/groups, …]: the same weight with the channel first must give the same."""
+    """Torch keeps [in, out/groups, …]: the same weight with the channel first must give the same."""
     layer = engine.build(alone("ConvTranspose2d", {"groups": groups}, binarize={"weight": choice(id)}))
     estimator, w = layer.layer__weight, layer.layer.weight.detach()
     inputs, outputs = w.shape[0] // groups, w.shape[1]

@@ -132,10 +132,12 @@ class SwishSign(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Binarize `x`, of any shape."""
+        # In single precision at least: an exponential doubles a half-precision number's error several times.
+        wide = x.detach().to(torch.promote_types(x.dtype, torch.float32))
         # Beyond ±80 the factor is below 1e-30, and cosh would soon overflow.
-        u = (self.beta * x.detach()).clamp(-80, 80)
+        u = (self.beta * wide).clamp(-80, 80)
         factor = self.beta * (2 - u * torch.tanh(u / 2)) / (1 + torch.cosh(u))
-        return straight_through(x, sgn(x), factor)
+        return straight_through(x, sgn(x), factor.to(x.dtype))
 
     def extra_repr(self) -> str:
         """The fields, for printing."""
