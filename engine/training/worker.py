@@ -53,4 +53,9 @@ def main(run: str, device: str, resume: str, weights: str, observe: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written and told. An ordinary end destroys gloo's threads while they may still run, which
+    # now and then aborts a process that has done its work.
+    os._exit(code)
