@@ -104,7 +104,7 @@ def test_the_cosine_is_between_the_gradients_of_two_steps_in_a_row():
 
 def test_flips_are_the_share_of_signs_that_changed_between_looks():
     weight = nn.Parameter(torch.tensor([[0.5, -0.5, 0.25, -0.25]]))
-    probes = Probes([Part("fc.weight", weight, False, 1.0, True)])
+    probes = Probes([Part("fc.weight", weight, False, 1.0, True, True)])
     weight.grad = torch.zeros_like(weight)
     probes.before()
     assert probes.after(1, 0.0).flips == {}

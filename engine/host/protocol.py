@@ -18,7 +18,7 @@ from engine.findings import Analysis
 from engine.lab import LabReport, Race
 
 #: Raised with every change of these structs; the handshake compares it.
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 #: A frame longer than this is nonsense, and the connection is closed.
 MAX_FRAME = 256 * 1024 * 1024
@@ -436,6 +436,37 @@ class Excerpt(msgspec.Struct, frozen=True, array_like=True):
     values: bytes
 
 
+class BinaryWeight(msgspec.Struct, frozen=True, array_like=True):
+    """A binarized parameter's latent weights at one step."""
+
+    #: Share of its signs that this one step changed.
+    flip_rate: float
+    #: Share that is +1.
+    positive: float
+    #: Share of magnitudes within a tenth of their mean: 5 % of a uniform distribution, 6.4 % of a normal one.
+    near_zero: float
+    #: Share of magnitudes from 0.99 on.
+    at_clip: float
+    #: Share of the gradient (of the sum of magnitudes) to which the estimator passes nothing on.
+    masked: float | None
+    #: At ``[i]`` how many weights differed in sign from the look before at i of the last 16 looks.
+    per_weight: tuple[int, ...]
+    #: Weights that did so at four looks or more, the most restless first: place in the flat tensor, looks.
+    restless: tuple[tuple[int, int], ...]
+    #: How many weights are followed one by one; fewer than there are in large tensors.
+    followed: int
+
+
+class BinaryInput(msgspec.Struct, frozen=True, array_like=True):
+    """What a node's input binarizer got over the batch of one step."""
+
+    values: Distribution
+    #: Share that is +1.
+    positive: float
+    #: Share of the gradient (of the sum of magnitudes) to which the estimator passes nothing on.
+    masked: float | None
+
+
 class Observation(_Message, frozen=True):
     """Weights, gradients and activations at one step. Newest wins."""
 
@@ -458,6 +489,9 @@ class Observation(_Message, frozen=True):
     gradient_excerpts: Mapping[str, Excerpt] = {}
     #: The optimizer's learning rate at this step, of its first group.
     learning_rate: float | None = None
+    #: Binarized parameters, by parameter, and binarized inputs, by node.
+    binary_weights: Mapping[str, BinaryWeight] = {}
+    binary_inputs: Mapping[str, BinaryInput] = {}
 
 
 class RunState(_Message, frozen=True):

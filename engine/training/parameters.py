@@ -64,8 +64,6 @@ def _nodes(network: Network, name: str) -> Iterator[Node]:
 
 def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
     frozen, multiplier, clipped, binarized = False, 1.0, False, False
-    own = name.rpartition(".")[2]
-    owner = name.split(".")[-2] if "." in name else ""
     for node in _nodes(network, name):
         if node.training is not None:
             frozen = frozen or node.training.frozen
@@ -73,12 +71,17 @@ def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
         layer = LAYERS.get(node.type)
         if (
             "weight" in node.binarize
-            and "__" not in owner
             and layer is not None
-            and own in layer.binarizable_names(node.fields)
+            and any(_is_own(name, own) for own in layer.binarizable_names(node.fields))
         ):
             clipped, binarized = _clips(node.binarize["weight"]), True
     return Part(name, tensor, frozen, multiplier, clipped, binarized)
+
+
+def _is_own(name: str, own: str) -> bool:
+    """Whether parameter `name` is the layer's own ("weight", "in_proj.weight"), not that of a helper beside it."""
+    owner, found, _ = name.rpartition(f".{own}")
+    return bool(found) and name.endswith(own) and "__" not in owner.rpartition(".")[2]
 
 
 def _clips(binarizer: Choice) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from engine.compile.plan import CompiledNetwork
 from engine.host.protocol import Activation, Distribution, Excerpt, Observation
 from engine.training.activations import Watch
 from engine.training.parameters import Part
+from engine.training.signs import Signs
 
 BINS = 64
 #: Values of a tensor that are looked at; a histogram of 64 bins gains nothing from more.
@@ -152,6 +153,7 @@ class Probes:
         #: Samples of the gradients of the step before, by name.
         self._last: dict[str, Tensor] = {}
         self._signs: dict[str, Tensor] = {}
+        self._binary = Signs(parts, self._model)
         self._watch: Watch | None = None
         self._activations: dict[str, Activation] = {}
 
@@ -175,7 +177,10 @@ class Probes:
         if self._model is None:
             return nullcontext()
         self._watch = Watch(self._model)
-        return self._model.watched(self._watch)
+        watching = ExitStack()
+        watching.enter_context(self._model.watched(self._watch))
+        watching.enter_context(self._binary.watching())
+        return watching
 
     def before(self) -> None:
         """Look at activations and gradients, and keep the weights to compare with."""
@@ -189,6 +194,7 @@ class Probes:
             self._gradient_excerpts = excerpts(gradients)
             self._cosines = _cosines(self._last, gradients)
             self._last = {}
+            self._binary.before()
             self._before = [part.tensor.detach().clone() for part in self._moving]
         self._now += time.perf_counter() - begun
 
@@ -218,13 +224,15 @@ class Probes:
             excerpts(tensors),
             self._gradient_excerpts,
             learning_rate,
+            self._binary.weights(),
+            self._binary.inputs(distributions),
         )
         self._now += time.perf_counter() - begun
         return observation
 
     def _flips(self) -> dict[str, float]:
         """Share of each latent weight's signs that changed since they were last looked at."""
-        signs = {p.name: p.tensor.detach().signbit() for p in self._parts if p.clipped}
+        signs = {p.name: p.tensor.detach() < 0 for p in self._parts if p.binarized}
         found = {
             name: (now != self._signs[name]).float().mean().item()
             for name, now in signs.items()

@@ -1,0 +1,219 @@
+"""What binarization does to a model while it trains: signs that flip, gradient that is masked.
+
+For the steps that are observed only. Estimators are hooked for that one step's forward pass, and what
+they pass back is asked of them afterwards, with the gradient that really came: so the figures hold for
+every estimator, and no number of the training changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.host.protocol import BinaryInput, BinaryWeight, Distribution
+from engine.training.parameters import Part
+
+#: Weights of a tensor that are followed one by one, at most; evenly spaced where there are more.
+FOLLOWED = 65_536
+#: Looks that a weight's flips are counted over, and how many of them make it one that flip-flops.
+LOOKS, FLIP_FLOP = 16, 4
+#: Flip-flopping weights that are named.
+NAMED = 16
+#: A latent weight below this share of its tensor's mean magnitude is near zero: 5 % of a uniform
+#: distribution are, and 6.4 % of a normal one.
+NEAR_ZERO = 0.1
+#: From here on a latent weight, which is kept in −1 … 1, is at the clip.
+AT_CLIP = 0.99
+#: Values of an estimator's input that are looked at: the first examples of the batch.
+_VALUES = 65_536
+
+
+class Signs:
+    """Follows the weights and inputs that a model binarizes.
+
+    Parameters
+    ----------
+    parts
+        The model's parameters, of which the binarized ones are followed.
+    model
+        Whose estimators (children ``NODE__weight`` and ``NODE__input``) are hooked.
+    """
+
+    def __init__(self, parts: Sequence[Part], model: nn.Module | None) -> None:
+        self._parts = [part for part in parts if part.binarized]
+        self._names = {id(part.tensor): part.name for part in self._parts}
+        modules = {} if model is None else dict(model.named_modules())
+        self._weights = [m for path, m in modules.items() if path.endswith("__weight")]
+        self._inputs = {
+            path.removesuffix("__input"): m for path, m in modules.items() if path.endswith("__input")
+        }
+        #: Estimator, what it got, the gradient that came back to what it gave.
+        self._seen: dict[str, list[tuple[nn.Module, Tensor, Tensor]]] = {}
+        self._masked: dict[str, float] = {}
+        self._values: dict[str, Tensor] = {}
+        self._before: dict[str, Tensor] = {}
+        self._followed = {part.name: _Followed(part.tensor) for part in self._parts}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within this context estimators are heard, and the gradients that come back to them."""
+        self._seen = {}
+        handles = [m.register_forward_hook(self._heard_weight) for m in self._weights]
+        handles += [m.register_forward_hook(partial(self._heard, n)) for n, m in self._inputs.items()]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _heard_weight(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        name = self._names.get(id(inputs[0]))
+        if name is not None:
+            self._heard(name, module, inputs, output)
+
+    def _heard(self, name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if torch.compiler.is_compiling() or not output.requires_grad:
+            return
+        found = self._seen.setdefault(name, [])
+
+        def arrived(gradient: Tensor) -> None:
+            found.append((module, inputs[0].detach(), gradient))
+
+        output.register_hook(arrived)
+
+    def before(self) -> None:
+        """The gradients are there, the step is not made yet: ask each estimator what it lets pass."""
+        self._before = {part.name: part.tensor.detach() < 0 for part in self._parts}
+        sums: dict[str, Tensor] = {}
+        for name, heard in self._seen.items():
+            self._values.pop(name, None)
+            for estimator, x, gradient in heard:
+                if name in self._inputs:
+                    count = max(1, _VALUES // max(1, x[0].numel()))
+                    x, gradient = x[:count], gradient[:count]
+                    self._values[name] = x
+                found = blocked(estimator, x, gradient)
+                sums[name] = sums[name] + found if name in sums else found
+        self._seen = {}
+        rows = torch.stack(list(sums.values())).tolist() if sums else []
+        self._masked = {
+            name: lost / whole for name, (lost, whole) in zip(sums, rows, strict=True) if whole > 0
+        }
+
+    def weights(self) -> dict[str, BinaryWeight]:
+        """What the binarized weights are like now that the step has been made."""
+        if not self._parts:
+            return {}
+        rows = []
+        for part in self._parts:
+            before, now = self._before.get(part.name), part.tensor.detach() < 0
+            flips = (
+                now.new_zeros((), dtype=torch.float32) if before is None else (now != before).float().mean()
+            )
+            rows.append(torch.stack([flips, *self._followed[part.name].look(part.tensor)]))
+        self._before = {}
+        found = {}
+        for part, row in zip(self._parts, torch.stack(rows).tolist(), strict=True):
+            followed = self._followed[part.name]
+            per_weight = tuple(map(int, row[4:]))
+            found[part.name] = BinaryWeight(
+                *row[:4],
+                self._masked.get(part.name),
+                per_weight,
+                followed.restless() if sum(per_weight[FLIP_FLOP:]) else (),
+                len(followed),
+            )
+        return found
+
+    def inputs(
+        self, distributions: Callable[[Mapping[str, Tensor]], dict[str, Distribution]]
+    ) -> dict[str, BinaryInput]:
+        """What the binarized inputs of the step were like, before binarization."""
+        if not self._values:
+            return {}
+        told = distributions(self._values)
+        shares = torch.stack([(x >= 0).float().mean() for x in self._values.values()]).tolist()
+        found = {
+            name: BinaryInput(told[name], positive, self._masked.get(name))
+            for name, positive in zip(self._values, shares, strict=True)
+        }
+        self._values = {}
+        return found
+
+
+class _Followed:
+    """Some weights of one tensor, or all, with the looks at which each had changed its sign."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._stride = math.ceil(tensor.numel() / FOLLOWED)
+        # As for samples: a spacing that leaves no column out.
+        while self._stride > 1 and math.gcd(self._stride, tensor.shape[-1]) > 1:
+            self._stride += 1
+        self._negative: Tensor | None = None
+        self._flips: deque[Tensor] = deque(maxlen=LOOKS)
+        self._counts = torch.zeros_like(self._of(tensor), dtype=torch.int8)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def _of(self, tensor: Tensor) -> Tensor:
+        return tensor.detach().flatten()[:: self._stride]
+
+    def look(self, tensor: Tensor) -> list[Tensor]:
+        """Shares positive, near zero and at the clip; then how many weights flipped at 0, 1 … looks."""
+        values = self._of(tensor)
+        negative, size = values < 0, values.abs()
+        if self._negative is not None:
+            flipped = (negative != self._negative).to(torch.int8)
+            if len(self._flips) == LOOKS:
+                self._counts -= self._flips[0]
+            self._flips.append(flipped)
+            self._counts += flipped
+        self._negative = negative
+        shares = torch.stack([~negative, size <= NEAR_ZERO * size.mean(), size >= AT_CLIP]).float().mean(1)
+        counts = torch.bincount(self._counts.int(), minlength=LOOKS + 1).to(shares.dtype)
+        return [*shares, *counts]
+
+    def restless(self) -> tuple[tuple[int, int], ...]:
+        """Places in the flat tensor, and flips, of those that flip-flop most."""
+        found = self._counts.topk(min(NAMED, len(self._counts)))
+        return tuple(
+            (place * self._stride, flips)
+            for place, flips in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+            if flips >= FLIP_FLOP
+        )
+
+
+def blocked(estimator: nn.Module, x: Tensor, gradient: Tensor) -> Tensor:
+    """Of the gradient that comes to an estimator, Σ|g| where it passes nothing on, and Σ|g| in all.
+
+    Parameters
+    ----------
+    estimator
+        A straight-through estimator; one that draws is asked as in evaluation.
+    x, gradient
+        What it is given, and the gradient of what it gives, both ``[…]``.
+
+    Returns
+    -------
+    Tensor
+        Both sums, ``[2]``.
+    """
+    training = estimator.training
+    estimator.training = False
+    try:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            output = estimator(x)
+            (passed,) = torch.autograd.grad(output, x, gradient.to(output.dtype))
+    finally:
+        estimator.training = training
+    size = gradient.detach().abs().float()
+    return torch.stack([torch.where(passed == 0, size, 0.0).sum(), size.sum()])
