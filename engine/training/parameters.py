@@ -79,7 +79,7 @@ def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
 
 
 def _is_own(name: str, own: str) -> bool:
-    """Whether parameter `name` is the layer's own ("weight", "in_proj.weight"), not that of a helper beside it."""
+    """Whether parameter `name` is the layer's `own` ("in_proj.weight"), and not a helper's beside it."""
     owner, found, _ = name.rpartition(f".{own}")
     return bool(found) and name.endswith(own) and "__" not in owner.rpartition(".")[2]
 

@@ -152,7 +152,6 @@ class Probes:
         self._moving: list[Part] = []
         #: Samples of the gradients of the step before, by name.
         self._last: dict[str, Tensor] = {}
-        self._signs: dict[str, Tensor] = {}
         self._binary = Signs(parts, self._model)
         self._watch: Watch | None = None
         self._activations: dict[str, Activation] = {}
@@ -211,6 +210,7 @@ class Probes:
                 size = weights[part.name].norm
                 updates[part.name] = norm / size if size else 0.0
         self._before = []
+        binary = self._binary.weights()
         observation = Observation(
             step,
             epoch,
@@ -220,26 +220,15 @@ class Probes:
             self.cost,
             self._activations,
             self._cosines,
-            self._flips(),
+            self._binary.flips,
             excerpts(tensors),
             self._gradient_excerpts,
             learning_rate,
-            self._binary.weights(),
+            binary,
             self._binary.inputs(distributions),
         )
         self._now += time.perf_counter() - begun
         return observation
-
-    def _flips(self) -> dict[str, float]:
-        """Share of each latent weight's signs that changed since they were last looked at."""
-        signs = {p.name: p.tensor.detach() < 0 for p in self._parts if p.binarized}
-        found = {
-            name: (now != self._signs[name]).float().mean().item()
-            for name, now in signs.items()
-            if name in self._signs
-        }
-        self._signs = signs
-        return found
 
     def done(self, telling: float = 0.0) -> None:
         """The observation is dealt with, which took `telling` seconds more: set the time for the next.

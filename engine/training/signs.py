@@ -31,8 +31,8 @@ NAMED = 16
 NEAR_ZERO = 0.1
 #: From here on a latent weight, which is kept in −1 … 1, is at the clip.
 AT_CLIP = 0.99
-#: Values of an estimator's input that are looked at: the first examples of the batch.
-_VALUES = 65_536
+#: Values that an estimator is asked about: of inputs the first examples, of weights evenly spaced channels.
+_VALUES = 32_768
 
 
 class Signs:
@@ -58,7 +58,11 @@ class Signs:
         self._seen: dict[str, list[tuple[nn.Module, Tensor, Tensor]]] = {}
         self._masked: dict[str, float] = {}
         self._values: dict[str, Tensor] = {}
+        #: Which weights were negative before the step, and at the last look.
         self._before: dict[str, Tensor] = {}
+        self._last: dict[str, Tensor] = {}
+        #: Share of each parameter's signs that changed since the look before.
+        self.flips: dict[str, float] = {}
         self._followed = {part.name: _Followed(part.tensor) for part in self._parts}
 
     @contextmanager
@@ -95,9 +99,8 @@ class Signs:
         for name, heard in self._seen.items():
             self._values.pop(name, None)
             for estimator, x, gradient in heard:
+                x, gradient = _some(estimator, x, gradient, spaced=name not in self._inputs)
                 if name in self._inputs:
-                    count = max(1, _VALUES // max(1, x[0].numel()))
-                    x, gradient = x[:count], gradient[:count]
                     self._values[name] = x
                 found = blocked(estimator, x, gradient)
                 sums[name] = sums[name] + found if name in sums else found
@@ -113,18 +116,24 @@ class Signs:
             return {}
         rows = []
         for part in self._parts:
-            before, now = self._before.get(part.name), part.tensor.detach() < 0
-            flips = (
-                now.new_zeros((), dtype=torch.float32) if before is None else (now != before).float().mean()
-            )
-            rows.append(torch.stack([flips, *self._followed[part.name].look(part.tensor)]))
+            now = part.tensor.detach() < 0
+            flips = [_differ(now, known.get(part.name)) for known in (self._before, self._last)]
+            rows.append(torch.stack([*flips, *self._followed[part.name].look(part.tensor)]))
+            self._last[part.name] = now
         self._before = {}
+        told = torch.stack(rows).tolist()
+        self.flips = {
+            part.name: since
+            for part, (_, since, *_) in zip(self._parts, told, strict=True)
+            if not math.isnan(since)
+        }
         found = {}
-        for part, row in zip(self._parts, torch.stack(rows).tolist(), strict=True):
+        for part, (flip_rate, _, *row) in zip(self._parts, told, strict=True):
             followed = self._followed[part.name]
-            per_weight = tuple(map(int, row[4:]))
+            per_weight = tuple(map(int, row[3:]))
             found[part.name] = BinaryWeight(
-                *row[:4],
+                flip_rate,
+                *row[:3],
                 self._masked.get(part.name),
                 per_weight,
                 followed.restless() if sum(per_weight[FLIP_FLOP:]) else (),
@@ -178,8 +187,8 @@ class _Followed:
             self._counts += flipped
         self._negative = negative
         shares = torch.stack([~negative, size <= NEAR_ZERO * size.mean(), size >= AT_CLIP]).float().mean(1)
-        counts = torch.bincount(self._counts.int(), minlength=LOOKS + 1).to(shares.dtype)
-        return [*shares, *counts]
+        counts = torch.bincount(self._counts.int(), minlength=LOOKS + 1)
+        return [*shares.float(), *counts.float()]
 
     def restless(self) -> tuple[tuple[int, int], ...]:
         """Places in the flat tensor, and flips, of those that flip-flop most."""
@@ -189,6 +198,22 @@ class _Followed:
             for place, flips in zip(found.indices.tolist(), found.values.tolist(), strict=True)
             if flips >= FLIP_FLOP
         )
+
+
+def _differ(now: Tensor, before: Tensor | None) -> Tensor:
+    """Share of places at which two masks differ; NaN where there is no other."""
+    if before is None:
+        return torch.full((), math.nan, device=now.device)
+    return (now != before).count_nonzero() / now.numel()
+
+
+def _some(estimator: nn.Module, x: Tensor, gradient: Tensor, *, spaced: bool) -> tuple[Tensor, Tensor]:
+    """About :data:`_VALUES` of the values, whole along all dimensions but the first, over which scales go."""
+    if x.numel() <= _VALUES or getattr(estimator, "transposed_groups", 0):
+        return x, gradient
+    count = max(1, _VALUES // x[0].numel())
+    some = slice(None, None, len(x) // count) if spaced else slice(count)
+    return x[some], gradient[some]
 
 
 def blocked(estimator: nn.Module, x: Tensor, gradient: Tensor) -> Tensor:
