@@ -171,7 +171,7 @@ class Probes:
         }
         self._now += time.perf_counter() - begun
 
-    def watching(self) -> AbstractContextManager[None]:
+    def watching(self) -> AbstractContextManager[object]:
         """The context in which the forward pass of the observed step runs."""
         if self._model is None:
             return nullcontext()

@@ -128,12 +128,16 @@ class Signs:
             if not math.isnan(since)
         }
         found = {}
-        for part, (flip_rate, _, *row) in zip(self._parts, told, strict=True):
+        for part, (flip_rate, _, positive, near_zero, at_clip, *counts) in zip(
+            self._parts, told, strict=True
+        ):
             followed = self._followed[part.name]
-            per_weight = tuple(map(int, row[3:]))
+            per_weight = tuple(map(int, counts))
             found[part.name] = BinaryWeight(
                 flip_rate,
-                *row[:3],
+                positive,
+                near_zero,
+                at_clip,
                 self._masked.get(part.name),
                 per_weight,
                 followed.restless() if sum(per_weight[FLIP_FLOP:]) else (),
@@ -209,7 +213,7 @@ def _differ(now: Tensor, before: Tensor | None) -> Tensor:
 
 def _some(estimator: nn.Module, x: Tensor, gradient: Tensor, *, spaced: bool) -> tuple[Tensor, Tensor]:
     """About :data:`_VALUES` of the values, whole along all dimensions but the first, over which scales go."""
-    if x.numel() <= _VALUES or getattr(estimator, "transposed_groups", 0):
+    if x.numel() <= _VALUES or bool(getattr(estimator, "transposed_groups", False)):
         return x, gradient
     count = max(1, _VALUES // x[0].numel())
     some = slice(None, None, len(x) // count) if spaced else slice(count)
