@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
+from torch.nn.modules.module import _has_any_global_hook
 
 from engine.catalog import Apply, Call
 from engine.compile.expand import Step, Value
@@ -56,6 +58,7 @@ class CompiledNetwork(nn.Module):
         self._inputs = tuple(inputs)
         self._outputs = dict(outputs)
         self._see: Callable[[Line, Any], None] | None = None
+        self._bound: tuple[_Bound, ...] | None = None
 
     @contextmanager
     def watched(self, see: Callable[[Line, Any], None]) -> Iterator[None]:
@@ -70,6 +73,44 @@ class CompiledNetwork(nn.Module):
         finally:
             self._see = None
 
+    @contextmanager
+    def bound(self) -> Iterator[None]:
+        """Within this context children are those that there are now, with the hooks that they have now.
+
+        What :meth:`forward` finds out at each call is then known beforehand, which saves a small
+        network some percent of its time. The numbers are the same.
+        """
+        self._bound = tuple(self._bind(line) for line in self._lines)
+        try:
+            yield
+        finally:
+            self._bound = None
+
+    def _bind(self, line: Line) -> _Bound:
+        node, path, run, sources, targets, dying = line
+        child: Any = self
+        for name in path:
+            child = child._modules[name]
+        call = _direct(child) if run is None else partial(run, child)
+        return _Bound(node, call, sources[0] if len(sources) == 1 else -1, sources, targets, dying)
+
+    def _run_bound(self, lines: tuple[_Bound, ...], slots: list[Any]) -> None:
+        line = None
+        try:
+            for line in lines:
+                _, call, source, sources, targets, dying = line
+                result = call(slots[source]) if source >= 0 else call(*[slots[i] for i in sources])
+                if len(targets) == 1:
+                    slots[targets[0]] = result
+                else:
+                    for slot, value in zip(targets, _flat(result), strict=True):
+                        slots[slot] = value
+                for slot in dying:
+                    slots[slot] = None
+        except Exception as error:
+            _name(error, "" if line is None else line.node)
+            raise
+
     def forward(self, *inputs: torch.Tensor) -> Any:
         """Run the network on `inputs`, each ``[N, …]``."""
         if len(inputs) != len(self._inputs):
@@ -79,6 +120,9 @@ class CompiledNetwork(nn.Module):
             )
         slots: list[Any] = [*inputs, *[None] * (self._size - len(inputs))]
         node, see = "", self._see
+        if self._bound is not None and see is None:
+            self._run_bound(self._bound, slots)
+            return self._given(slots)
         try:
             for line in self._lines:
                 node, path, run, sources, targets, dying = line
@@ -101,13 +145,46 @@ class CompiledNetwork(nn.Module):
                 for slot in dying:
                     slots[slot] = None
         except Exception as error:
-            if error.args and isinstance(error.args[0], str):
-                error.args = (f"{node}: {error.args[0]}", *error.args[1:])
+            _name(error, node)
             raise
+        return self._given(slots)
+
+    def _given(self, slots: list[Any]) -> Any:
         if len(self._outputs) == 1:
             (slot,) = self._outputs.values()
             return slots[slot]
         return {id: slots[slot] for id, slot in self._outputs.items()}
+
+
+class _Bound(NamedTuple):
+    """A line of the plan with its child looked up."""
+
+    node: str
+    call: Callable[..., Any]
+    #: The one source, or −1 where there are others than one.
+    source: int
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
+    dying: tuple[int, ...]
+
+
+def _direct(child: nn.Module) -> Callable[..., Any]:
+    """``child.forward`` where calling `child` would do nothing else."""
+    hooked = (
+        child._forward_hooks
+        or child._forward_pre_hooks
+        or child._backward_hooks
+        or child._backward_pre_hooks
+        or _has_any_global_hook()
+        or getattr(child, "_compiled_call_impl", None)
+    )
+    return child if hooked else child.forward
+
+
+def _name(error: Exception, node: str) -> None:
+    """Put the node in front of what the error says."""
+    if error.args and isinstance(error.args[0], str):
+        error.args = (f"{node}: {error.args[0]}", *error.args[1:])
 
 
 def _flat(result: Any) -> list[torch.Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from engine.catalog import Horizon
+from engine.compile.plan import CompiledNetwork
 from engine.data.augment import Variation
 from engine.host.protocol import Event, Metrics, Progress, RunStarted, RunState
 from engine.runs import RunFolder
@@ -25,6 +26,7 @@ from engine.training import checkpoint, compute, parameters, weights
 from engine.training.averaging import Average
 from engine.training.checkpoint import Position
 from engine.training.control import Control
+from engine.training.direct import DirectStep, backward
 from engine.training.fastest import fastest
 from engine.training.feed import Feed
 from engine.training.group import Group
@@ -156,6 +158,7 @@ class Trainer:
             *measured,
             *notes,
         )
+        self._step = DirectStep(self.optimizer)
         budget = self.options.observe_budget
         self.probes = Probes(self.parts, task.model, budget) if observe and self.group.writes else None
         self._tally = Tally(task, self.group)
@@ -204,14 +207,22 @@ class Trainer:
         )
         self.emit(RunState("running", self.position.step))
         state = "finished"
-        while state == "finished" and self.position.epoch < self.epochs and not self._given_up():
-            state = self._epoch()
+        with self._bound():
+            while state == "finished" and self.position.epoch < self.epochs and not self._given_up():
+                state = self._epoch()
         self._halted = time.perf_counter()
         if state == "diverged" or not self.save():
             state = "diverged"
             self._tell_progress()
             self._write_best()
         return state
+
+    def _bound(self) -> AbstractContextManager[None]:
+        """Nothing replaces the model's parts while it trains, so they need not be looked up at each step."""
+        model = self.task.model
+        if isinstance(model, CompiledNetwork) and not self.choices.compile:
+            return model.bound()
+        return nullcontext()
 
     def save(self) -> bool:
         """Write a checkpoint, and the best weights if they are newer than their file.
@@ -294,6 +305,7 @@ class Trainer:
         """Train on `batches`; returns a state if the run ends within them."""
         run, optimizer, tally, task = self.compute, self.optimizer, self._tally, self.task
         control, probes, parameters, group = self.control, self.probes, self._parameters, self.group
+        direct = task.device.type == "cpu" and group.size == 1 and not self.choices.compile
         heads, accumulate = -len(task.heads), self.options.accumulate
         after, scale, scaler = self._after_step(), self._scale(), self.compute.scaler
         together, moving, rates = group.size > 1, self._schedule is not None, self._rates
@@ -325,7 +337,9 @@ class Trainer:
             else:
                 with looking.watching():
                     output, loss = run(batch)
-            if scale is None:
+            if scale is None and direct:
+                backward(loss)
+            elif scale is None:
                 loss.backward()
             else:
                 scale(loss, whole, len(batch[0])).backward()
@@ -346,7 +360,7 @@ class Trainer:
             if self.watch is not None:
                 self.watch.gradients(step)
             if scaler is None:
-                optimizer.step()
+                self._step()
             else:
                 scaler.step(optimizer)
                 scaler.update()
