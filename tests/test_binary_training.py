@@ -79,7 +79,7 @@ class TestBop:
         generator = np.random.default_rng(1)
         w = generator.normal(size=50)
         weight = torch.nn.Parameter(torch.tensor(w))
-        optimizer = Bop([{"params": [weight], "binary": True}], 0.05, 0.1, _adam())
+        optimizer = Bop([{"params": [weight], "binary": True}], 0.05, 0.1, torch.optim.Adam)
         w = np.where(w >= 0, 1.0, -1.0)
         mean = np.zeros(50)
         flips = 0
@@ -96,7 +96,7 @@ class TestBop:
 
     def test_weights_begin_as_their_signs_and_zero_as_plus_one(self) -> None:
         weight = torch.nn.Parameter(torch.tensor([0.3, -0.2, 0.0, -0.0]))
-        Bop([{"params": [weight], "binary": True}], 1e-8, 1e-4, _adam())
+        Bop([{"params": [weight], "binary": True}], 1e-8, 1e-4, torch.optim.Adam)
         assert weight.tolist() == [1.0, -1.0, 1.0, 1.0]
 
     def test_other_parameters_move_as_adam_alone_would_move_them(self) -> None:
@@ -177,10 +177,6 @@ class TestBop:
     def test_its_defaults_are_larqs(self) -> None:
         settings = OPTIMIZERS["Bop"].settings({})
         assert (settings.threshold, settings.gamma) == (1e-8, 1e-4)
-
-
-def _adam() -> object:
-    return OPTIMIZERS["Adam"].call(OPTIMIZERS["Adam"].settings({}))
 
 
 class TestRPReLU:

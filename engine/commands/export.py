@@ -68,6 +68,17 @@ def _tell_python(report: dict[str, Any]) -> list[str]:
     ]
 
 
+def _tell_training(report: dict[str, Any]) -> list[str]:
+    first, *more = _tell_python(report)
+    examples = ", ".join(f"{count:,} {name}" for name, count in report["proof"]["data"].items())
+    return [
+        first.replace("needs torch alone", f"needs {' and '.join(report['needs'])}"),
+        *more,
+        f"Its examples ({examples}) are those of the recipe {report['proof']['data_equal']}. To train: "
+        f"python {report['file']}; it begins with the weights in {report['start_file']}.",
+    ]
+
+
 def _tell_safetensors(report: dict[str, Any]) -> list[str]:
     return [
         f"{report['file']}: {report['tensors']:,} tensors, {report['parameters']:,} parameters, "
@@ -100,6 +111,9 @@ FORMS = {
     "packed": Form("engine.exchange.packed", "export_packed", _tell_packed, examples=512),
 }
 
+#: Python with its data and training.
+TRAINING = Form("engine.exchange.python", "export_training", _tell_training)
+
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
@@ -113,6 +127,10 @@ def export(
     run: Annotated[
         Path | None, typer.Option("--run", metavar="RUN", help="A run, whose best weights are exported.")
     ] = None,
+    with_training: Annotated[
+        bool,
+        typer.Option("--with-training", help="With --to python: the data and the training loop too."),
+    ] = False,
     set: Set = None,
     json: Json = False,
 ) -> None:
@@ -122,13 +140,15 @@ def export(
     """
     if to not in FORMS:
         raise Failure(f"--to {to}: choose one of {', '.join(FORMS)}.{did_you_mean(to, FORMS)}", 2)
+    if with_training and to != "python":
+        raise Failure(f"--with-training prints Python: give --to python, not {to}.", 2)
     network = load(file, set)
     from engine.compile import build
 
     model = build(network, seed=network.recipe.seed)
     origin = _weights(file, run, network, model)
     model.eval()
-    form = FORMS[to]
+    form = TRAINING if with_training else FORMS[to]
     write = getattr(importlib.import_module(form.module), form.write)
     report = {
         "form": to,

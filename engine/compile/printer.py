@@ -66,25 +66,52 @@ def marked_source(network: Network) -> tuple[str, dict[str, tuple[int, ...]]]:
 
 
 def _printed(network: Network, printer: type[_Printer]) -> str:
+    code, _ = _classes(network, printer)
+    title = f'"""{prose(network.name)}. Made with Layerlab; needs torch alone."""'
+    return f"{title}\n\n{imports(code)}\n\n\n{code}\n"
+
+
+def classes(network: Network) -> tuple[str, str]:
+    """The classes of :func:`source` without title and imports, and the name of the network's own.
+
+    Raises
+    ------
+    NetworkProblem
+        If the network has errors.
+    """
+    return _classes(network, _Printer)
+
+
+def _classes(network: Network, printer: type[_Printer]) -> tuple[str, str]:
     found = leaves(network, lowered(network))
     helpers = _helpers(leaf.operation for leaf in found.values())
-    taken = {"Tensor", "F", "nn", "torch", "functional_call", *re.findall(r"^class (\w+)", helpers, re.M)}
+    taken = {*_TAKEN, *re.findall(r"^class (\w+)", helpers, re.M)}
     printed = printer(network, found, units(network, expand(network), found, taken))
     code = "\n\n\n".join(part for part in (helpers, *printed.classes()) if part)
-    title = f'"""{_prose(network.name)}. Made with Layerlab; needs torch alone."""'
-    return f"{title}\n\n{_imports(code)}\n\n\n{code}\n"
+    return code, printed.units[-1].name
 
 
-def _imports(code: str) -> str:
-    """Just what `code` uses."""
-    known = {
-        "import math\n": r"\bmath\.",
-        "import torch": r"\btorch\.",
-        "from torch import Tensor, nn": r"\bTensor\b",
-        "from torch.func import functional_call": r"\bfunctional_call\(",
-        "from torch.nn import functional as F": r"\bF\.",
-    }
-    return "\n".join(line for line, used in known.items() if re.search(used, code))
+#: Names of a printed module that no class of a network may have.
+_TAKEN = frozenset(
+    "Tensor F nn torch functional_call Path Generator Settings Callable LRScheduler Optimizer "
+    "SEED EPOCHS DEVICE START BEST DATA FOLDER CRITERION".split()
+)
+
+#: Import -> how its use shows.
+_IMPORTS = {
+    "import math": r"\bmath\.",
+    "": "",
+    "import torch": r"\btorch\.",
+    "from torch import Tensor, nn": r"\bTensor\b",
+    "from torch.func import functional_call": r"\bfunctional_call\(",
+    "from torch.nn import functional as F": r"\bF\.",
+}
+
+
+def imports(code: str, known: Mapping[str, str] = _IMPORTS) -> str:
+    """Just those of the lines `known` whose pattern `code` has; an empty one parts groups."""
+    lines = [line for line, used in known.items() if re.search(used, code)]
+    return "\n".join(lines).strip()
 
 
 # ---------------------------------------------------------------------------- classes
@@ -128,7 +155,7 @@ class _Printer:
             for leaf in (self.found[member.id],)
             for shape in (leaf.step.node.fields["shape"] if kind == "Input" else leaf.inputs.shape[1:],)
         ]
-        return "\n".join([f'"""{_prose(self.network.name)}.', "", *lines, '"""'])
+        return "\n".join([f'"""{prose(self.network.name)}.', "", *lines, '"""'])
 
     def _constructor(self, unit: Unit, initialisation: list[str]) -> str:
         lines: list[str] = []
@@ -398,17 +425,25 @@ def _call(unit: Unit, id: str, calls: Sequence[Call], *first: str) -> str:
     """One call of all uses as code, without the arguments that say what torch assumes anyway."""
     target = calls[0].target
     function = resolve(target)
-    spared = [_spared(function, call, len(first)) for call in calls]
+    short = [spared(function, call, len(first)) for call in calls]
     positional = _positional(function, len(first))
     arguments = [
-        unit.code([args[place] for args, _ in spared], _hint(positional, place), id)
-        for place in range(len(spared[0][0]))
+        unit.code([args[place] for args, _ in short], _hint(positional, place), id)
+        for place in range(len(short[0][0]))
     ]
     for name in calls[0].kwargs:
-        if any(name in kwargs for _, kwargs in spared):
+        if any(name in kwargs for _, kwargs in short):
             values = [_short(name, call.kwargs[name]) for call in calls]
             arguments.append(f"{name}={unit.code(values, name, id)}")
-    return f"{_printed_name(target)}({', '.join([*first, *arguments])})"
+    return f"{printed_name(target)}({', '.join([*first, *arguments])})"
+
+
+def constructed(call: Call, *first: str, **other: str) -> str:
+    """One call as code, behind the arguments `first`; `other` says how some of its arguments are written."""
+    args, kwargs = spared(resolve(call.target), call, len(first))
+    named = {name: literal(value) for name, value in kwargs.items()} | other
+    words = [*first, *map(literal, args), *(f"{name}={text}" for name, text in named.items())]
+    return f"{printed_name(call.target)}({', '.join(words)})"
 
 
 def _positional(function: Any, skipped: int) -> list[str]:
@@ -422,13 +457,14 @@ def _hint(positional: list[str], place: int) -> str:
     return positional[place] if place < len(positional) else f"argument{place}"
 
 
-def _printed_name(target: str) -> str:
+def printed_name(target: str) -> str:
+    """How printed code says a target of the catalogue: ``nn.Conv2d``."""
     if target.startswith("torch.nn."):
         return target.removeprefix("torch.")
     return target if target.startswith("torch.") else target.rpartition(".")[2]
 
 
-def _spared(function: Any, call: Call, skipped: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def spared(function: Any, call: Call, skipped: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of `call` that differ from the function's defaults, in their shortest form."""
     try:
         parameters = inspect.signature(function).parameters
@@ -475,7 +511,7 @@ def _helpers(operations: Iterable[Operation]) -> str:
             ):
                 own[name] = value
                 homes.add(value.__module__)
-    sources = {name: _lines(value)[0] for name, value in own.items()}
+    sources = {name: lines_of(value)[0] for name, value in own.items()}
     needed: set[str] = set()
     todo = [target.rpartition(".")[2] for target in targets]
     while todo:
@@ -484,18 +520,18 @@ def _helpers(operations: Iterable[Operation]) -> str:
             needed.add(name)
             todo += [other for other in own if re.search(rf"\b{other}\b", sources[name])]
     # Within a file the helpers stand above what uses them, and files use those before them.
-    ordered = sorted(needed, key=lambda name: (own[name].__module__, _lines(own[name])[1]))
+    ordered = sorted(needed, key=lambda name: (own[name].__module__, lines_of(own[name])[1]))
     return "\n\n\n".join(re.sub(r"  # (?:noqa|type: ignore).*", "", sources[name]) for name in ordered)
 
 
 @cache
-def _lines(value: Any) -> tuple[str, int]:
+def lines_of(value: Any) -> tuple[str, int]:
     """The source of a class or function, and its line. Finding it means parsing its file."""
     lines, number = inspect.getsourcelines(value)
     return "".join(lines).rstrip(), number
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """`text` as it may stand in a docstring: one printable line without quotes and backslashes."""
     kept = "".join(c if c.isprintable() and c not in '"\\' else " " for c in text)
     return " ".join(kept.split())[:80] or "A network"

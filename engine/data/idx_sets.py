@@ -59,7 +59,8 @@ _EMNIST = {
 }
 
 
-def _family(source: str, fields: Mapping[str, Any]) -> _Family:
+def family_of(source: str, fields: Mapping[str, Any]) -> _Family:
+    """What is known of a set without its files."""
     if source == "emnist":
         part = fields["part"]
         files = tuple(
@@ -94,7 +95,7 @@ def find(source: str, fields: Mapping[str, Any]) -> tuple[Path, Path, Path, Path
     DataProblem
         If no folder holds all four; it says which are missing and where they may be put.
     """
-    family = _family(source, fields)
+    family = family_of(source, fields)
     chosen = fields.get("folder")
     sought = places(source, chosen)
     if chosen is None and source == "fashion_mnist":  # its files bear MNIST's names
@@ -125,7 +126,7 @@ def find(source: str, fields: Mapping[str, Any]) -> tuple[Path, Path, Path, Path
 
 def _shape_of_four(source: str, fields: Mapping[str, Any]) -> Shape:
     """What the source gives, from the headers of its image files."""
-    family = _family(source, fields)
+    family = family_of(source, fields)
     train, _, test, _ = find(source, fields)
     images, tests = idx.read_shape(train, 3), idx.read_shape(test, 3)
     size = images[:0:-1] if family.turned else images[1:]
@@ -140,7 +141,7 @@ def _shape_of_four(source: str, fields: Mapping[str, Any]) -> Shape:
 
 def _read_of_four(source: str, fields: Mapping[str, Any]) -> Pool:
     """All examples, in the files' order; values 0 … 255 as bytes, to be divided by 255."""
-    family = _family(source, fields)
+    family = family_of(source, fields)
     train_images, train_labels, test_images, test_labels = find(source, fields)
     parts = []
     for images_path, labels_path in ((train_images, train_labels), (test_images, test_labels)):

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from engine.compile import source
 from engine.exchange.proof import COMPARED, NotTheSame, equal, named
+from engine.exchange.script import script
 from engine.network import Network
 from engine.storage import write_bytes
+from engine.training.task import Task
 
 
 def export_python(
@@ -48,13 +50,70 @@ def export_python(
     OSError
         If a file cannot be written.
     """
-    weights = output.with_suffix(".pt")
+    return _exported(source(network), model, output, examples)
+
+
+def export_training(
+    network: Network, model: nn.Module, output: Path, examples: Sequence[Tensor]
+) -> dict[str, Any]:
+    """As :func:`export_python`, with the data and the training that the recipe asks for.
+
+    Run as a program the file trains, from the weights that :func:`engine.train` begins with; where
+    those of `model` are others, they stand in ``NAME.start.pt``. What was printed is read again: its
+    examples must be the training's own, but for rounding where they are standardised.
+
+    Raises
+    ------
+    NetworkProblem
+        If the recipe asks for what is not printed, or does not fit its data.
+    DataProblem
+        If the data cannot be had.
+    NotTheSame
+        If the proof fails.
+    """
+    task = Task.of(network, torch.device("cpu"))
+    first = equal(task.model.state_dict(), model.state_dict())
+    weights, start = output.with_suffix(".pt"), output.with_suffix(".start.pt")
+    printed = script(network, task, output, weights if first else start)
+    if not first:
+        _save(printed.start, start)
+    if printed.data.tensors is not None:
+        _save(printed.data.tensors, output.with_suffix(".data.pt"))
+    report = _exported(printed.text, model, output, examples)
+    found = _module(printed.text, output).examples()
+    same = exact = found.keys() == task.dataset.splits.keys()
+    for name, split in task.dataset.splits.items():
+        ours = [*task.inputs(split), *(head.labels(split) for head in task.heads)]
+        pairs = [(a[:], b) for a, b in zip(ours, found.get(name, ()), strict=False)]
+        same = same and len(pairs) == len(ours) and all(_alike(a, b) for a, b in pairs)
+        exact = exact and all(torch.equal(a, b) for a, b in pairs)
+    if not same:
+        raise NotTheSame(f"{output}: read back, its examples are not those of the recipe.")
+    counts = {name: len(columns[0]) for name, columns in found.items()}
+    needs = {"needs": ["torch", *printed.needs], "start_file": str(weights if first else start)}
+    as_told = "to the last bit" if exact else "but for rounding"
+    return {**report, **needs, "proof": {**report["proof"], "data": counts, "data_equal": as_told}}
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two columns are the same; means may have been summed in another order."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return torch.allclose(a, b, rtol=1e-5, atol=1e-6) if a.is_floating_point() else torch.equal(a, b)
+
+
+def _save(value: Any, path: Path) -> None:
     buffer = io.BytesIO()
-    torch.save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, buffer)
-    write_bytes(output, source(network).encode())
-    write_bytes(weights, buffer.getvalue())
+    torch.save(value, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _exported(text: str, model: nn.Module, output: Path, examples: Sequence[Tensor]) -> dict[str, Any]:
+    weights = output.with_suffix(".pt")
+    write_bytes(output, text.encode())
+    _save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, weights)
     text = output.read_text(encoding="utf-8")
-    twin = instance(text)
+    twin = instance(text, output)
     try:
         twin.load_state_dict(torch.load(weights, weights_only=True))
         model.load_state_dict(twin.state_dict())
@@ -70,17 +129,22 @@ def export_python(
     }
 
 
-def instance(text: str) -> nn.Module:
-    """An instance of the last class that the source `text` defines.
+def instance(text: str, path: Path = Path("exported.py")) -> nn.Module:
+    """An instance of the last class that the source `text`, which stands at `path`, defines.
 
     `text` is run, so it must be what :func:`engine.source` has printed.
     """
-    module = ModuleType("exported")
-    exec(compile(text, "<exported>", "exec"), module.__dict__)
-    classes = [value for value in vars(module).values() if isinstance(value, type)]
+    classes = [value for value in vars(_module(text, path)).values() if isinstance(value, type)]
     own = [value for value in classes if value.__module__ == "exported" and issubclass(value, nn.Module)]
     made: nn.Module = own[-1]()
     return made
+
+
+def _module(text: str, path: Path) -> ModuleType:
+    module = ModuleType("exported")
+    module.__file__ = str(path)
+    exec(compile(text, str(path), "exec"), module.__dict__)
+    return module
 
 
 def _proof(output: Path, model: nn.Module, twin: nn.Module, examples: Sequence[Tensor]) -> dict[str, Any]:

@@ -9,9 +9,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from engine.catalog import Call
-from engine.compile.resolve import construct
-
 
 class Bop(Optimizer):
     """Flips binary weights whose gradients keep pulling one way; there are no latent weights.
@@ -30,16 +27,22 @@ class Bop(Optimizer):
     gamma
         The share of each new gradient in the mean.
     real
-        The optimizer of the other groups.
+        Makes the optimizer of the other groups, given those.
     """
 
-    def __init__(self, params: Iterable[dict[str, Any]], threshold: float, gamma: float, real: Call) -> None:
+    def __init__(
+        self,
+        params: Iterable[dict[str, Any]],
+        threshold: float,
+        gamma: float,
+        real: Callable[[list[dict[str, Any]]], Optimizer],
+    ) -> None:
         groups = [{"binary": False, **group} for group in params]
         super().__init__(groups, {"threshold": threshold, "gamma": gamma})
         self._real: Optimizer | None = None
         others = [group for group in self.param_groups if not group["binary"]]
         if others:
-            self._real = construct(real, others)
+            self._real = real(others)
             # Its groups gain the defaults it asks for; they become ours, for schedules and checkpoints.
             made = iter(self._real.param_groups)
             self.param_groups = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -88,10 +89,17 @@ def _clips(binarizer: Choice) -> bool:
     return bool(binarizer.extra.get("clip_latent", binarizer.fields.get("clip_latent", True)))
 
 
-def optimizer(
-    choice: Choice, of: list[Part], *, decay: str = "weights"
-) -> tuple[torch.optim.Optimizer, str, list[float]]:
-    """The optimizer of the parts that are not frozen, its name for people, and each group's rate multiplier.
+class Group(NamedTuple):
+    """Parameters that an optimizer treats alike."""
+
+    parts: list[Part]
+    lr_multiplier: float
+    #: What the optimizer is told of them beside the tensors: ``lr``, perhaps ``weight_decay``, ``binary``.
+    settings: dict[str, Any]
+
+
+def planned(choice: Choice, of: list[Part], *, decay: str = "weights") -> tuple[Call, list[Group]]:
+    """The call that makes the optimizer from groups, and the groups of the parts that are not frozen.
 
     Parts are grouped by learning rate and by whether weight decay pulls on them: with `decay`
     "weights" it leaves out what has one dimension (biases, norms) and latent binary weights.
@@ -99,42 +107,62 @@ def optimizer(
     Raises
     ------
     NetworkProblem
-        If nothing is left to train, or torch refuses the settings.
+        If nothing is left to train.
     """
     entry = OPTIMIZERS[choice.id]
     call = entry.call(entry.settings(choice.fields))
-    kwargs: dict[str, Any] = dict(call.kwargs)
     # Bop flips binary weights, and leaves the others to an optimizer of its own.
-    inner = kwargs.get("real")
-    stepping = inner or call
+    inner = call.kwargs.get("real")
+    stepping = _fused(inner or call)
     rate = float(stepping.kwargs["lr"])
-    fused = stepping.target in _FUSED
-    if fused and inner is not None:
-        kwargs["real"] = Call(inner.target, *inner.args, **inner.kwargs, fused=True)
-    elif fused:
-        kwargs["fused"] = True
     pulls = bool(stepping.kwargs.get("weight_decay"))
-    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool, bool], list[Part]] = {}
     for part in of:
         if not part.frozen:
             spared = pulls and decay == "weights" and (part.tensor.dim() < 2 or part.binarized)
             key = (part.lr_multiplier, spared, part.binarized and inner is not None)
-            groups.setdefault(key, []).append(part.tensor)
+            groups.setdefault(key, []).append(part)
     if not groups:
         raise NetworkProblem(
             "There is nothing to train: every layer is frozen or has no weights. Thaw one, or add a Linear."
         )
-    forms: list[dict[str, Any]] = []
-    for (multiplier, spared, binary), tensors in groups.items():
-        form: dict[str, Any] = {"params": tensors, "lr": rate * multiplier}
+    found = []
+    for (multiplier, spared, binary), members in groups.items():
+        settings: dict[str, Any] = {"lr": rate * multiplier}
         if spared and not binary:
-            form["weight_decay"] = 0.0
+            settings["weight_decay"] = 0.0
         if binary:
-            form["binary"] = True
-        forms.append(form)
+            settings["binary"] = True
+        found.append(Group(members, multiplier, settings))
+    if inner is not None:
+        return Call(call.target, *call.args, **{**call.kwargs, "real": stepping}), found
+    return stepping, found
+
+
+def _fused(call: Call) -> Call:
+    return Call(call.target, *call.args, **call.kwargs, fused=True) if call.target in _FUSED else call
+
+
+def optimizer(
+    choice: Choice, of: list[Part], *, decay: str = "weights"
+) -> tuple[torch.optim.Optimizer, str, list[float]]:
+    """The optimizer of the parts that are not frozen, its name for people, and each group's rate multiplier.
+
+    See :func:`planned`.
+
+    Raises
+    ------
+    NetworkProblem
+        If nothing is left to train, or torch refuses the settings.
+    """
+    call, groups = planned(choice, of, decay=decay)
+    forms = [{"params": [part.tensor for part in group.parts], **group.settings} for group in groups]
+    kwargs: dict[str, Any] = dict(call.kwargs)
+    if "real" in kwargs:
+        kwargs["real"] = partial(construct, kwargs["real"])
     try:
         made: torch.optim.Optimizer = construct(Call(call.target, *call.args, **kwargs), forms)
     except ValueError as problem:  # settings that do not go together, such as nesterov without momentum
         raise NetworkProblem(f"recipe.optimizer: {problem}.") from problem
-    name = f"{'fused ' if fused and inner is None else ''}{entry.title}"
-    return made, name, [multiplier for multiplier, _, _ in groups]
+    name = f"{'fused ' if kwargs.get('fused') else ''}{OPTIMIZERS[choice.id].title}"
+    return made, name, [group.lr_multiplier for group in groups]
