@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -197,6 +199,61 @@ def test_the_receptive_field_grows_as_the_formula_says() -> None:
     # r ← r + (reach − 1)·jump, jump ← jump·stride: 1 → 3 → 4 (jump 2) → 4 + 4·2 = 12
     nodes = engine.analyze(network).nodes
     assert [nodes[id].receptive_field for id in "abc"] == [(3, 3), (4, 4), (12, 12)]
+
+
+def _seen(network: Network) -> int:
+    """Pixels from the first to the last that one output of a 1-D network depends on, the most of all outputs."""
+    model = engine.build(network)
+    for parameter in model.parameters():
+        torch.nn.init.ones_(parameter)
+    image = torch.ones(1, 1, 97, requires_grad=True)
+    most = 0
+    for place in range(model(image).shape[-1]):
+        (gradient,) = torch.autograd.grad(model(image)[0, 0, place], image)
+        seen = gradient[0, 0].nonzero().flatten().tolist()
+        most = max(most, seen[-1] - seen[0] + 1)
+    return most
+
+
+_DOWN = st.one_of(
+    st.builds(
+        lambda k, s, d: Node("Conv1d", {"out_channels": 1, "kernel_size": k, "stride": s, "dilation": d}),
+        st.integers(1, 4),
+        st.integers(1, 3),
+        st.integers(1, 2),
+    ),
+    st.builds(lambda k: Node("AvgPool1d", {"kernel_size": k}), st.integers(1, 3)),
+)
+_UP = st.one_of(
+    st.builds(
+        lambda k, s: Node("ConvTranspose1d", {"out_channels": 1, "kernel_size": k + s - 1, "stride": s}),
+        st.integers(1, 3),
+        st.integers(1, 3),
+    ),
+    st.builds(
+        lambda s, mode: Node("Upsample", {"scale_factor": float(s), "mode": mode}),
+        st.integers(1, 3),
+        st.sampled_from(["nearest", "linear"]),
+    ),
+)
+_SAME = st.builds(lambda k: Node("Conv1d", {"out_channels": 1, "kernel_size": k}), st.integers(1, 4))
+
+
+@given(st.lists(_DOWN, max_size=2), st.lists(st.one_of(_UP, _SAME), max_size=3), st.lists(_DOWN, max_size=1))
+@settings(max_examples=20, deadline=None)
+def test_the_receptive_field_is_what_gradients_reach(
+    down: list[Node], up: list[Node], after: list[Node]
+) -> None:
+    def drawn(layers: list[Node]) -> Network:
+        return chain(*((f"n{i}", node) for i, node in enumerate(layers)), shape=(1, 97))
+
+    def reported(network: Network) -> int:
+        return engine.analyze(network).nodes["out"].receptive_field[0]
+
+    network = drawn([*down, *up])
+    assert reported(network) == _seen(network)
+    stepped = drawn([*down, *up, *after])  # what steps over enlarged places may see less than the most
+    assert reported(stepped) >= _seen(stepped)
 
 
 def test_totals_are_the_built_models() -> None:

@@ -197,7 +197,7 @@ def _norm_place(node: Node, following: list[Step]) -> Finding | None:
 
 def _pixels_skipped(step: Step, evaluated: Evaluated, readers: Mapping[str, list[Step]]) -> Finding | None:
     node, window = step.node, evaluated.window
-    if window is None or "kernel_size" not in node.fields:
+    if window is None or window.enlarges or "kernel_size" not in node.fields:
         return None
     if all(pace <= reach for pace, reach in zip(window.stride, window.reach, strict=True)):
         return None

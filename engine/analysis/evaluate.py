@@ -15,6 +15,7 @@ import torch
 
 from engine.analysis.cost import macs
 from engine.analysis.declared import Finding, declared
+from engine.analysis.receptive import Window, window
 from engine.catalog import INITIALIZERS, LAYERS, Fix, Inputs, Layer, Spec
 from engine.compile.expand import Step, Value
 from engine.compile.initialise import misfit
@@ -32,13 +33,6 @@ MOST_ELEMENTS = 1 << 40
 
 #: The same value at both batch sizes.
 SpecPair = tuple[Spec, Spec]
-
-
-class Window(NamedTuple):
-    """What a sliding layer does to the receptive field, per spatial dimension."""
-
-    reach: tuple[int, ...]
-    stride: tuple[int, ...]
 
 
 class Evaluated(NamedTuple):
@@ -194,7 +188,7 @@ def _run(
         sum(p.numel() for p in module.parameters()),
         macs(operation.call, child, specs, outputs[0][0]) // BATCHES[0],
         sum(_bytes(pair) for pair in outputs),
-        _window(layer, step.node, specs),
+        window(layer, step.node, specs),
     )
 
 
@@ -282,24 +276,6 @@ def _init_findings(node: Node, parameters: Mapping[str, tuple[int, ...]]) -> lis
         if wrong:
             findings.append(Finding("error", "init-misfit", f"init.{parameter}", wrong))
     return findings
-
-
-def _window(layer: Layer, node: Node, inputs: Inputs) -> Window | None:
-    count = len(inputs.shape) - 2 if inputs else 0
-    if layer.id.startswith("Adaptive"):
-        return Window(inputs.spatial, (1,) * count)
-    settings = layer.settings(node.fields)
-    kernel = getattr(settings, "kernel_size", None)
-    if kernel is None or "Transpose" in layer.id:
-        return None
-
-    def each(value: object) -> tuple[int, ...]:
-        return value if isinstance(value, tuple) else (value,) * count  # type: ignore[return-value]
-
-    stride = getattr(settings, "stride", 1)
-    dilation = each(getattr(settings, "dilation", 1))
-    reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, each(kernel), strict=True))
-    return Window(reach, each(kernel if stride is None else stride))
 
 
 def _too_large(shape: tuple[int, ...], what: str) -> Finding:

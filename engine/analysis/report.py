@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from engine.analysis import receptive
 from engine.analysis.advice import advice, narrow_view
 from engine.analysis.data_fit import data_problems
-from engine.analysis.evaluate import Evaluated, Window, tensor
+from engine.analysis.evaluate import Evaluated, tensor
 from engine.analysis.lessons import with_lesson
 from engine.analysis.memory import memory_problems, predicted
+from engine.analysis.receptive import Field
 from engine.analysis.recipe import recipe_problems
 from engine.analysis.repairs import with_repairs
 from engine.analysis.walk import Walked, walk
@@ -103,14 +105,10 @@ def _sorted(network: Network, problems: Iterable[Problem]) -> list[Problem]:
     )
 
 
-#: Size and step, in input pixels, of what one place of a value sees; per spatial dimension.
-_Field = tuple[tuple[int, ...], tuple[int, ...]]
-
-
 def _reports(walked: Walked) -> dict[str, NodeReport]:
     """By path: the steps, and what lies around them: uses of blocks, their repeats and their ends."""
     reports: dict[str, NodeReport] = {}
-    fields: dict[str, _Field] = {}
+    fields: dict[str, Field] = {}
     sums: dict[str, dict[str, int]] = {}
     for path, (step, result) in walked.evaluated.items():
         field = fields[path] = _receptive_field(step, result, fields)
@@ -126,7 +124,7 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
             trainable_count=0 if frozen else count,
             macs=result.macs,
             activation_bytes=result.activation_bytes,
-            receptive_field=field[0],
+            receptive_field=tuple(sight.size for sight in field),
             dimensions=_dimensions(result.tensors, step, reports),
         )
         while "." in path:
@@ -147,7 +145,7 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
         first = next((value for value in values.values() if value in walked.values), None)
         ordered[path] = NodeReport(
             outputs=tensors,
-            receptive_field=fields[first.path][0] if first is not None else (),
+            receptive_field=tuple(sight.size for sight in fields[first.path]) if first is not None else (),
             dimensions=_dimensions(tensors),
             parameter_count=total["parameter_count"],
             trainable_count=total["trainable_count"],
@@ -183,22 +181,16 @@ def _dimensions(
     return arriving if len(arriving.split()) == 2 and arriving != "features" else usual
 
 
-def _receptive_field(step: Step, result: Evaluated, fields: dict[str, _Field]) -> _Field:
-    """The receptive field behind `step`: the widest of its inputs', grown by its own window."""
+def _receptive_field(step: Step, result: Evaluated, fields: dict[str, Field]) -> Field:
+    """What is behind `step`: the widest of its inputs', grown by its own window."""
     if not result.outputs:
-        return (), ()
+        return ()
     count = len(result.outputs[0][0].shape) - 2
     if count < 1:
-        return (), ()
+        return ()
     arriving = [fields[v.path] for v in step.inputs.values() if isinstance(v, Value) and v.path in fields]
-    arriving = [field for field in arriving if len(field[0]) == count]
+    arriving = [field for field in arriving if len(field) == count]
     if not arriving:
-        return ((1,) * count, (1,) * count) if step.node.type == "Input" else ((), ())
-    size, step_size = max(arriving)
-    window: Window | None = result.window
-    if window is None:
-        return size, step_size
-    return (
-        tuple(s + (r - 1) * j for s, r, j in zip(size, window.reach, step_size, strict=True)),
-        tuple(j * s for j, s in zip(step_size, window.stride, strict=True)),
-    )
+        return receptive.start(count) if step.node.type == "Input" else ()
+    field = arriving[0] if len(arriving) == 1 else receptive.widest(arriving)
+    return receptive.behind(field, result.window)
