@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from engine import edit
-from engine.catalog import INITIALIZERS, LAYERS
+from engine.catalog import INITIALIZERS, LAYERS, Entry
 from engine.findings import Analysis
 from engine.network import Choice, Network
+from engine.problems import did_you_mean
 
 #: The schemes that are compared when none are named.
 USUAL = ("default", "kaiming_normal", "xavier_normal", "orthogonal", "normal", "uniform")
@@ -80,11 +81,40 @@ class LabReport(msgspec.Struct, frozen=True):
 
 
 class Race(msgspec.Struct, frozen=True):
-    """Training curves of several schemes on the same seed and batches."""
+    """Training curves of several schemes, or estimators, on the same seed and batches."""
 
     steps: int
-    #: Scheme -> loss at every step.
+    #: Scheme or estimator -> loss at every step.
     losses: Mapping[str, tuple[float, ...]]
+
+
+def choices(text: str, shelf: Mapping[str, Entry], noun: str) -> list[Choice]:
+    """Entries of a shelf as the command line writes them: ``kaiming_normal,normal:std=0.01``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such entry or field, or a value is out of range; the message is for the user.
+    """
+    found = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        id, _, rest = item.partition(":")
+        if id not in shelf:
+            raise ValueError(
+                f"There is no {noun} {id!r}.{did_you_mean(id, shelf)} `layerlab catalog` lists them."
+            )
+        fields = {}
+        for setting in filter(None, rest.split(":")):
+            name, _, value = setting.partition("=")
+            try:
+                fields[name] = msgspec.json.decode(value)
+            except msgspec.DecodeError:
+                fields[name] = value
+        wrong = shelf[id].check(fields)
+        if wrong:
+            raise ValueError(" ".join(f"{id} › {field}: {message}" for field, message in wrong))
+        found.append(Choice(id, fields))
+    return found
 
 
 def judged(layers: Sequence[LayerSignal]) -> tuple[LayerSignal, ...]:

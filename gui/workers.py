@@ -227,6 +227,10 @@ class Workers(QObject):
         """Ask what initialisations do to the document; `answered` brings a Measured."""
         return self.pool.laboratory(file.dumps(self.document.network), schemes, race)
 
+    def binary_laboratory(self, run: str | None = None, race: int = 0, estimators: str | None = None) -> int:
+        """Ask what the document's estimators do, or race some; `answered` brings a BinaryMeasured."""
+        return self.pool.binary_laboratory(file.dumps(self.document.network), run, race, estimators)
+
     # ------------------------------------------------------------------ training
 
     @property

@@ -15,7 +15,7 @@ from engine.analysis import analyze
 from engine.compile import build
 from engine.lab import SchemeSignal
 from engine.network import Choice, Network, Node
-from engine.training import lab_init
+from engine.training import lab_init, racing
 from tests.networks import chain, choice
 
 
@@ -100,7 +100,7 @@ class TestNumbers:
         network = deep("ReLU", depth=2, width=16)
         (current, *_) = lab_init.compare(network, []).schemes
         task = lab_init.Task.of(network, torch.device("cpu"))
-        *inputs, target, _ = lab_init._batch(task, 256)
+        *inputs, target, _ = racing.first_batch(task, 256)
         model = build(network, seed=network.recipe.seed)
         hidden = torch.relu(model.fc1(inputs[0].flatten(1)))
         hidden.retain_grad()

@@ -7,6 +7,7 @@ from torch import nn
 
 import engine
 from engine.host.protocol import Observation
+from engine.lab_binary import FLIP_FLOP, LOOKS
 from engine.network import Node, Recipe
 from engine.training import parameters, signs
 from engine.training.parameters import Part
@@ -42,12 +43,12 @@ def test_a_weight_that_flips_at_four_looks_of_sixteen_is_found():
     path = np.where(rng.random((40, 3)) < [0.0, 0.08, 0.6], -1, 1).cumprod(0)
     for row in path:
         found = step(*row.tolist())
-    flips = (np.diff(path, axis=0) != 0)[-signs.LOOKS :].sum(0)
+    flips = (np.diff(path, axis=0) != 0)[-LOOKS:].sum(0)
     assert found.per_weight == tuple(np.bincount(flips, minlength=17))
-    wanted = sorted(((int(n), i) for i, n in enumerate(flips) if n >= signs.FLIP_FLOP), reverse=True)
+    wanted = sorted(((int(n), i) for i, n in enumerate(flips) if n >= FLIP_FLOP), reverse=True)
     assert found.restless == tuple((i, n) for n, i in wanted)
-    assert any(n >= signs.FLIP_FLOP for n in flips)
-    assert any(n < signs.FLIP_FLOP for n in flips)
+    assert any(n >= FLIP_FLOP for n in flips)
+    assert any(n < FLIP_FLOP for n in flips)
 
 
 def test_mass_near_zero_and_at_the_clip_is_counted():

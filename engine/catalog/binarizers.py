@@ -115,6 +115,7 @@ STE_TERN = Binarizer(
     backward="g·1[|x| ≤ clip_value]",
     lesson="A zero costs one more bit and often buys a point of accuracy.",
     fields=(Float("threshold", 0.05, lo=0, hi=1e6, doc="Half width of the zero zone."), _CLIP),
+    bits=lambda f: 2,
     call=lambda f: Call(_BOTH + "SteTern", threshold=f.threshold, clip_value=f.clip_value),
 )
 MAGNITUDE_AWARE_SIGN = Binarizer(
@@ -164,6 +165,7 @@ DOREFA_WEIGHT = Binarizer(
     lesson="A dial between binary and real: see how many bits the task needs.",
     places=("weight",),
     fields=(Int("k_bit", 1, lo=1, hi=16, unit="bits", doc="Bits per weight."),),
+    bits=lambda f: f.k_bit,
     call=lambda f: Call(_WEIGHT + "DoReFaWeight", k_bit=f.k_bit),
 )
 DOREFA_INPUT = Binarizer(
@@ -176,6 +178,7 @@ DOREFA_INPUT = Binarizer(
     lesson="Two bits already come close to real activations in many networks.",
     places=("input",),
     fields=(Int("k_bit", 2, lo=1, hi=16, unit="bits", doc="Bits per value."),),
+    bits=lambda f: f.k_bit,
     call=lambda f: Call(_BOTH + "DoReFaInput", k_bit=f.k_bit),
 )
 TWN = Binarizer(
@@ -189,6 +192,7 @@ TWN = Binarizer(
     places=("weight",),
     context=("transposed_groups",),
     fields=(Bool("per_channel", False, doc="Threshold and scale per output channel."),),
+    bits=lambda f: 2,
     call=lambda f: Call(_WEIGHT + "Twn", per_channel=f.per_channel),
 )
 IR_WEIGHT = Binarizer(

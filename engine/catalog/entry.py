@@ -294,6 +294,8 @@ class Binarizer(Entry):
     lesson: str = ""
     #: Where it may be used: "weight", "input".
     places: tuple[str, ...] = ("weight", "input")
+    #: Bits that one of its values takes when packed; a scale that channels or tensors share is not counted.
+    bits: Callable[[Settings], int] = lambda f: 1
     #: What the call gets from its place beside the fields: "transposed_groups" (a transposed
     #: convolution's groups, where its weight is laid out so), "shape" (of a value per channel).
     context: tuple[str, ...] = ()

@@ -21,6 +21,8 @@ from engine.host.protocol import (
     FINAL_STATES,
     Analyze,
     Analyzed,
+    BinaryLaboratory,
+    BinaryMeasured,
     Boundary,
     CancelData,
     ChannelProblem,
@@ -74,6 +76,7 @@ _Numbered = (
     | Evaluate
     | Predict
     | Laboratory
+    | BinaryLaboratory
     | LookAtData
     | Respond
     | Boundary
@@ -88,6 +91,7 @@ _ANSWERS = (
     Evaluated,
     Predicted,
     Measured,
+    BinaryMeasured,
     DataLooked,
     Responded,
     Mapped,
@@ -285,6 +289,12 @@ class Pool:
     def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to a document, and for a race of `race` steps."""
         return self._ask_spare(lambda n: Laboratory(n, document, schemes, race))
+
+    def binary_laboratory(
+        self, document: bytes, run: str | None = None, race: int = 0, estimators: str | None = None
+    ) -> int:
+        """Ask what a document's estimators do with a run's weights, or for a race of `race` steps."""
+        return self._ask_spare(lambda n: BinaryLaboratory(n, document, run, race, estimators))
 
     def look_at_data(self, document: bytes, path: str | None = None) -> int:
         """Ask what a document's data look like, or what lies at a path."""
@@ -542,7 +552,10 @@ class Pool:
         """Hand what a dead host owed to another; what has cost two hosts has failed."""
         failed = []
         for request, deaths in owed:
-            spare = isinstance(request, Evaluate | Predict | Laboratory | LookAtData | Respond | Boundary)
+            spare = isinstance(
+                request,
+                Evaluate | Predict | Laboratory | BinaryLaboratory | LookAtData | Respond | Boundary,
+            )
             need = self._need_spare if spare else self._need_analyst
             member = need() if deaths == 0 else None
             if member is None:

@@ -16,6 +16,7 @@ import msgspec
 from engine.dataview import DataView
 from engine.findings import Analysis
 from engine.lab import LabReport, Race
+from engine.lab_binary import BinaryReport
 
 #: Raised with every change of these structs; the handshake compares it.
 PROTOCOL_VERSION = 3
@@ -153,6 +154,19 @@ class Laboratory(_Message, frozen=True):
     race: int = 0
 
 
+class BinaryLaboratory(_Message, frozen=True):
+    """Measure a document's straight-through estimators on one batch of its data, or race some."""
+
+    request: int
+    document: bytes
+    #: The run whose best weights are taken where they fit; None: as first drawn.
+    run: str | None = None
+    #: Steps of a race; 0: measure instead.
+    race: int = 0
+    #: What is raced, as the command line writes it; None: the usual ones.
+    estimators: str | None = None
+
+
 class LookAtData(_Message, frozen=True):
     """Load a document's data, or what lies at a path, and show them."""
 
@@ -221,6 +235,7 @@ Request = (
     | Respond
     | Boundary
     | Laboratory
+    | BinaryLaboratory
     | LookAtData
     | CancelData
     | Ping
@@ -546,6 +561,14 @@ class Measured(_Message, frozen=True):
     race: Race | None = None
 
 
+class BinaryMeasured(_Message, frozen=True):
+    """The answer to BinaryLaboratory: what was measured, or the race."""
+
+    request: int
+    report: BinaryReport | None = None
+    race: Race | None = None
+
+
 class DataProgress(_Message, frozen=True):
     """How far a LookAtData has come: so many of `total` are done. Newest wins."""
 
@@ -616,6 +639,7 @@ Event = (
     | RunState
     | Evaluated
     | Measured
+    | BinaryMeasured
     | Predicted
     | DataProgress
     | DataLooked

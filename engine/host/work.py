@@ -21,6 +21,8 @@ from engine.host.protocol import (
     PROTOCOL_VERSION,
     Analyze,
     Analyzed,
+    BinaryLaboratory,
+    BinaryMeasured,
     Boundary,
     ChannelProblem,
     DataLooked,
@@ -166,6 +168,16 @@ class Work:
                 report = lab_init.compare(network, chosen)
                 raced = lab_init.race(network, chosen, request.race) if request.race else None
                 emit(Measured(request.request, report, raced))
+            case BinaryLaboratory():
+                from engine.training import lab_binary
+
+                network = loads(request.document)
+                if request.race:
+                    chosen = lab_binary.parsed(request.estimators)
+                    raced = lab_binary.race(network, chosen, request.race)
+                    emit(BinaryMeasured(request.request, race=raced))
+                else:
+                    emit(BinaryMeasured(request.request, lab_binary.measure(network, request.run)))
             case Predict():
                 from engine.training import predict
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -19,9 +18,8 @@ from engine.catalog import INITIALIZERS, LAYERS
 from engine.compile import build
 from engine.lab import LabReport, LayerSignal, Race, SchemeSignal
 from engine.network import Choice, Network
-from engine.problems import NetworkProblem, did_you_mean
-from engine.training import lsuv, parameters
-from engine.training.feed import Feed
+from engine.problems import NetworkProblem
+from engine.training import lsuv, racing
 from engine.training.task import LOOK, Task
 
 #: Activations with bounds: where their ends are.
@@ -48,7 +46,7 @@ def compare(network: Network, schemes: Sequence[Choice] | None = None) -> LabRep
     """
     task = Task.of(network, torch.device("cpu"))
     analysis = analyze(network)
-    batch = _batch(task, LOOK)
+    batch = racing.first_batch(task, LOOK)
     measured = [_measure("current", {}, task, network, batch, ())]
     for scheme in usual(network) if schemes is None else schemes:
         changed, unfit = lab.with_scheme(network, analysis, scheme)
@@ -70,14 +68,9 @@ def usual(network: Network) -> list[Choice]:
 
 def race(network: Network, schemes: Sequence[Choice], steps: int) -> Race:
     """Train each scheme for `steps` steps on the same batches, in the same order; the losses of each step."""
-    task = Task.of(network, torch.device("cpu"))
     analysis = analyze(network)
-    losses: dict[str, tuple[float, ...]] = {}
-    entrants = [("current", network)]
-    entrants += [(s.id, lab.with_scheme(network, analysis, s)[0]) for s in schemes]
-    for name, entrant in entrants:
-        losses[name] = _run(task, entrant, steps)
-    return Race(steps, losses)
+    entrants = {s.id: lab.with_scheme(network, analysis, s)[0] for s in schemes}
+    return racing.race(Task.of(network, torch.device("cpu")), {"current": network, **entrants}, steps)
 
 
 def parsed(text: str) -> list[Choice]:
@@ -88,37 +81,10 @@ def parsed(text: str) -> list[Choice]:
     ValueError
         If there is no such scheme or field, or a value is out of range.
     """
-    found = []
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        id, _, rest = item.partition(":")
-        if id not in INITIALIZERS:
-            raise ValueError(
-                f"There is no initialiser {id!r}.{did_you_mean(id, INITIALIZERS)} "
-                "`layerlab catalog` lists them."
-            )
-        fields = {}
-        for setting in filter(None, rest.split(":")):
-            name, _, value = setting.partition("=")
-            try:
-                fields[name] = msgspec.json.decode(value)
-            except msgspec.DecodeError:
-                fields[name] = value
-        wrong = INITIALIZERS[id].check(fields)
-        if wrong:
-            raise ValueError(" ".join(f"{id} › {field}: {message}" for field, message in wrong))
-        found.append(Choice(id, fields))
-    return found
+    return lab.choices(text, INITIALIZERS, "initialiser")
 
 
 # ---------------------------------------------------------------------------- measuring
-
-
-def _batch(task: Task, examples: int) -> list[Tensor]:
-    """The first batch that training would see, as large as the laboratory wants it."""
-    columns = task.columns(task.dataset.splits["train"])
-    generator = torch.Generator().manual_seed(task.network.recipe.seed)
-    order = torch.randperm(len(columns[0]), generator=generator)[:examples]
-    return [column[order] for column in columns]
 
 
 @dataclass
@@ -170,9 +136,9 @@ def _measure(
     batch: list[Tensor],
     unfit: tuple[str, ...],
 ) -> SchemeSignal:
-    *inputs, target, _ = batch
+    inputs, targets, _ = task.parted(batch)
     model = build(network, seed=network.recipe.seed)
-    lsuv.rescale(network, model, inputs)
+    lsuv.rescale(network, model, list(inputs))
     model.train()
     taps = _taps(network, model)
     if not taps:
@@ -181,7 +147,7 @@ def _measure(
         )
     handles = [tap.module.register_forward_hook(tap.hook) for tap in taps]
     try:
-        loss = task.loss(model(*inputs), target)
+        loss = task.loss(model(*inputs), *targets)
         loss.backward()
     finally:
         for handle in handles:
@@ -225,31 +191,3 @@ def _by_unit(values: Tensor, module: nn.Module) -> Tensor:
     """[units x everything else]: channels of images, features of vectors and sequences."""
     axis = 1 if values.dim() != 3 or isinstance(module, nn.Conv1d) else 2
     return values.transpose(0, axis).reshape(values.shape[axis], -1)
-
-
-# ---------------------------------------------------------------------------- racing
-
-
-def _run(task: Task, network: Network, steps: int) -> tuple[float, ...]:
-    recipe = network.recipe
-    model = build(network, seed=recipe.seed)
-    lsuv.rescale(network, model, _batch(task, LOOK)[:-2])
-    model.train()
-    optimizer, _, _ = parameters.optimizer(recipe.optimizer, parameters.parts(network, model))
-    columns = task.columns(task.dataset.splits["train"])
-    feed = Feed(columns, recipe.batch_size, recipe.seed, torch.device("cpu"), at_least=2)
-    losses: list[Tensor] = []
-    epoch = 0
-    torch.manual_seed(recipe.seed)
-    while len(losses) < steps:
-        for piece in feed.pieces(epoch, 0):
-            for *inputs, target, _ in piece:
-                loss = task.loss(model(*inputs), target)
-                loss.backward()
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-                losses.append(loss.detach())
-                if len(losses) == steps:
-                    return tuple(torch.stack(losses).tolist())
-        epoch += 1
-    return tuple(torch.stack(losses).tolist())

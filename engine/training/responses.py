@@ -29,7 +29,7 @@ _CHANNELS, _SIDE = 16, 32
 _FEATURES = 256
 
 
-def _model(network: Network, run: str | None) -> tuple[nn.Module, str]:
+def model_of(network: Network, run: str | None) -> tuple[nn.Module, str]:
     """The network with a run's newest weights where they fit, else as first drawn; and which it is."""
     model = build(network, seed=network.recipe.seed).eval()
     if run is None:
@@ -90,7 +90,7 @@ def respond(request: Respond, network: Network) -> Responded:
     DataProblem, FileProblem
         If the data, or the run's weights, cannot be had.
     """
-    model, note = _model(network, request.run)
+    model, note = model_of(network, request.run)
     classes: tuple[str, ...] = ()
     target: float | None = None
     if request.values:
@@ -173,7 +173,7 @@ def boundary(request: Boundary, network: Network) -> Mapped:
         raise DataProblem(
             f"{id} reads {list(shape)}: a plane can be drawn of a network that reads two numbers."
         )
-    model, note = _model(network, request.run)
+    model, note = model_of(network, request.run)
     dataset = load(network.recipe.data, network.recipe.seed)
     split = dataset.splits["train"]
     points: Any = next(iter(split.inputs.values()))[:1000]

@@ -18,19 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.host.protocol import BinaryInput, BinaryWeight, Distribution
+from engine.lab_binary import AT_CLIP, FLIP_FLOP, LOOKS, NEAR_ZERO
 from engine.training.parameters import Part
 
 #: Weights of a tensor that are followed one by one, at most; evenly spaced where there are more.
 FOLLOWED = 65_536
-#: Looks that a weight's flips are counted over, and how many of them make it one that flip-flops.
-LOOKS, FLIP_FLOP = 16, 4
 #: Flip-flopping weights that are named.
 NAMED = 16
-#: A latent weight below this share of its tensor's mean magnitude is near zero: 5 % of a uniform
-#: distribution are, and 6.4 % of a normal one.
-NEAR_ZERO = 0.1
-#: From here on a latent weight, which is kept in −1 … 1, is at the clip.
-AT_CLIP = 0.99
 #: Values that an estimator is asked about: of inputs the first examples, of weights evenly spaced channels.
 _VALUES = 32_768
 
@@ -54,8 +48,8 @@ class Signs:
         self._inputs = {
             path.removesuffix("__input"): m for path, m in modules.items() if path.endswith("__input")
         }
-        #: Estimator, what it got, the gradient that came back to what it gave.
-        self._seen: dict[str, list[tuple[nn.Module, Tensor, Tensor]]] = {}
+        #: By parameter or node: estimator, what it got, the gradient that came back to what it gave.
+        self.heard: dict[str, list[tuple[nn.Module, Tensor, Tensor]]] = {}
         self._masked: dict[str, float] = {}
         self._values: dict[str, Tensor] = {}
         #: Which weights were negative before the step, and at the last look.
@@ -68,7 +62,7 @@ class Signs:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Within this context estimators are heard, and the gradients that come back to them."""
-        self._seen = {}
+        self.heard = {}
         handles = [m.register_forward_hook(self._heard_weight) for m in self._weights]
         handles += [m.register_forward_hook(partial(self._heard, n)) for n, m in self._inputs.items()]
         try:
@@ -85,7 +79,7 @@ class Signs:
     def _heard(self, name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if torch.compiler.is_compiling() or not output.requires_grad:
             return
-        found = self._seen.setdefault(name, [])
+        found = self.heard.setdefault(name, [])
 
         def arrived(gradient: Tensor) -> None:
             found.append((module, inputs[0].detach(), gradient))
@@ -96,7 +90,7 @@ class Signs:
         """The gradients are there, the step is not made yet: ask each estimator what it lets pass."""
         self._before = {part.name: part.tensor.detach() < 0 for part in self._parts}
         sums: dict[str, Tensor] = {}
-        for name, heard in self._seen.items():
+        for name, heard in self.heard.items():
             self._values.pop(name, None)
             for estimator, x, gradient in heard:
                 x, gradient = _some(estimator, x, gradient, spaced=name not in self._inputs)
@@ -104,7 +98,7 @@ class Signs:
                     self._values[name] = x
                 found = blocked(estimator, x, gradient)
                 sums[name] = sums[name] + found if name in sums else found
-        self._seen = {}
+        self.heard = {}
         rows = torch.stack(list(sums.values())).tolist() if sums else []
         self._masked = {
             name: lost / whole for name, (lost, whole) in zip(sums, rows, strict=True) if whole > 0
@@ -220,20 +214,10 @@ def _some(estimator: nn.Module, x: Tensor, gradient: Tensor, *, spaced: bool) ->
     return x[some], gradient[some]
 
 
-def blocked(estimator: nn.Module, x: Tensor, gradient: Tensor) -> Tensor:
-    """Of the gradient that comes to an estimator, Σ|g| where it passes nothing on, and Σ|g| in all.
+def passed(estimator: nn.Module, x: Tensor, gradient: Tensor) -> Tensor:
+    """What an estimator that got `x` makes of the `gradient` of what it gave; both ``[…]``, as the result.
 
-    Parameters
-    ----------
-    estimator
-        A straight-through estimator; one that draws is asked as in evaluation.
-    x, gradient
-        What it is given, and the gradient of what it gives, both ``[…]``.
-
-    Returns
-    -------
-    Tensor
-        Both sums, ``[2]``.
+    One that draws at random is asked as in evaluation.
     """
     training = estimator.training
     estimator.training = False
@@ -241,8 +225,14 @@ def blocked(estimator: nn.Module, x: Tensor, gradient: Tensor) -> Tensor:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             output = estimator(x)
-            (passed,) = torch.autograd.grad(output, x, gradient.to(output.dtype))
+            found: Tensor = torch.autograd.grad(output, x, gradient.to(output.dtype))[0]
     finally:
         estimator.training = training
+    return found
+
+
+def blocked(estimator: nn.Module, x: Tensor, gradient: Tensor) -> Tensor:
+    """Of the gradient that comes to an estimator, Σ|g| where it passes nothing on, and Σ|g|: ``[2]``."""
     size = gradient.detach().abs().float()
-    return torch.stack([torch.where(passed == 0, size, 0.0).sum(), size.sum()])
+    stopped = passed(estimator, x, gradient) == 0
+    return torch.stack([torch.where(stopped, size, 0.0).sum(), size.sum()])
