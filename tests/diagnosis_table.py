@@ -27,14 +27,14 @@ def every_other_step() -> Iterator[None]:
     """Probes that look at every second step, whatever it costs: what they see is no matter of the clock."""
     from engine.training import probes
 
-    names = ("_APART", "_MOST", "_ALLOWANCE")
-    before = [getattr(probes, name) for name in names]
-    for name, value in zip(names, (0.0, 1e9, 1e9), strict=True):
+    wanted = {"_APART_FIRST": 0.0, "_MOST_FIRST": 1e9, "_ALLOWANCE": 1e9, "_ACTIVATIONS": 1e9}
+    before = {name: getattr(probes, name) for name in wanted}
+    for name, value in wanted.items():
         setattr(probes, name, value)
     try:
         yield
     finally:
-        for name, value in zip(names, before, strict=True):
+        for name, value in before.items():
             setattr(probes, name, value)
 
 

@@ -147,3 +147,31 @@ def test_looking_is_paid_for_over_the_run_with_an_allowance_at_its_start(monkeyp
             probes.done(0.02)
     assert looks * 0.02 <= 0.015 * 200 + 0.05
     assert looks * 0.02 >= 0.012 * 200
+
+
+def test_activations_that_cost_more_than_the_rest_are_looked_at_less_often(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("engine.training.probes.time.perf_counter", lambda: clock[0])
+
+    def dear(self, distributions):
+        clock[0] += 0.03
+        return {}
+
+    monkeypatch.setattr(Watch, "figures", dear)
+    network = row(("fc", Node("Linear", {"out_features": 2})), shape=(3,))
+    probes = Probes([], build(network, seed=0))
+    watched = 0
+    for _ in range(100):
+        clock[0] = max(clock[0], probes.due)
+        with probes.watching():
+            pass
+        watched += probes._watch is not None
+        probes.before()
+        probes._now += 0.01  # what weights and gradients cost
+        probes.done()
+    # 30 ms of activations in n of 100 looks are half of all: 30 n = 10 · 100.
+    assert watched == pytest.approx(33, abs=2)
+    clock[0] = probes.due - 0.001  # a step that is asked for, between two looks
+    with probes.watching():
+        pass
+    assert probes._watch is not None

@@ -127,7 +127,12 @@ class Record:
 
     def newest_activation(self, node: str) -> Activation | None:
         """What was seen last of a node's output."""
-        return self.observations[-1].activations.get(node) if self.observations else None
+        return self.newest_activations.get(node)
+
+    @cached_property
+    def newest_activations(self) -> Mapping[str, Activation]:
+        """What was seen last of every node's output; not every look is at activations."""
+        return next((o.activations for o in reversed(self.observations) if o.activations), {})
 
     # ------------------------------------------------------------------ places
 

@@ -65,8 +65,7 @@ def he(network: Network, id: str, block: str | None, node: Node) -> Network:
 
 def _activations(record: Record) -> list[str]:
     """Every node that is seen, in order."""
-    seen = record.observations[-1].activations if record.observations else {}
-    return list(dict.fromkeys([*record.owners(), *seen]))
+    return list(dict.fromkeys([*record.owners(), *record.newest_activations]))
 
 
 def rectify(record: Record, network: Network | None = None) -> Network:

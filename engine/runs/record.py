@@ -28,8 +28,8 @@ from engine.host.protocol import (
 from engine.runs.folder import RunFolder
 
 #: Observations are kept this many seconds apart at first, and ever further in a long run.
-_APART = 0.25
-_PER_RUN = 500
+_APART = 0.02
+_PER_RUN = 200
 
 
 class Recorder:

@@ -67,19 +67,18 @@ class Watch:
         """What the outputs are like; with one synchronisation with the device beside the distributions'."""
         if not self._found:
             return {}
-        values = distributions(self.outputs())
-        rows = torch.stack([_row(output, ends) for output, ends in self._found.values()]).tolist()
+        outputs = self.outputs()
+        values = distributions(outputs)
+        rows = _figures(self._found).tolist()
         found = {}
-        for (node, (output, ends)), (dead, saturated, spread, rank) in zip(
-            self._found.items(), rows, strict=True
-        ):
+        for (node, output), (dead, saturated, spread, rank) in zip(outputs.items(), rows, strict=True):
             examples, units = output.shape[0], _by_unit(output).shape[1]
             several = examples > 1 and math.isfinite(rank)
             found[node] = Activation(
                 values[node],
                 units,
                 dead,
-                None if ends is None else saturated,
+                None if self._found[node][1] is None else saturated,
                 rank if several else None,
                 min(examples, _RANK_EXAMPLES, _features(output).shape[1]),
                 spread,
@@ -102,32 +101,51 @@ def _features(output: Tensor) -> Tensor:
     return flat
 
 
-def _row(output: Tensor, ends: tuple[float, float] | None) -> Tensor:
-    """Dead share, saturated share, spread and effective rank."""
-    by_unit = _by_unit(output)
-    dead = by_unit.abs().amax(dim=(0, 2)).eq(0).float().mean()
+def _figures(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> Tensor:
+    """Dead share, saturated share, spread and effective rank, shape [nodes, 4].
+
+    Nodes whose features are of one shape are reckoned together: what they cost is calls, not sums.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    features = [_features(output).float() for output, _ in found.values()]
+    for number, each in enumerate(features):
+        alike.setdefault(tuple(each.shape), []).append(number)
+    spreads: dict[int, Tensor] = {}
+    ranks: dict[int, Tensor] = {}
+    for numbers in alike.values():
+        together = torch.stack([features[number] for number in numbers])
+        # Deviations by hand: torch's own, down the columns, takes as long as the spectra.
+        centred = together - together.mean(dim=1, keepdim=True)
+        spread = centred.square_().mean(dim=1).sqrt_().mean(dim=1)
+        spreads |= dict(zip(numbers, spread, strict=True))
+        ranks |= dict(zip(numbers, effective_rank(together), strict=True))
+    rows = []
+    for number, (output, ends) in enumerate(found.values()):
+        dead = _by_unit(output).abs().amax(dim=(0, 2)).eq(0).float().mean()
+        rows.append(torch.stack([dead, _saturated(output, ends), spreads[number], ranks[number]]).float())
+    return torch.stack(rows)
+
+
+def _saturated(output: Tensor, ends: tuple[float, float] | None) -> Tensor:
     if ends is None:
-        saturated = dead.new_zeros(())
-    else:
-        near = NEAR * (ends[1] - ends[0])
-        saturated = ((output < ends[0] + near) | (output > ends[1] - near)).float().mean()
-    features = _features(output).float()
-    spread = features.std(dim=0, correction=0).mean()
-    return torch.stack([dead, saturated, spread, effective_rank(features)]).float()
+        return output.new_zeros((), dtype=torch.float32)
+    near = NEAR * (ends[1] - ends[0])
+    return ((output < ends[0] + near) | (output > ends[1] - near)).float().mean()
 
 
 def effective_rank(features: Tensor) -> Tensor:
-    """Exponential of the entropy of the singular values' shares, of centred ``[examples, features]``.
+    """Exponential of the entropy of the singular values' shares, of centred ``[…, examples, features]``.
 
     Roy and Vetterli 2007, "The effective rank". Singular values come from the smaller Gram matrix:
     for these sizes several times faster than a singular value decomposition.
     """
-    centred = (features - features.mean(dim=0)).double()
-    gram = centred @ centred.T if centred.shape[0] <= centred.shape[1] else centred.T @ centred
-    finite = gram.isfinite().all()
+    centred = (features - features.mean(dim=-2, keepdim=True)).double()
+    wide = centred.shape[-2] <= centred.shape[-1]
+    gram = centred @ centred.mT if wide else centred.mT @ centred
+    finite = gram.isfinite().flatten(-2).all(dim=-1)
     # What rounding leaves of the mean, squared: below this a singular value is none.
     spectrum = torch.linalg.eigvalsh(gram.nan_to_num(0.0, 0.0, 0.0)).clamp_min(0)
-    spectrum = torch.where(spectrum > 1e-12 * spectrum[-1], spectrum, 0).sqrt()
-    shares = spectrum / spectrum.sum().clamp_min(1e-300)
-    rank = torch.special.entr(shares).sum().exp()
+    spectrum = torch.where(spectrum > 1e-12 * spectrum[..., -1:], spectrum, 0).sqrt()
+    shares = spectrum / spectrum.sum(dim=-1, keepdim=True).clamp_min(1e-300)
+    rank = torch.special.entr(shares).sum(dim=-1).exp()
     return torch.where(finite, rank, math.nan).float()

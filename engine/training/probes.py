@@ -24,14 +24,18 @@ from engine.training.signs import Signs
 BINS = 64
 #: Values of a tensor that are looked at; a histogram of 64 bins gains nothing from more.
 SAMPLE = 8192
-#: Seconds between two samples, at least.
-_APART = 0.1
+#: Seconds between two samples, at least; and while the allowance lasts.
+_APART, _APART_FIRST = 0.1, 0.03
 #: Of the share of the time that observing may take, what is planned with: it is judged afterwards.
 _PLANNED = 0.75
 #: Seconds that looking may take beyond its share.
 _ALLOWANCE = 0.05
-#: Share of the time that looking may take for a while.
-_MOST = 0.05
+#: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
+#: half a second is seen too.
+_MOST, _MOST_FIRST = 0.05, 0.15
+#: Of what looking costs, the share that activations may have: where they cost more than weights and
+#: gradients together, they are looked at less often.
+_ACTIVATIONS = 0.5
 #: Values that are shown of one tensor, and the longest side of a kernel.
 _EXCERPT, _SIDE = 1024, 32
 
@@ -155,6 +159,8 @@ class Probes:
         self._binary = Signs(parts, self._model)
         self._watch: Watch | None = None
         self._activations: dict[str, Activation] = {}
+        #: What looking at activations has cost so far.
+        self._watched = 0.0
 
     @property
     def peeked(self) -> bool:
@@ -172,12 +178,17 @@ class Probes:
         self._now += time.perf_counter() - begun
 
     def watching(self) -> AbstractContextManager[object]:
-        """The context in which the forward pass of the observed step runs."""
+        """The context in which the forward pass of the observed step runs.
+
+        Activations are left out where they have had their share; not of a step that is asked for.
+        """
         if self._model is None:
             return nullcontext()
-        self._watch = Watch(self._model)
         watching = ExitStack()
-        watching.enter_context(self._model.watched(self._watch))
+        asked = time.perf_counter() < self.due
+        if asked or self._watched <= _ACTIVATIONS * self._spent:
+            self._watch = Watch(self._model)
+            watching.enter_context(self._model.watched(self._watch))
         watching.enter_context(self._binary.watching())
         return watching
 
@@ -186,6 +197,8 @@ class Probes:
         begun = time.perf_counter()
         with torch.no_grad():
             self._activations = {} if self._watch is None else self._watch.figures(distributions)
+            if self._watch is not None:
+                self._watched += time.perf_counter() - begun
             self._watch = None
             self._moving = [part for part in self._parts if part.tensor.grad is not None]
             gradients = {p.name: p.tensor.grad for p in self._moving if p.tensor.grad is not None}
@@ -242,7 +255,8 @@ class Probes:
         # The first look costs more than any that follows: expect the least so far.
         self._least = min(self._least, spent)
         affordable = self._began + (self._spent + self._least - _ALLOWANCE) / self._budget
-        self.due = max(now + _APART, now + spent / max(_MOST, self._budget), affordable)
+        apart, most = (_APART, _MOST) if self._spent > _ALLOWANCE else (_APART_FIRST, _MOST_FIRST)
+        self.due = max(now + apart, now + spent / max(most, self._budget), affordable)
 
     @property
     def cost(self) -> float:

@@ -242,7 +242,7 @@ class DistributionsPanel(Panel):
 
     def _observations(self) -> list[Observation]:
         """Those kept over the run, and the newest, up to the step that is looked at."""
-        return self._session.seen()
+        return [observation for observation in self._session.seen() if self.of(observation)]
 
     def _say_empty(self) -> None:
         if self._session.active:

@@ -190,9 +190,11 @@ def node_marks(
             found.setdefault(words[-1] if block else words[0], []).append(value)
         return {node: statistics.median(values) for node, values in found.items()}
 
-    if not observations:
+    # Not every look is at activations.
+    seen = [o for o in observations if measure.of(o)][-HISTORY:]
+    if not seen:
         return {}
-    history = [by_node(observation) for observation in observations[-HISTORY:]]
+    history = [by_node(observation) for observation in seen]
     marks = {}
     for node, value in history[-1].items():
         past = [measure.place(values[node]) for values in history if node in values]
@@ -200,7 +202,7 @@ def node_marks(
             measure.color(value).name(),
             measure.say(value),
             tuple(place for place in past if math.isfinite(place)),
-            f"{measure.title} {measure.say(value)} at step {observations[-1].step:,}",
+            f"{measure.title} {measure.say(value)} at step {seen[-1].step:,}",
         )
     return marks
 

@@ -53,7 +53,7 @@ def slowed() -> dict[str, Any]:
 def window() -> dict[str, Any]:
     """Milliseconds between ticks of a 16 ms timer while a run trains with every panel shown."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtCore import Qt, QTimer
+    from PySide6.QtCore import QEventLoop, Qt, QTimer
     from PySide6.QtWidgets import QApplication
 
     from engine import templates
@@ -100,10 +100,10 @@ def window() -> dict[str, Any]:
 
         timer.timeout.connect(tick)
         timer.start()
-        end = QTimer(singleShot=True, interval=int(1000 * SECONDS))
-        end.timeout.connect(application.quit)
-        end.start()
-        application.exec()
+        # A loop of its own: to quit the application would close the window, which asks about unsaved changes.
+        loop = QEventLoop()
+        QTimer.singleShot(int(1000 * SECONDS), loop.quit)
+        loop.exec()
         timer.stop()
         observed = len(main.session.observations) - seen
         state = main.session.state
