@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -310,6 +310,8 @@ class CurvesPanel(Panel):
         #: The runs before, the newest last.
         self._earlier: list[History] = []
         self._at: float | None = None
+        #: Charts in a row, and which they are.
+        self._arranged: tuple[int | str, ...] = ()
         self.charts: dict[str, Chart] = {}
 
         self.axis = QComboBox()
@@ -367,8 +369,8 @@ class CurvesPanel(Panel):
         """Share of the past in the smoothed curve: 0 … 0.99."""
         return float(self.smoothing.value() / 100)
 
-    def refresh(self) -> None:
-        """Draw what has come in."""
+    def refresh(self) -> Iterator[None]:
+        """Draw what has come in, a chart at a time."""
         if self._session.metrics is not self._history.source:
             if self._history.tracks:
                 self._earlier = [*self._earlier, self._history][-EARLIER:]
@@ -380,13 +382,17 @@ class CurvesPanel(Panel):
         self.show_content()
         self._arrange(self._history.metrics)
         column = self.axis.currentData()
-        for metric, chart in self.charts.items():
+        marks = self._marks(column)
+        for metric, chart in list(self.charts.items()):
             tracks = self._history.splits(metric)
+            if not tracks:  # another run has begun since the chart before
+                return
             before = self._earlier if self.compare.isChecked() else []
             earlier = [history.splits(metric) for history in before]
             chart.show_tracks(tracks, earlier, column, self.log.isChecked(), self.decay)
-            chart.show_marks(self._marks(column))
+            chart.show_marks(marks)
             chart.show_values(tracks, column, self._at)
+            yield
 
     def _marks(self, column: str) -> list[tuple[float, str, str]]:
         """Where the best weights were had, the learning rate changed, and which step is looked at."""
@@ -396,14 +402,13 @@ class CurvesPanel(Panel):
         def place(step: int) -> float:
             if column == "step" or not metrics:
                 return float(step)
-            steps = [event.step for event in metrics]
-            event = metrics[min(bisect.bisect_left(steps, step), len(metrics) - 1)]
-            return float(getattr(event, column))
+            at = bisect.bisect_left(metrics, step, key=lambda event: event.step)
+            return float(getattr(metrics[min(at, len(metrics) - 1)], column))
 
-        best = [m for m in metrics if m.split == "validation" and "loss" in m.values]
-        if best:
-            least = min(best, key=lambda m: m.values["loss"] if np.isfinite(m.values["loss"]) else np.inf)
-            found.append((place(least.step), "good", f"Least validation loss: step {least.step:,}"))
+        track = self._history.tracks.get(("loss", "validation"))
+        if track is not None and np.isfinite(track.column("value")).any():
+            least = int(track.column("step")[np.nanargmin(track.column("value"))])
+            found.append((place(least), "good", f"Least validation loss: step {least:,}"))
         rate: float | None = None
         changes = []
         for observation in self._session.observations:
@@ -436,6 +441,9 @@ class CurvesPanel(Panel):
         for metric in [name for name in self.charts if name not in metrics]:
             self.charts.pop(metric).deleteLater()
         across = min(len(metrics), max(1, self._scroll.width() // LEAST_WIDTH))
+        if (across, *metrics) == self._arranged:
+            return
+        self._arranged = (across, *metrics)
         rows = -(-len(metrics) // across)
         height = LEAST_HEIGHT if rows > 1 else 80
         for index, metric in enumerate(metrics):

@@ -6,7 +6,7 @@ One panel for both: :class:`WeightsPanel` and :class:`GradientsPanel` say what d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -222,8 +222,8 @@ class DistributionsPanel(Panel):
 
     # ------------------------------------------------------------------ what is shown
 
-    def refresh(self) -> None:
-        """Draw what has come in."""
+    def refresh(self) -> Iterator[None]:
+        """Draw what has come in: the list, then the histograms, then a trend at a time."""
         observations = self._observations()
         if not observations:
             self._say_empty()
@@ -234,7 +234,8 @@ class DistributionsPanel(Panel):
         self.parameters.list.show_values(self.measured(newest))
         name = self.parameters.name
         if name is not None:
-            self._draw(name, [o for o in observations if name in self.of(o)])
+            yield
+            yield from self._draw(name, [o for o in observations if name in self.of(o)])
 
     def measured(self, observation: Observation) -> Sequence[Mapping[str, float]]:
         """The figures of each measure, by parameter."""
@@ -271,7 +272,7 @@ class DistributionsPanel(Panel):
         )
         self.parameters.show_names(picked or names)
 
-    def _draw(self, name: str, observations: list[Observation]) -> None:
+    def _draw(self, name: str, observations: list[Observation]) -> Iterator[None]:
         # Another run, or another parameter: its columns are not these.
         shown = (self._session.begun, name)
         if self._shown is None or self._shown[0] is not shown[0] or self._shown[1] != name:
@@ -300,11 +301,13 @@ class DistributionsPanel(Panel):
         means = np.array([d.mean for d in found])
         self.heat_plot.draw(self.mean, places, drawable(means, edges[0], edges[-1]))
         self.heat_plot.show_range(span, (edges[0], edges[-1]))
+        self._say_figures(name, found[-1], observations[-1])
+        yield
         self._draw_now(edges, 100 * shares[0], 100 * shares[-1])
         for trend in self.trend_plots:
+            yield
             values = np.array([trend.trend.of(observation, name) for observation in observations])
             trend.show_values(places, values, span)
-        self._say_figures(name, found[-1], observations[-1])
 
     def _follow_heat(self, _view: object, span: tuple[float, float]) -> None:
         self.now_plot.view.setYRange(*span, padding=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from engine.findings import Analysis, Repair
 from engine.host.protocol import Observation
 from engine.problems import FileProblem
 from gui.document import Document
-from gui.panels.panel import Panel, bar
+from gui.panels.panel import PACE, Panel, bar
 from gui.panels.parameters import HEALTHY
 from gui.panels.problems import ProblemsPanel
 from gui.panels.series import figure
@@ -29,6 +30,9 @@ from gui.theme import SPACE, theme
 
 #: Observations that a node's sparkline shows.
 HISTORY = 40
+
+#: Seconds between two examinations of a run that is under way.
+REST = 0.5
 
 
 class NodeMark(NamedTuple):
@@ -290,6 +294,7 @@ class HealthPanel(Panel):
         super().__init__("Health", "mdi6.stethoscope", parent)
         self._document, self._selection, self._session = document, selection, session
         self._judged: tuple[object, int, int, str] | None = None
+        self._judged_at = 0.0
         self._marks: dict[str, NodeMark] | None = None
         self.findings: tuple[Finding, ...] = ()
 
@@ -336,12 +341,13 @@ class HealthPanel(Panel):
     def request(self, *args: object) -> None:
         """Ask for a repaint; while it colours the canvas also where the panel itself is hidden."""
         super().request(*args)
-        if self.chooser.currentData() is not None and not self._timer.isActive():
-            self._timer.start()
+        if self.works_hidden:
+            self._take_turn(PACE)
 
-    def _tick(self) -> None:
-        if self._stale:
-            self.flush()
+    @property
+    def works_hidden(self) -> bool:
+        """It colours the canvas."""
+        return self.chooser.currentData() is not None
 
     def _chosen(self) -> None:
         self.legend.scale = self.measure
@@ -356,8 +362,11 @@ class HealthPanel(Panel):
         observations = session.seen()
         step = session.at
         judged = (session.begun, len(session.metrics), len(observations), f"{session.state} {step}")
-        if judged != self._judged:
-            self._judged = judged
+        now = time.perf_counter()
+        # A long run's figures take a while to examine; whatever ends a run asks again.
+        rests = session.state == "running" and step is None and now - self._judged_at < REST
+        if judged != self._judged and not rests:
+            self._judged, self._judged_at = judged, now
             self._judge(observations)
         ended = not session.active and bool(session.run)
         self.try_button.setVisible(ended and session.network is not self._document.network)

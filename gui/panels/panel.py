@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize, Qt, QTimer
@@ -27,7 +28,10 @@ from engine.storage import atomic
 from gui.theme import SPACE, theme
 
 #: Milliseconds between two repaints: the window draws at its own pace, however fast events come.
-PACE = 33
+PACE = 50
+
+#: Milliseconds that one panel's work stands before the next one's, so that the window answers in between.
+TURN = 8
 
 
 class Empty(QWidget):
@@ -70,15 +74,21 @@ class Panel(QWidget):
 
     :meth:`request` may be called at any rate: :meth:`refresh` runs at most once per
     :data:`PACE`, and not at all while the panel is hidden; then it runs when it is shown again.
-    No timer runs while nothing happens.
+    No timer runs while nothing happens. All panels of a window take turns: a look at a run concerns
+    each of them, and all at once they would hold up the mouse.
     """
+
+    #: When the next panel's turn is, in seconds of ``time.perf_counter``.
+    _free = 0.0
 
     def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
         self.title = title
         self._stale = True
-        self._timer = QTimer(self, singleShot=True, interval=PACE)
+        #: What is left of a repaint that is done in parts.
+        self._parts: Iterator[None] | None = None
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._tick)
 
         self.empty = Empty(icon)
@@ -96,27 +106,50 @@ class Panel(QWidget):
     def request(self, *_: object) -> None:
         """Ask for a repaint, soon."""
         self._stale = True
-        if self.isVisible() and not self._timer.isActive():
-            self._timer.start()
+        if self.isVisible():
+            self._take_turn(PACE)
+
+    def _take_turn(self, wait: int) -> None:
+        """Work in `wait` milliseconds, or as soon after as no other panel does."""
+        if self._timer.isActive():
+            return
+        now = time.perf_counter()
+        Panel._free = max(now + wait / 1000, Panel._free + TURN / 1000)
+        self._timer.start(max(0, round(1000 * (Panel._free - now))))
 
     def flush(self) -> None:
         """Show the newest now: for a picture, or a test."""
         self._timer.stop()
-        self._stale = False
-        self.refresh()
+        self._stale, self._parts = False, None
+        for _ in self.refresh() or ():
+            pass
 
-    def refresh(self) -> None:
-        """Bring the view up to date."""
+    def refresh(self) -> Iterator[None] | None:
+        """Bring the view up to date; one that takes long yields between its parts."""
         raise NotImplementedError
 
     def _tick(self) -> None:
-        if self._stale and self.isVisible():
-            self.flush()
+        if not self.isVisible() and not self.works_hidden:
+            return
+        if self._parts is None and self._stale:
+            self._stale = False
+            self._parts = iter(self.refresh() or ())
+        if self._parts is not None and next(self._parts, self) is self:
+            self._parts = None
+        if self._parts is not None:
+            self._take_turn(0)
+        elif self._stale:
+            self._take_turn(PACE)
+
+    @property
+    def works_hidden(self) -> bool:
+        """Whether others need what it finds, seen or not."""
+        return False
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened while hidden."""
         super().showEvent(event)
-        if self._stale:
+        if self._stale or self._parts is not None:
             self.flush()
 
     def hideEvent(self, event: QHideEvent) -> None:
