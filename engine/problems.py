@@ -29,6 +29,10 @@ class DataProblem(Exception):
         self.field = field
 
 
+class DataChanged(UserWarning):
+    """The data of a run are not those that it began with."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean 'stride'?`` when something close is known, else the empty string."""
     by_lower = {name.lower(): name for name in known}

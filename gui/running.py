@@ -134,6 +134,10 @@ def story(session: Session) -> str:
     match session.state:
         case "idle":
             return ""
+        case "starting" if session.loading is not None:
+            loading = session.loading
+            far = f" {loading.done:,} of {loading.total:,}" if loading.total else ""
+            return f"{loading.what}{far}…"
         case "starting":
             return "Starting…"
         case "running" if progress is not None:
@@ -147,6 +151,8 @@ def story(session: Session) -> str:
             return "Training…"
         case "paused":
             return f"Paused at step {progress.step:,}" if progress is not None else "Paused"
+        case "stopped" if session.run is None:
+            return "Stopped before it began"
         case "finished" | "stopped":
             return " · ".join([session.state.capitalize(), *_outcome(session)])
         case "interrupted":

@@ -25,6 +25,8 @@ class Session(QObject):
     started = Signal(object)
     metrics_added = Signal(object)
     progressed = Signal(object)
+    #: The run's data are being loaded: a Loading.
+    loaded = Signal(object)
     observed = Signal(object)
     state_changed = Signal(str)
     #: Another step is looked at: its number, or None for the newest.
@@ -42,6 +44,8 @@ class Session(QObject):
         #: The network as it is trained; the drawing may have moved on.
         self.network: Network | None = None
         self.begun: protocol.RunStarted | None = None
+        #: How far its data are loaded, before it has begun.
+        self.loading: protocol.Loading | None = None
         self.metrics: list[protocol.Metrics] = []
         self.progress: protocol.Progress | None = None
         self.observations: list[protocol.Observation] = []
@@ -66,8 +70,11 @@ class Session(QObject):
     def take(self, event: object) -> None:
         """Take in one event of the run."""
         match event:
+            case protocol.Loading():
+                self.loading = event
+                self.loaded.emit(event)
             case protocol.RunStarted():
-                self.begun = event
+                self.begun, self.loading = event, None
                 self.started.emit(event)
             case protocol.Metrics():
                 self.metrics.append(event)
@@ -81,6 +88,8 @@ class Session(QObject):
             case protocol.RunState():
                 if event.result is not None:
                     self.result = dict(event.result)
+                    if self.begun is None and self.result.get("run") is None:
+                        self.run = None  # it was stopped before it began, and has left no folder
                 self.set_state(event.state, event.message)
             case _:
                 raise TypeError(f"not an event of a run: {type(event).__name__}")

@@ -155,6 +155,7 @@ class ProgressView(QWidget):
         self.setMinimumWidth(280)
         self.session.state_changed.connect(self.update_view)
         self.session.progressed.connect(self.update_view)
+        self.session.loaded.connect(self.update_view)
         theme.changed.connect(self.update_view)
         self.update_view()
 
@@ -171,6 +172,10 @@ class ProgressView(QWidget):
         self.label.setToolTip(tip(session.message))
         progress = session.progress
         done = progress.step / progress.steps if progress is not None and progress.steps else 0.0
-        self.bar.setRange(0, 0 if session.state == "starting" else 1000)
+        loading = session.loading if session.state == "starting" else None
+        if loading is not None and loading.total:
+            done = loading.done / loading.total
+        endless = session.state == "starting" and (loading is None or not loading.total)
+        self.bar.setRange(0, 0 if endless else 1000)
         self.bar.setValue(1000 if session.state == "finished" else round(1000 * done))
         self.bar.setVisible(session.state != "idle")

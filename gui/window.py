@@ -36,6 +36,7 @@ from gui.welcome import Welcome
 from gui.workers import Mailbox, Workers, same_meaning
 
 if TYPE_CHECKING:
+    from engine.host.protocol import RunStarted
     from engine.host.pulse import Silence
     from gui.recovery import Keeper
 
@@ -112,6 +113,7 @@ class Window(QMainWindow):
         self.workers.host_lost.connect(self._host_lost)
         self.workers.silence.connect(self._silence)
         self.session.state_changed.connect(self._run_changed)
+        self.session.started.connect(self._run_began)
         self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
         self.welcome.template_chosen.connect(self.files.open_template)
         self.welcome.file_chosen.connect(self.files.open_path)
@@ -310,6 +312,11 @@ class Window(QMainWindow):
             buttons = [("Continue the run", self.running.resume)] if state in RESUMABLE else []
             self.banners.show_banner("run", self.session.message, buttons, kind="error")
         self.menus.update_run()
+
+    def _run_began(self, begun: RunStarted) -> None:
+        self.banners.hide_banner("data")
+        if begun.warnings:
+            self.banners.show_banner("data", " ".join(begun.warnings), kind="warning")
 
     def _compare_with_run(self) -> None:
         """Say so when the drawing has moved on from what is being trained."""

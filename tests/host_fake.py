@@ -55,6 +55,9 @@ class FakeWork:
     def control(self, action: str) -> None:
         self.actions.put(action)
 
+    def coming(self, request: Any) -> None:
+        pass
+
     def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
         if isinstance(request, Analyze):
             self.analyze(request, emit)

@@ -164,45 +164,6 @@ def test_without_a_folder_the_data_folders_are_searched(mnist, tmp_path, monkeyp
     assert caught.value.field == "folder"
 
 
-def _cut(data: bytes) -> bytes:
-    return data[:-7]
-
-
-@pytest.mark.parametrize(
-    ("broken", "said"),
-    [
-        (lambda data: b"\x89PNG" + data[4:], "begins with 89 50 4e 47 instead of 00 00 08 03"),
-        (lambda data: b"", "begins with nothing"),
-        (lambda data: data[:9], "ends inside its header"),
-        (_cut, "states 2,400 values but holds only 2,393"),
-        (lambda data: data + b"\0", "states 2,400 values but holds more"),
-        (lambda data: data[:4] + b"\xff" * 12 + data[16:], "which cannot be"),
-        (lambda data: gzip.compress(data)[:-20], "damaged or cut short"),
-        (lambda data: data[:7] + b"\x3c" + data[8 : 16 + 60 * 20], "60 images but"),
-    ],
-)
-def test_a_broken_file_is_named_with_what_is_wrong(mnist, broken, said):
-    path = mnist / FILES[0]
-    path.write_bytes(broken(path.read_bytes()))
-    told = message(of(mnist))
-    assert said in told
-    assert FILES[0] in told
-
-
-def test_a_label_that_is_no_digit_is_refused(mnist):
-    (mnist / FILES[1]).write_bytes(idx(np.full(120, 11, np.uint8)))
-    assert "the label 11" in message(of(mnist))
-
-
-def test_training_and_test_images_must_be_of_one_size(mnist):
-    (mnist / FILES[2]).write_bytes(idx(np.zeros((20, 3, 5), np.uint8)))
-    assert "do not belong together" in message(of(mnist))
-
-
-def test_mnist_refuses_a_second_test_split(mnist):
-    assert "test examples of its own" in message(of(mnist, test=0.1))
-
-
 def test_the_real_mnist_is_whole():
     folder = shared_data() / "mnist"
     if not folder.is_dir():

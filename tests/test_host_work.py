@@ -23,6 +23,7 @@ from engine.host.protocol import (
     Event,
     Failed,
     InitPreview,
+    Loading,
     Metrics,
     Observation,
     Predicted,
@@ -125,7 +126,7 @@ def test_a_run_tells_its_story_and_is_then_evaluated_and_asked(
     run, events = train(window, changed(digits, epochs=3), tmp_path / "run")
     until(lambda: run.ended, "the end of the run")
     assert run.state == "finished", run.log
-    assert isinstance(events[0], RunStarted)
+    assert isinstance(next(event for event in events if not isinstance(event, Loading)), RunStarted)
     assert any(isinstance(event, Observation) for event in events)
     validation = [e for e in events if isinstance(e, Metrics) and e.split == "validation"]
     assert [event.epoch for event in validation] == [1, 2, 3]

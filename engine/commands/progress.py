@@ -38,7 +38,11 @@ class TrainingProgress:
 
     def __call__(self, event: protocol.Event) -> None:
         """Show one event."""
-        if isinstance(event, protocol.RunStarted):
+        if isinstance(event, protocol.Loading):
+            self._bar.update(
+                self._task, description=event.what, total=event.total or None, completed=event.done
+            )
+        elif isinstance(event, protocol.RunStarted):
             total = event.epochs * event.steps_per_epoch
             self._bar.update(self._task, description="Training", total=total, completed=event.step)
             self._say(
@@ -46,6 +50,8 @@ class TrainingProgress:
                 f"{event.validation_examples:,} to validate, on {event.device}"
                 + "".join(f"; {note}" for note in event.notes)
             )
+            for warning in event.warnings:
+                self._say(f"warning: {warning}")
         elif isinstance(event, protocol.Progress):
             self._bar.update(
                 self._task,

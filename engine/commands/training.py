@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from engine.assign import assign_all
 from engine.commands.inspect import Set
-from engine.commands.output import Failure, count, out, print_json
+from engine.commands.output import Failure, count, out, print_json, progress_console
 from engine.commands.progress import TrainingProgress, figures
 from engine.commands.start import Json
 from engine.problems import NetworkProblem
@@ -94,6 +95,9 @@ def _tell(result: dict[str, Any]) -> None:
     for split in ("train", "validation", "test"):
         if result.get(split):
             out.print(f"{split:<10} {figures(result[split])}")
+    if result["run"] is None:
+        out.print(result["message"])
+        return
     out.print(f"run        {result['run']}")
     if result["state"] == "stopped":
         out.print(f"Go on with `layerlab train --resume {result['run']}`.")
@@ -104,12 +108,19 @@ def evaluate(run: Run, device: Device = "auto", json: Json = False) -> None:
     _require(device)
     from engine.training import evaluate as measure
 
-    splits = measure(run, device)
+    said: list[str] = []
+    splits = measure(run, device, warn=said.append)
     if json:
-        print_json({"run": str(run), "splits": splits})
+        print_json({"run": str(run), "splits": splits, "warnings": said})
         return
+    _warn(said)
     for split, values in splits.items():
         out.print(f"{split:<10} {figures(values)}")
+
+
+def _warn(said: Sequence[str]) -> None:
+    for warning in said:
+        progress_console.print(f"warning: {warning}", style="yellow")
 
 
 def replay(run: Run, json: Json = False) -> None:
@@ -155,17 +166,21 @@ def predict(
     _require(device)
     from engine.training import predict as ask
 
+    said: list[str] = []
     of_data = re.fullmatch(r"(train|validation|test):(\d{1,12})", example)
     if of_data:
-        classes, predictions = ask(run, split=of_data[1], first=int(of_data[2]), count=1, device=device)
+        classes, predictions = ask(
+            run, split=of_data[1], first=int(of_data[2]), count=1, device=device, warn=said.append
+        )
         if not predictions:
             raise Failure(f"{example}: there are not so many examples; they count from 0.", 2)
     else:
-        classes, predictions = ask(run, file=example, device=device)
+        classes, predictions = ask(run, file=example, device=device, warn=said.append)
     rows = [_prediction(classes, found) for found in predictions]
     if json:
-        print_json({"run": str(run), "predictions": rows})
+        print_json({"run": str(run), "predictions": rows, "warnings": said})
         return
+    _warn(said)
     for row in rows:
         sure = row["probabilities"] or row["outputs"]
         order = sorted(range(len(sure)), key=lambda i: -sure[i])[:3]

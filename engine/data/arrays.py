@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,8 @@ from engine.data.description import Loader
 from engine.data.files import chosen_file, stamp
 from engine.data.measures import standardised
 from engine.data.pool import Array, Indices, Pool, Shape
+from engine.data.progress import Progress
+from engine.data.room import need_room
 from engine.problems import DataProblem, did_you_mean
 
 _INPUTS = ("x", "X", "inputs", "images", "data", "x_train", "X_train")
@@ -99,6 +103,21 @@ def _refuse_bomb(path: Path) -> None:
             "seems made to fill the memory. If it is meant so, save its arrays unpacked, with numpy.savez.",
             "path",
         )
+    need_room(path, unpacked, "Save its arrays as .npy files or safetensors, which are read from disk.")
+
+
+#: What a damaged or strange archive raises: NotImplementedError for ways of packing that are not known,
+#: RuntimeError where it is encrypted.
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+)
 
 
 def _npz(path: Path) -> dict[str, Array]:
@@ -109,13 +128,17 @@ def _npz(path: Path) -> dict[str, Array]:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataProblem(f"{path}: is an .npy file with another ending. Rename it.", "path")
             found = {}
-            for name in file.files:
+            progress = Progress(f"Reading {path.name}", len(file.files))
+            for number, name in enumerate(file.files, 1):
                 try:
-                    found[name] = file[name]
-                except (ValueError, EOFError, zipfile.BadZipFile) as problem:
+                    values = file[name]
+                except _UNREADABLE as problem:
                     raise _broken(Path(f"{path} › {name}"), problem) from problem
+                if isinstance(values, np.ndarray):  # else a file of another kind that was packed along
+                    found[name] = values
+                progress(number)
             return found
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
+    except _UNREADABLE as problem:
         raise _broken(path, problem) from problem
 
 
@@ -132,14 +155,16 @@ def _safetensors(path: Path) -> dict[str, Array]:
             )
         raw = file.read(length)
     try:
-        header = json.loads(raw)
+        header = json.loads(raw.decode("utf-8"))
         if not isinstance(header, dict):
             raise ValueError("the header is no object")
         header.pop("__metadata__", None)
         found = {}
         for name, entry in header.items():
             begin, end = entry["data_offsets"]
-            shape = tuple(int(side) for side in entry["shape"])
+            shape = tuple(entry["shape"])
+            if not all(type(side) is int and side >= 0 for side in (*shape, begin, end)):
+                raise ValueError(f"the sizes of {name!r} are no numbers")
             if entry["dtype"] not in _DTYPES:
                 raise DataProblem(
                     f"{path}: {name!r} is of {entry['dtype']}, which is not read as data. Save it as F32.",
@@ -157,8 +182,9 @@ def _safetensors(path: Path) -> dict[str, Array]:
                 )
             if math.prod(shape):
                 found[name] = np.memmap(path, dtype, "r", 8 + length + begin, shape).view(np.ndarray)
-    except (ValueError, KeyError, TypeError) as problem:
-        raise DataProblem(f"{path}: has a broken safetensors header: {problem}.", "path") from problem
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as problem:
+        said = str(problem).rstrip(".")
+        raise DataProblem(f"{path}: has a broken safetensors header: {said}.", "path") from problem
     return found
 
 
@@ -316,8 +342,10 @@ def _prepared(name: str, values: Array, dtype: str, scale: float | None, bytes_a
 
 def _check_finite(name: str, values: Array) -> None:
     flat = values.reshape(len(values), -1)
-    rows = max(1, (16 << 20) // max(1, flat.shape[1]))
+    rows = max(1, (4 << 20) // max(1, flat.shape[1]))
+    progress = Progress(f"Reading {name}", len(flat))
     for start in range(0, len(flat), rows):
+        progress(start)
         finite = np.isfinite(flat[start : start + rows]).all(axis=1)
         if not finite.all():
             at = start + int(np.argmin(finite))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.data.description import Loader
+from engine.data.files import stamp
 from engine.data.measures import standardised
 from engine.data.pool import Array, Pool, Shape
 from engine.problems import DataProblem
@@ -80,24 +82,52 @@ SETS = {
 }
 
 
-def _numbers(name: str, head: int, delimiter: str | None, columns: int) -> Array:
+def folder() -> Path:
+    """Where scikit-learn keeps its sets.
+
+    Raises
+    ------
+    DataProblem
+        If it is not installed.
+    """
     package = importlib.util.find_spec("sklearn")
     if package is None or not package.submodule_search_locations:
         raise DataProblem(
             "This data set comes with scikit-learn, which is not installed: pip install scikit-learn"
         )
-    path = Path(package.submodule_search_locations[0], "datasets", "data", name)
+    return Path(package.submodule_search_locations[0], "datasets", "data")
+
+
+def _numbers(name: str, head: int, delimiter: str | None, columns: int) -> Array:
+    path = folder() / name
     opened: Callable[..., Any] = gzip.open if name.endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="ascii") as file:
             table = np.loadtxt(file, delimiter=delimiter, skiprows=head, dtype=np.float64, ndmin=2)
-    except (OSError, EOFError, ValueError) as problem:
+    except (OSError, EOFError, ValueError, zlib.error) as problem:
         raise DataProblem(f"{path}: cannot be read ({problem}). Install scikit-learn again.") from problem
     if table.shape[1] != columns:
         raise DataProblem(
             f"{path}: has {table.shape[1]} columns instead of {columns}. Install scikit-learn again."
         )
+    if not np.isfinite(table).all():
+        row = int(np.argmin(np.isfinite(table).all(axis=1))) + 1
+        raise DataProblem(f"{path}: row {row:,} has a value that is no number. Install scikit-learn again.")
     return table
+
+
+def _classes(name: str, column: Array) -> Array:
+    """Class numbers, checked: a file that someone has changed must not train on classes that are none."""
+    known = len(SETS[name].classes)
+    wrong = (column != np.round(column)) | (column < 0) | (column >= known)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise DataProblem(
+            f"{name}: row {at + 1:,} has the class {column[at]:g}; there are 0 … {known - 1}. "
+            "Install scikit-learn again."
+        )
+    classes: Array = column.astype(np.int64)
+    return classes
 
 
 def _complete(name: str, table: Array, examples: int) -> Array:
@@ -118,7 +148,7 @@ def _read_digits(fields: Mapping[str, Any]) -> Pool:
     found = SETS["digits"]
     table = _complete("digits", _numbers(found.file, found.head, found.delimiter, 65), found.examples)
     pixels = table[:, :64].astype(np.uint8).reshape(-1, 1, 8, 8)
-    return Pool({"input": pixels}, table[:, 64].astype(np.int64), scale=1 / 16)
+    return Pool({"input": pixels}, _classes("digits", table[:, 64]), scale=1 / 16)
 
 
 def _shape(name: str, fields: Mapping[str, Any]) -> Shape:
@@ -136,7 +166,7 @@ def _read(name: str, fields: Mapping[str, Any]) -> Pool:
         name, _numbers(found.file, found.head, found.delimiter, width + bool(found.classes)), found.examples
     )
     if found.classes:
-        targets: Array = table[:, width].astype(np.int64)
+        targets = _classes(name, table[:, width])
     else:
         targets = _complete(name, _numbers("diabetes_target.csv.gz", 0, None, 1), found.examples).astype(
             np.float32
@@ -151,14 +181,14 @@ def _read(name: str, fields: Mapping[str, Any]) -> Pool:
     return Pool(pool.inputs, pool.targets, fit=fit)
 
 
-def _never_changes(fields: Mapping[str, Any]) -> tuple[object, ...]:
-    return ()
+def _fingerprint(name: str, fields: Mapping[str, Any]) -> tuple[object, ...]:
+    return stamp([folder() / SETS[name].file])
 
 
 LOADERS = {
-    "digits": Loader(_shape_digits, _read_digits, _never_changes),
+    "digits": Loader(_shape_digits, _read_digits, partial(_fingerprint, "digits")),
     **{
-        name: Loader(partial(_shape, name), partial(_read, name), _never_changes)
+        name: Loader(partial(_shape, name), partial(_read, name), partial(_fingerprint, name))
         for name in SETS
         if name != "digits"
     },

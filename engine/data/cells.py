@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +16,8 @@ import polars
 
 from engine.data.files import unreadable
 from engine.data.pool import Array
+from engine.data.progress import Progress
+from engine.data.room import need_room
 from engine.problems import DataProblem, did_you_mean
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
@@ -22,6 +27,10 @@ EMPTY = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 _NUMBERS = 0.5
 #: Bytes of the beginning from which the separator is guessed.
 _HEAD = 1 << 16
+#: More columns are a mistake, or belong into an array.
+MOST_COLUMNS = 50_000
+#: Bytes of memory that a byte of CSV takes while it is read: itself, as text cells and as numbers.
+_PER_BYTE = 6
 
 
 class Cells(NamedTuple):
@@ -41,6 +50,9 @@ def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str
         or the row (counted from 1 below the names) and column.
     """
     try:
+        need_room(
+            path, _PER_BYTE * path.stat().st_size, "Take a part of its rows, or save it as .npy arrays."
+        )
         data = path.read_bytes()
     except OSError as problem:
         raise unreadable(path, problem) from problem
@@ -50,17 +62,48 @@ def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str
     _check_text(path, data)
     mark = SEPARATORS[separator] if separator != "auto" else guess_separator(data)
     width = _check_even(path, data, mark)
+    _check_narrow(path, width)
     names = _names(path, data, mark, width, header)
     try:
         frame = polars.read_csv(
             io.BytesIO(data), separator=mark, has_header=header, infer_schema=False, new_columns=names
         )
-    except polars.exceptions.PolarsError as problem:
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as problem:
         said = str(problem).partition("\n")[0]
         raise DataProblem(f"{path}: cannot be read as a table: {said}.", "path") from problem
     if not frame.height:
         raise DataProblem(f"{path}: has names and no rows below them.", "path")
-    return Cells({name: _column(path, frame[name], name in categorical) for name in names}, frame.height)
+    numbers = _plain_numbers(frame, categorical)
+    progress = Progress("Reading columns", len(names))
+    columns = {}
+    for number, name in enumerate(names, 1):
+        found = numbers.get(name)
+        columns[name] = _column(path, frame[name], name in categorical) if found is None else found
+        progress(number)
+    return Cells(columns, frame.height)
+
+
+def _check_narrow(path: Path, width: int) -> None:
+    if width > MOST_COLUMNS:
+        raise DataProblem(
+            f"{path}: has {width:,} columns, and {MOST_COLUMNS:,} at most are read. If its examples stand "
+            "side by side, turn it so that each is a row; many numbers of one kind are better kept as .npy "
+            "arrays.",
+            "path",
+        )
+
+
+def _plain_numbers(frame: polars.DataFrame, categorical: Sequence[str]) -> dict[str, Array]:
+    """The columns all of whose cells are numbers, found all at once: tables may have thousands."""
+    cast = frame.select(
+        polars.col(name).str.strip_chars().cast(polars.Float64, strict=False)
+        for name in frame.columns
+        if name not in set(categorical)
+    )
+    if not cast.width:
+        return {}
+    whole = cast.select(polars.all().is_finite().all() & (polars.all().null_count() == 0)).row(0)
+    return {name: cast[name].to_numpy() for name, plain in zip(cast.columns, whole, strict=True) if plain}
 
 
 def _check_text(path: Path, data: bytes) -> None:
@@ -146,11 +189,13 @@ def _names(path: Path, data: bytes, mark: str, width: int, header: bool) -> list
     names = [
         name.strip() for name in next(row for row in csv.reader(io.StringIO(text), delimiter=mark) if row)
     ]
+    seen: set[str] = set()
     for number, name in enumerate(names, 1):
         if not name:
             raise DataProblem(f"{path}: column {number} has no name in the first line. Give it one.", "path")
-        if names.index(name) != number - 1:
+        if name in seen:
             raise DataProblem(f"{path}: two columns are called {name!r}. Rename one.", "path")
+        seen.add(name)
     if all(_is_number(name) for name in names):
         raise DataProblem(
             f"{path}: the first line is all numbers, so it names no columns. Add a line of names, or set "
@@ -212,15 +257,41 @@ def read_parquet(path: Path, categorical: Sequence[str]) -> Cells:
         If it is no Parquet file, or has columns of kinds that are no cells.
     """
     try:
-        frame = polars.read_parquet(path)
+        with _without_rust():
+            scan = polars.scan_parquet(path)
+            width, rows = len(scan.collect_schema()), scan.select(polars.len()).collect().item()
+            _check_narrow(path, width)
+            need_room(path, 2 * 8 * rows * width, "Take a part of its rows.")
+            frame = polars.read_parquet(path)
+    except polars.exceptions.PanicException as problem:
+        raise DataProblem(
+            f"{path}: cannot be read as Parquet: it is damaged. Write it again.", "path"
+        ) from problem
     except (polars.exceptions.PolarsError, OSError) as problem:
         said = str(problem).partition("\n")[0].rstrip(".")
         raise DataProblem(f"{path}: cannot be read as Parquet: {said}.", "path") from problem
     if not frame.height or not frame.width:
         raise DataProblem(f"{path}: has no rows. There is nothing to learn from.", "path")
-    return Cells(
-        {name: _typed(path, frame[name], name in categorical) for name in frame.columns}, frame.height
-    )
+    progress = Progress("Reading columns", frame.width)
+    columns = {}
+    for number, name in enumerate(frame.columns, 1):
+        columns[name] = _typed(path, frame[name], name in categorical)
+        progress(number)
+    return Cells(columns, frame.height)
+
+
+@contextmanager
+def _without_rust() -> Iterator[None]:
+    """Keep what a damaged file makes the reader print from the user, who is told in a sentence."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _typed(path: Path, series: polars.Series, as_text: bool) -> Array:

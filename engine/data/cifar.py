@@ -17,6 +17,7 @@ from engine.data.description import Loader
 from engine.data.files import stamp, unreadable
 from engine.data.folders import places
 from engine.data.pool import Part, Pool, Shape
+from engine.data.progress import Progress
 from engine.problems import DataProblem
 
 _PIXELS = 3 * 32 * 32
@@ -131,7 +132,11 @@ def read(fields: Mapping[str, Any]) -> Pool:
     """All pictures, in the files' order."""
     version = _VERSIONS[fields["version"]]
     train, test = find(fields)
-    parts = [_read_file(path, version) for path in train]
+    progress = Progress("Reading CIFAR", len(train))
+    parts = []
+    for number, path in enumerate(train, 1):
+        parts.append(_read_file(path, version))
+        progress(number)
     pictures = np.concatenate([part.inputs["input"] for part in parts])
     labels = np.concatenate([part.targets for part in parts])
     pool = Pool({"input": pictures}, labels, scale=1 / 255, test=_read_file(test, version))

@@ -17,6 +17,7 @@ from engine.data import splits
 from engine.data.column import Column
 from engine.data.description import Description, describe, fields, loader
 from engine.data.pool import Array, Indices, Part, Pool
+from engine.data.progress import Progress
 from engine.network import Data
 from engine.problems import DataProblem
 
@@ -24,7 +25,7 @@ from engine.problems import DataProblem
 #: as it is stored (bytes, perhaps on disk) and is scaled batch by batch.
 IN_MEMORY = 256 * 1024 * 1024
 
-_BLOCK = 64 * 1024 * 1024
+_BLOCK = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,7 @@ def _column(pool: Pool, values: Array, rows: Indices) -> Tensor | Column:
 
 
 def _tensor(values: Array) -> Tensor:
-    """A tensor of the same memory. A file's map may be read-only, of which torch warns; none is written "
-    "to."""
+    """A tensor of the same memory, never written to: of a file's map torch warns that it cannot be."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(values)
@@ -133,13 +133,18 @@ def _tensor(values: Array) -> Tensor:
 def _sha256(pool: Pool) -> str:
     digest = hashlib.sha256()
     parts = [Part(pool.inputs, pool.targets), *([] if pool.test is None else [pool.test])]
-    for part in parts:
-        for array in (*part.inputs.values(), part.targets):
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            if array.dtype.hasobject:  # columns of text
-                digest.update("\0".join(map(str, array.ravel())).encode())
-                continue
-            rows = max(1, _BLOCK // max(1, array.itemsize * math.prod(array.shape[1:])))
-            for start in range(0, len(array), rows):
-                digest.update(np.ascontiguousarray(array[start : start + rows]).data)
+    arrays = [array for part in parts for array in (*part.inputs.values(), part.targets)]
+    progress = Progress("Checking the data", sum(len(array) for array in arrays))
+    done = 0
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        if array.dtype.hasobject:  # columns of text
+            digest.update("\0".join(map(str, array.ravel())).encode())
+            continue
+        rows = max(1, _BLOCK // max(1, array.itemsize * math.prod(array.shape[1:])))
+        for start in range(0, len(array), rows):
+            block = array[start : start + rows]
+            digest.update(np.ascontiguousarray(block).data)
+            done += len(block)
+            progress(done)
     return digest.hexdigest()

@@ -48,10 +48,19 @@ def _chosen(fields: Mapping[str, Any], field: str, what: str) -> Path:
 
 
 def stamp(paths: Iterable[Path]) -> tuple[object, ...]:
-    """What changes when one of the files does: their paths, sizes and times."""
+    """What changes when one of the files does: their paths, sizes and times.
+
+    Raises
+    ------
+    DataProblem
+        If one is not there.
+    """
     found: list[object] = []
     for path in paths:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as problem:
+            raise unreadable(path, problem) from problem
         found.append((str(path.absolute()), status.st_size, status.st_mtime_ns))
     return tuple(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from engine.network import Data
 from engine.problems import DataProblem, did_you_mean
 
 _SOME = 4096
+#: Entries of a folder, and below it, among which texts are sought: someone may choose a whole disk.
+_LOOKED_AT = 20_000
 #: A table is a series where it has so many rows of numbers alone, each column near its last value.
 _SERIES_ROWS = 50
 
@@ -34,7 +37,12 @@ def guess(path: str | Path) -> Guess:
     """
     place = Path(path).expanduser()
     if place.is_dir():
-        return _folder(place)
+        try:
+            return _folder(place)
+        except OSError as problem:
+            raise DataProblem(
+                f"{problem.filename or place}: cannot be read: {problem.strerror}."
+            ) from problem
     if place.is_file():
         return _file(place)
     raise DataProblem(
@@ -71,12 +79,14 @@ def _folder(folder: Path) -> Guess:
     for inside in sorted(folder.iterdir()):
         deeper = [inside, *sorted(p for p in inside.iterdir() if p.is_dir())] if inside.is_dir() else []
         for place in deeper:
-            found = next((p for p in place.iterdir() if p.suffix.lower() in images.SUFFIXES), None)
+            found = next(
+                (p for p in place.iterdir() if p.suffix.lower() in images.SUFFIXES and p.is_file()), None
+            )
             if found is not None:
                 said = f"The folder holds folders of pictures, such as {found.relative_to(folder)}."
                 size = _size(found)
                 return Guess(_of("image_folder", "folder", folder, size=size), said)
-    if any(p.suffix.lower() == ".txt" for p in folder.rglob("*.txt")):
+    if any(p.suffix == ".txt" for p in islice(folder.rglob("*"), _LOOKED_AT)):
         return Guess(_of("text", "path", folder), "The folder holds text files.")
     raise DataProblem(
         f"{folder}: is no data set that is known: it has neither folders of pictures, nor files of MNIST's "
@@ -92,7 +102,7 @@ def _size(picture: Path) -> list[int]:
     try:
         with Image.open(picture) as image:
             width, height = image.size
-    except OSError:
+    except Exception:  # it is looked at closely when it is read, and then the trouble is told
         return [32, 32]
     if max(width, height) <= 96:
         return [height, width]

@@ -18,6 +18,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.progress import Progress
 from engine.problems import DataProblem
 
 _UNSIGNED_BYTE = 8
@@ -28,6 +29,8 @@ _MOST_VALUES = 1 << 32
 #: A packed file may always unpack to so many bytes, and to so many times its own size. (Pictures pack to a
 #: tenth; a thousandth is zeros.)
 _UNPACKED, _RATIO = 100_000_000, 400
+#: Bytes that are read at once, between two reports of how far it is.
+_PIECE = 4 * 1024 * 1024
 
 
 @contextmanager
@@ -70,6 +73,18 @@ def _header(file: IO[bytes], path: Path, dimensions: int | None) -> tuple[int, .
     return shape
 
 
+def _values(file: IO[bytes], size: int, what: str) -> bytearray | None:
+    """Up to `size` bytes, piece by piece; None where there are more."""
+    progress = Progress(what, size)
+    body = bytearray()
+    while piece := file.read(min(_PIECE, size + 1 - len(body))):
+        body += piece
+        if len(body) > size:
+            return None
+        progress(len(body))
+    return body
+
+
 def read_shape(path: Path, dimensions: int | None) -> tuple[int, ...]:
     """The sizes that the header of `path` states; the values are not read.
 
@@ -101,8 +116,8 @@ def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
                 f"{path}: states {size:,} values, which {path.stat().st_size:,} bytes do not hold unless "
                 "they are made to fill the memory. Fetch it again from where you trust it."
             )
-        body = file.read(size + 1)
-    if len(body) != size:
-        found = f"only {len(body):,}" if len(body) < size else "more"
+        body = _values(file, size, f"Reading {path.name}")
+    if body is None or len(body) != size:
+        found = "more" if body is None else f"only {len(body):,}"
         raise DataProblem(f"{path}: states {size:,} values but holds {found}. Fetch it again.")
     return np.frombuffer(body, np.uint8).reshape(shape)

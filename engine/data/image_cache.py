@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +57,12 @@ class Picture(NamedTuple):
         try:
             status = os.stat(root / path)
         except OSError as problem:
-            raise DataProblem(f"{root / path}: cannot be read: {problem.strerror}.", "folder") from problem
+            raise DataProblem(
+                f"{root / path}: cannot be read: {problem.strerror}. Mend it, or take it out of the folder.",
+                "folder",
+            ) from problem
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would be waited for without end
+            raise DataProblem(f"{root / path}: is no file. Take it out of the folder.", "folder")
         return cls(path, status.st_size, status.st_mtime_ns)
 
 
@@ -195,13 +201,15 @@ def decode(path: Path, style: Style) -> bytes:
                 else:
                     plain = plain.resize(size, how)
             values = np.asarray(plain, np.uint8).reshape(style.height, style.width, style.channels)
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as problem:
+    except (DataProblem, MemoryError):
+        raise
+    except Image.DecompressionBombError as problem:
+        raise DataProblem(
+            f"{path}: has far more than the {MOST_PIXELS:,} pixels that are read. Make it smaller, or take "
+            "it out of the folder.",
+            "folder",
+        ) from problem
+    except Exception as problem:  # what broken pictures make Pillow's many readers raise has no bounds
         said = "it is no picture" if isinstance(problem, UnidentifiedImageError) else str(problem).rstrip(".")
         raise DataProblem(
             f"{path}: cannot be read as a picture: {said}. Mend it, or take it out of the folder.", "folder"

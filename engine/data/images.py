@@ -17,6 +17,7 @@ from engine.data.description import Loader
 from engine.data.files import chosen_folder, unreadable
 from engine.data.image_cache import Picture, Style
 from engine.data.pool import Part, Pool, Shape
+from engine.data.progress import Progress
 from engine.problems import DataProblem
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
@@ -160,7 +161,7 @@ def read(fields: Mapping[str, Any]) -> Pool:
     """All pictures: from the cache, which is made first if need be."""
     root = chosen_folder(fields, "folder", "folder")
     found = listing(fields)
-    pictures = [Picture.of(root, path) for path in found.paths]
+    pictures = _told(root, found)
     cached = image_cache.open_cache(root, pictures, _style(fields))
     labels = np.array(found.labels, np.int64)
     own = found.train + found.validation
@@ -174,6 +175,16 @@ def read(fields: Mapping[str, Any]) -> Pool:
     return channel_fit(pool) if fields["standardise"] else pool
 
 
+def _told(root: Path, found: Listing) -> list[Picture]:
+    """Every picture with its size and time."""
+    progress = Progress("Looking at pictures", len(found.paths))
+    pictures = []
+    for number, path in enumerate(found.paths, 1):
+        pictures.append(Picture.of(root, path))
+        progress(number)
+    return pictures
+
+
 def fingerprint(fields: Mapping[str, Any]) -> tuple[object, ...]:
     """Changes when pictures come or go; what changes within one is seen when they are read."""
     return _folders(chosen_folder(fields, "folder", "folder with a folder of pictures for each class")).stamp
@@ -182,7 +193,7 @@ def fingerprint(fields: Mapping[str, Any]) -> tuple[object, ...]:
 def thorough(fields: Mapping[str, Any]) -> tuple[object, ...]:
     """Changes when any picture does."""
     root = chosen_folder(fields, "folder", "folder")
-    told = msgspec.json.encode([Picture.of(root, path) for path in listing(fields).paths])
+    told = msgspec.json.encode(_told(root, listing(fields)))
     return (str(root.absolute()), hashlib.sha256(told).hexdigest())
 
 

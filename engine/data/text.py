@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +15,17 @@ import numpy as np
 from engine.data.description import Loader
 from engine.data.files import stamp, unreadable
 from engine.data.pool import Array, Pool, Shape
+from engine.data.progress import Progress
+from engine.data.room import need_room
 from engine.data.windows import Cut
 from engine.problems import DataProblem
 
 #: Stands for every token that is not in the vocabulary.
 UNKNOWN = "�"
+#: Bytes of memory that a byte of text takes while it is numbered.
+_PER_BYTE = 24
+#: A folder with more text files than this is none of texts.
+_MOST_FILES = 100_000
 _WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]|\n")
 
 
@@ -45,7 +52,12 @@ def files(fields: Mapping[str, Any]) -> list[Path]:
         )
     path = Path(fields["path"]).expanduser()
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*.txt") if file.is_file())
+        found = sorted(islice((file for file in path.rglob("*.txt") if file.is_file()), _MOST_FILES + 1))
+        if len(found) > _MOST_FILES:
+            raise DataProblem(
+                f"{path}: has more than {_MOST_FILES:,} .txt files in it. Choose a folder of fewer.",
+                "path",
+            )
         if not found:
             raise DataProblem(f"{path}: has no .txt files in it. Choose the text file itself.", "path")
         return found
@@ -92,7 +104,15 @@ def tokens(fields: Mapping[str, Any]) -> Tokens:
         (fields["level"], fields["vocabulary"], fields["lower_case"], stamp(paths)), order="sorted"
     )
     if _kept is None or _kept[0] != key:
-        text = "\n".join(_read_text(path) for path in paths)
+        need_room(
+            paths[0], _PER_BYTE * sum(path.stat().st_size for path in paths), "Take a part of the text."
+        )
+        progress = Progress("Reading text", len(paths))
+        texts = []
+        for number, path in enumerate(paths, 1):
+            texts.append(_read_text(path))
+            progress(number)
+        text = "\n".join(texts)
         _kept = key, _numbered(text.lower() if fields["lower_case"] else text, fields)
     found = _kept[1]
     cut = _cut(fields)

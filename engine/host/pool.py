@@ -36,6 +36,7 @@ from engine.host.protocol import (
     Failed,
     InitPreview,
     Laboratory,
+    Loading,
     LookAtData,
     Mapped,
     Measured,
@@ -478,6 +479,9 @@ class Pool:
         self._speaks(member)
         if isinstance(event, Pong):
             return
+        if isinstance(event, DataProgress) and not event.request:
+            self._loads(member, event)
+            return
         run = member.run
         if run is not None and not isinstance(event, Welcome | Warm | DataProgress):
             number = event.request if isinstance(event, _ANSWERS) else run.request
@@ -502,6 +506,15 @@ class Pool:
                 forward = member is self._analyst
         if forward:
             self._tell(self._on_event, event)
+
+    def _loads(self, member: _Member, event: DataProgress) -> None:
+        """What a host loads in advance is what its run, or a look at the data, waits for."""
+        with self._lock:
+            waiting = [n for n, (asked, _) in member.pending.items() if isinstance(asked, LookAtData)]
+        if member.run is not None:
+            self._tell(member.run._receive, Loading(event.what, event.done, event.total))
+        for number in waiting:
+            self._tell(self._on_event, DataProgress(number, event.what, event.done, event.total))
 
     def _receive_of_run(self, run: Run, event: Event) -> None:
         self._tell(run._receive, event)

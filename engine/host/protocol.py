@@ -362,6 +362,14 @@ class SourcePrinted(_Message, frozen=True):
     lines: dict[str, tuple[int, ...]]
 
 
+class Loading(_Message, frozen=True):
+    """A run that was asked for loads its data: so many of `total` are done. Newest wins."""
+
+    what: str
+    done: int
+    total: int
+
+
 class RunStarted(_Message, frozen=True):
     """A run has begun (or been resumed)."""
 
@@ -378,6 +386,8 @@ class RunStarted(_Message, frozen=True):
     threads: int
     #: What was chosen by measurement or is worth knowing: "fused Adam", "data on the device", …
     notes: tuple[str, ...] = ()
+    #: What must not be overlooked, in sentences: that the data have changed since the run began.
+    warnings: tuple[str, ...] = ()
 
 
 class Metrics(_Message, frozen=True):
@@ -528,6 +538,8 @@ class Evaluated(_Message, frozen=True):
 
     request: int
     splits: Mapping[str, Mapping[str, float]]
+    #: Said to the user: that the data have changed since the run began.
+    note: str = ""
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -551,6 +563,8 @@ class Predicted(_Message, frozen=True):
     request: int
     classes: tuple[str, ...]
     predictions: tuple[Prediction, ...]
+    #: Said to the user: that the data have changed since the run began.
+    note: str = ""
 
 
 class Measured(_Message, frozen=True):
@@ -570,7 +584,10 @@ class BinaryMeasured(_Message, frozen=True):
 
 
 class DataProgress(_Message, frozen=True):
-    """How far a LookAtData has come: so many of `total` are done. Newest wins."""
+    """How far a LookAtData has come: so many of `total` are done. Newest wins.
+
+    Number 0 stands for what a Prepare loads, for which others may have to wait.
+    """
 
     request: int
     what: str
@@ -632,6 +649,7 @@ Event = (
     | CurvePreview
     | Variants
     | SourcePrinted
+    | Loading
     | RunStarted
     | Metrics
     | Progress
@@ -651,7 +669,7 @@ Event = (
 FINAL_STATES = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
 #: Events of which only the newest matters when a reader is slow.
-NEWEST_WINS = (Progress, Observation, DataProgress)
+NEWEST_WINS = (Progress, Observation, Loading, DataProgress)
 
 encode = msgspec.msgpack.Encoder().encode
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

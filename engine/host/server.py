@@ -63,6 +63,9 @@ class Work(Protocol):
     def cancel(self, request: int) -> None:
         """Call a look at data off, from another thread; also before it has begun."""
 
+    def coming(self, request: Any) -> None:
+        """This waits now: told from another thread, so that what is done in advance can make way."""
+
 
 class Server:
     """Serves one client until it goes.
@@ -168,6 +171,7 @@ class Server:
                 if request.paused:  # now, so that a Step that follows it is not lost
                     self._work.control("pause")
             self._inbox.put(request)
+            self._work.coming(request)
 
     def _watch_parent(self) -> None:
         # Needed where another process has inherited our input's other end and so keeps it open.

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,15 @@ from engine.host.protocol import (
     PreviewInit,
     PrintSource,
     Respond,
+    RunState,
     SourcePrinted,
     Train,
     Welcome,
     WhatIf,
 )
 from engine.host.what_if import what_if
-from engine.network import Choice, Edge, End, Network, Node
+from engine.network import Choice, Data, Edge, End, Network, Node
+from engine.problems import FileProblem
 from engine.storage.file import loads
 from engine.training.control import Control
 
@@ -94,6 +97,9 @@ class Work:
         torch.set_num_threads(threads)
         self._control = Control()
         self._cancelled: set[int] = set()
+        #: The data that are loaded in advance now, and whether that is to make way for others.
+        self._ahead: Data | None = None
+        self._make_way = False
 
     def welcome(self) -> Welcome:
         """Who this is, and what it can train on."""
@@ -126,6 +132,21 @@ class Work:
         """Call a look at data off, from another thread; also before it has begun."""
         self._cancelled.add(request)
 
+    def coming(self, request: Any) -> None:
+        """Let go of data that are loaded in advance where others are wanted; from another thread."""
+        ahead = self._ahead
+        if ahead is None or not isinstance(request, Prepare | Train | LookAtData):
+            return
+        other = isinstance(request, LookAtData) and request.path is not None
+        if not other:
+            try:
+                wanted = loads(request.document).recipe.data
+            except FileProblem:  # it will be told when its turn comes
+                return
+            other = (wanted.source, wanted.fields) != (ahead.source, ahead.fields)
+        if other:
+            self._make_way = True
+
     def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
         """Do what is asked; raises what went wrong."""
         match request:
@@ -146,10 +167,7 @@ class Work:
                 text, lines = marked_source(loads(request.document))
                 emit(SourcePrinted(request.request, text, lines))
             case Prepare():
-                # Training is imported when it is first asked for: a host that analyses does without.
-                from engine.training import warm
-
-                warm(loads(request.document) if request.document else None)
+                self._prepare(request, emit)
             case Train():
                 self._train(request, emit)
             case LookAtData():
@@ -157,7 +175,9 @@ class Work:
             case Evaluate():
                 from engine.training import evaluate
 
-                emit(Evaluated(request.request, evaluate(request.run, request.device)))
+                said: list[str] = []
+                splits = evaluate(request.run, request.device, warn=said.append)
+                emit(Evaluated(request.request, splits, " ".join(said)))
             case Laboratory():
                 from engine.training import lab_init
 
@@ -181,6 +201,7 @@ class Work:
             case Predict():
                 from engine.training import predict
 
+                said = []
                 classes, predictions = predict(
                     request.run,
                     split=request.split,
@@ -188,8 +209,9 @@ class Work:
                     count=request.count,
                     file=request.file,
                     pictures=request.pictures,
+                    warn=said.append,
                 )
-                emit(Predicted(request.request, classes, predictions))
+                emit(Predicted(request.request, classes, predictions, " ".join(said)))
             case Respond():
                 from engine.training.responses import respond
 
@@ -198,6 +220,27 @@ class Work:
                 from engine.training.responses import boundary
 
                 emit(boundary(request, loads(request.document)))
+
+    def _prepare(self, request: Prepare, emit: Callable[[Event], None]) -> None:
+        # Training is imported when it is first asked for: a host that analyses does without.
+        from engine.data import Cancelled, watched
+        from engine.training import warm
+
+        def tell(what: str, done: int, total: int) -> None:
+            if self._make_way or self._cancelled or self._control.stopping:
+                raise Cancelled
+            emit(DataProgress(0, what, done, total))
+
+        network = loads(request.document) if request.document else None
+        self._make_way = False
+        self._ahead = None if network is None else network.recipe.data
+        try:
+            with watched(tell):
+                warm(network)
+        except Cancelled:
+            pass
+        finally:
+            self._ahead = None
 
     def _look(self, request: LookAtData, emit: Callable[[Event], None]) -> None:
         from engine.data import Cancelled, watched
@@ -221,17 +264,25 @@ class Work:
             self._cancelled.discard(request.request)
 
     def _train(self, request: Train, emit: Callable[[Event], None]) -> None:
+        from engine.data import Cancelled
         from engine.training import run
+        from engine.training.session import called_off
 
+        folder = Path(request.run)
         try:
             run(
                 loads(request.document),
-                Path(request.run),
+                folder,
                 device=request.device,
                 resume=request.resume,
                 weights=request.weights,
                 control=self._control,
                 emit=emit,
             )
+        except Cancelled:
+            result = called_off(folder if request.resume else None, request.device)
+            emit(RunState("stopped", 0, result["message"], result))
         finally:
             self._control = Control()
+            with suppress(OSError):  # not there, or not empty: what a run has written is kept
+                folder.rmdir()

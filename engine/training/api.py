@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from engine.catalog import RECIPE_OPTIONS
-from engine.host.protocol import Event
+from engine.data import Cancelled
+from engine.host.protocol import Event, RunState
 from engine.network import Network, Recipe
 from engine.problems import NetworkProblem, did_you_mean
 from engine.runs import RunFolder, create
@@ -37,6 +38,9 @@ def train(
     **recipe: Any,
 ) -> dict[str, Any]:
     """Train a network; returns what ``layerlab train --json`` prints.
+
+    A run that is stopped while its data are loaded ends as "stopped" with no steps; a new one leaves
+    no folder then, and its result names none.
 
     Parameters
     ----------
@@ -87,6 +91,7 @@ def train(
         raise NetworkProblem(
             f"{nproc} processes cannot share batches of {network.recipe.batch_size}: raise recipe.batch_size."
         )
+    path = None if resume is None else Path(resume)
     started: dict[str, Any] = {
         "resume": resume is not None,
         "weights": weights,
@@ -95,14 +100,19 @@ def train(
     }
     try:
         with (
-            _run_folder(network, run_dir, resume, group) as path,
+            _run_folder(network, run_dir, resume, group) as folder,
             _stopped_by_keyboard(control) as control,
         ):
             if nproc > 1:
-                return processes.run(network, path, nproc=nproc, device=device, control=control, **started)
+                return processes.run(network, folder, nproc=nproc, device=device, control=control, **started)
             return session.run(
-                network, path, device=group.device(device), control=control, group=group, **started
+                network, folder, device=group.device(device), control=control, group=group, **started
             )
+    except Cancelled:
+        result = session.called_off(path, device)
+        if emit is not None:
+            emit(RunState("stopped", 0, result["message"], result))
+        return result
     finally:
         group.leave()
 
@@ -129,7 +139,7 @@ def _with_recipe(network: Network, changes: dict[str, Any]) -> Network:
 def _run_folder(
     network: Network, run_dir: str | Path | None, resume: str | Path | None, group: Group
 ) -> Iterator[Path]:
-    """The run's folder; a new one is removed again if the run cannot begin."""
+    """The run's folder; a new one is removed again if the run does not begin."""
     if resume is not None:
         yield Path(resume)
         return
@@ -141,12 +151,12 @@ def _run_folder(
     path = Path(group.told(str(create(parent, network.name).path)))
     try:
         yield path
-    except BaseException:
+    finally:
         with suppress(OSError):  # not empty: the run had begun, and all it wrote is kept
             path.rmdir()
-            if made:
+        if made and not path.exists():
+            with suppress(OSError):
                 parent.rmdir()
-        raise
 
 
 @contextmanager

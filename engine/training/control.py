@@ -49,6 +49,11 @@ class Control:
             self.interrupted = True
             self._changed.notify_all()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end."""
+        return self._stopping
+
     def heed(self, waiting: Callable[[], None]) -> str:
         """Wait as long as is asked, then say what to do now: "run", "step" (one batch) or "stop".
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,20 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from engine.host.protocol import Prediction
-from engine.problems import DataProblem, FileProblem
+from engine.problems import DataChanged, DataProblem, FileProblem
 from engine.runs import RunFolder
 from engine.storage.file import read
 from engine.training import weights
+from engine.training.changed import changed
 from engine.training.device import choose
 from engine.training.task import Task
 
 
-def _open(run: str | Path, device: str) -> Task:
+def _warn(message: str) -> None:
+    warnings.warn(message, DataChanged, stacklevel=4)
+
+
+def _open(run: str | Path, device: str, warn: Callable[[str], None] | None) -> Task:
     """A run's network with its best weights; its last ones where none were best yet."""
     folder = RunFolder(Path(run))
     if not folder.network.is_file():
@@ -33,11 +39,18 @@ def _open(run: str | Path, device: str) -> Task:
     except RuntimeError as problem:
         raise FileProblem(f"{chosen}: these are not the weights of this run's network.") from problem
     task.model.eval()
+    if said := changed(folder, task.dataset.sha256):
+        (warn or _warn)(said)
     return task
 
 
-def evaluate(run: str | Path, device: str = "auto") -> dict[str, dict[str, float]]:
+def evaluate(
+    run: str | Path, device: str = "auto", *, warn: Callable[[str], None] | None = None
+) -> dict[str, dict[str, float]]:
     """Loss and accuracy of a run's best weights on each split: ``{"validation": {"loss": …}, …}``.
+
+    Where the data have changed since the run began, `warn` gets that in words; without it, it is a
+    Python warning (:class:`~engine.problems.DataChanged`).
 
     Raises
     ------
@@ -46,7 +59,7 @@ def evaluate(run: str | Path, device: str = "auto") -> dict[str, dict[str, float
     NetworkProblem, DataProblem
         If its network or data are no longer there as they were.
     """
-    task = _open(run, device)
+    task = _open(run, device, warn)
     return {name: task.evaluate(name) for name in task.dataset.splits}
 
 
@@ -59,6 +72,7 @@ def predict(
     file: str | Path | None = None,
     device: str = "auto",
     pictures: bool = True,
+    warn: Callable[[str], None] | None = None,
 ) -> tuple[tuple[str, ...], tuple[Prediction, ...]]:
     """What a run's best weights make of examples of its data, or of a file.
 
@@ -75,6 +89,9 @@ def predict(
         As for training.
     pictures
         Whether the examples' own pictures come along.
+    warn
+        Gets in words that the data have changed since the run began; without it, that is a Python
+        warning (:class:`~engine.problems.DataChanged`).
 
     Returns
     -------
@@ -88,7 +105,7 @@ def predict(
     NetworkProblem, DataProblem
         If its network or data are no longer there as they were, or there is no such split.
     """
-    task = _open(run, device)
+    task = _open(run, device, warn)
     targets: Sequence[float | None]
     if file is not None:
         inputs = [_from_file(Path(file), _example_shape(task))]

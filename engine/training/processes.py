@@ -14,7 +14,16 @@ from typing import Any
 
 import msgspec
 
-from engine.host.protocol import ChannelProblem, Event, Failed, Progress, decoded_event, read_frame
+from engine.data.progress import Cancelled
+from engine.host.protocol import (
+    CANCELLED,
+    ChannelProblem,
+    Event,
+    Failed,
+    Progress,
+    decoded_event,
+    read_frame,
+)
 from engine.network import Network
 from engine.problems import NetworkProblem
 from engine.runs import RunFolder
@@ -42,6 +51,8 @@ def run(
 
     Raises
     ------
+    Cancelled
+        If it was told to stop while its data were loaded.
     NetworkProblem
         Also if one of the processes dies: the run is interrupted then, and can be resumed.
     """
@@ -65,6 +76,10 @@ def run(
     watch.start()
     try:
         step = _listen(workers[0], control, emit)
+    except Cancelled:
+        if not resume:
+            folder.network.unlink(missing_ok=True)
+        raise
     finally:
         for worker in workers:
             if worker.poll() is None and sys.exc_info()[0] is not None:
@@ -119,6 +134,8 @@ def _listen(
             event = decoded_event(body)
             if isinstance(event, Failed):
                 first.wait()
+                if event.message == CANCELLED:
+                    raise Cancelled
                 raise NetworkProblem(event.message)
             step = event.step if isinstance(event, Progress) else step
             if emit is not None:

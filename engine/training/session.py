@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import torch
 
-from engine.host.protocol import Event, RunStarted, RunState
+from engine.data import Cancelled, watched
+from engine.host.protocol import Event, Loading, RunStarted, RunState
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
 from engine.runs import Recorder, RunFolder
@@ -22,6 +23,7 @@ from engine.storage.file import write as write_network
 from engine.storage.form import to_form
 from engine.training import randomness
 from engine.training import weights as tensors
+from engine.training.changed import changed
 from engine.training.compute import Choices, settled
 from engine.training.control import Control
 from engine.training.device import choose
@@ -81,6 +83,8 @@ def run(
     ------
     NetworkProblem, DataProblem, FileProblem
         If the run cannot begin.
+    Cancelled
+        If it was told to stop while its data were loaded; nothing is written then.
     OSError
         If the folder cannot be written.
     """
@@ -89,10 +93,12 @@ def run(
     threads = torch.get_num_threads()
     with randomness.seeded(network.recipe.seed, place), settled(place, options(network.recipe)):
         try:
-            task = Task.of(network, place)
             folder = RunFolder(path)
             if resume:
                 _check_same(network, folder)
+            with watched(_loading(control, emit)):
+                task = Task.of(network, place)
+            said = changed(folder, task.dataset.sha256) if resume else ""
             if resume and weights is None and folder.start.exists():
                 weights = folder.start
             notes = [] if weights is None else [tensors.start_from(task.model, weights)]
@@ -111,6 +117,7 @@ def run(
                 observe=observe,
                 resume=resume,
                 notes=notes,
+                warnings=[said] if said else [],
                 group=group,
                 chosen=chosen,
             )
@@ -130,6 +137,36 @@ def run(
             raise NetworkProblem(failure(problem, 0)) from problem
         finally:
             torch.set_num_threads(threads)
+
+
+def _loading(control: Control, emit: Callable[[Event], None] | None) -> Callable[[str, int, int], None]:
+    """Tells how far the data are loaded, and calls it off where the run is to end."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        if control.stopping:
+            raise Cancelled
+        if emit is not None:
+            emit(Loading(what, done, total))
+
+    return tell
+
+
+def called_off(path: Path | None, device: str) -> dict[str, Any]:
+    """The result of a run that was stopped while its data were loaded; a new one has no `path` any more."""
+    return {
+        "run": None if path is None else str(path),
+        "state": "stopped",
+        "epochs": 0,
+        "steps": 0,
+        "device": device,
+        "train": None,
+        "validation": None,
+        "best_epoch": None,
+        "test": None,
+        "seconds": 0.0,
+        "steps_per_second": 0.0,
+        "message": "Stopped while the data were loaded: nothing was trained.",
+    }
 
 
 class _Claim:

@@ -67,6 +67,8 @@ class Trainer:
         Go on from the newest checkpoint in the folder, if there is one.
     notes
         What is worth knowing about this run, for its first event.
+    warnings
+        What must not be overlooked, likewise.
     group
         The processes that train together.
     chosen
@@ -92,6 +94,7 @@ class Trainer:
         observe: bool = True,
         resume: bool = False,
         notes: Sequence[str] = (),
+        warnings: Sequence[str] = (),
         group: Group | None = None,
         chosen: compute.Choices | None = None,
         keeps: bool = True,
@@ -159,6 +162,7 @@ class Trainer:
             *notes,
         )
         self._step = DirectStep(self.optimizer)
+        self._warnings = tuple(warnings)
         budget = self.options.observe_budget
         self.probes = Probes(self.parts, task.model, budget) if observe and self.group.writes else None
         self._tally = Tally(task, self.group)
@@ -203,6 +207,7 @@ class Trainer:
                 validation_examples=description.counts["validation"],
                 threads=torch.get_num_threads(),
                 notes=self.notes,
+                warnings=self._warnings,
             )
         )
         self.emit(RunState("running", self.position.step))

@@ -11,8 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
+from engine.data import Cancelled
 from engine.host.channel import take_channel
-from engine.host.protocol import Event, Failed, frame
+from engine.host.protocol import CANCELLED, Event, Failed, frame
 from engine.problems import DataProblem, FileProblem, NetworkProblem
 from engine.runs import RunFolder
 from engine.storage.file import read
@@ -44,6 +45,10 @@ def main(run: str, device: str, resume: str, weights: str, observe: str) -> int:
             observe=observe == "1",
             group=group,
         )
+    except Cancelled:
+        if group.writes:
+            tell(Failed(0, CANCELLED))
+        return 3
     except (DataProblem, FileProblem, NetworkProblem) as problem:
         if group.writes:
             tell(Failed(0, str(problem)))

@@ -33,7 +33,7 @@ from gui.panels.panel import Panel, bar
 from gui.panels.series import figure
 from gui.plain import tip
 from gui.session import Session
-from gui.theme import theme
+from gui.theme import SPACE, theme
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -260,6 +260,12 @@ class PredictionsPanel(Panel):
         self.status.setProperty("role", "muted")
         self.status.setMinimumWidth(1)
 
+        #: That the data are not those of the run any more.
+        self.note = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.note.setProperty("role", "warning")
+        self.note.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
+        self.note.hide()
+
         self.cards = QListView()
         self.cards.setAccessibleName("Examples")
         self.cards.setViewMode(QListView.ViewMode.IconMode)
@@ -304,6 +310,7 @@ class PredictionsPanel(Panel):
                 self.menu_button(),
             )
         )
+        column.addWidget(self.note)
         column.addWidget(self.tabs, 1)
         self.split.currentIndexChanged.connect(self._split_changed)
         self.previous.clicked.connect(lambda: self._turn(-PAGE))
@@ -367,6 +374,7 @@ class PredictionsPanel(Panel):
             self._show_whole(Predicted(0, (), ()))
             self._show_figures({})
             self.status.setText("")
+            self.note.hide()
         if state in ("finished", "stopped") and self.isVisible():
             self.ask()
         self.request()
@@ -383,6 +391,9 @@ class PredictionsPanel(Panel):
             self._show_whole(event)
         elif isinstance(event, Evaluated):
             self._show_figures(event.splits)
+        if isinstance(event, Predicted | Evaluated):
+            self.note.setText(event.note)
+            self.note.setVisible(bool(event.note))
         self._have = self._have or not isinstance(event, Failed)
         self.request()
 
