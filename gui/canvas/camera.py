@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,6 +16,7 @@ from PySide6.QtCore import (
     QSize,
     QSizeF,
     Qt,
+    QTimer,
     QVariantAnimation,
     Signal,
 )
@@ -32,6 +34,8 @@ MIDDLE_FROM, NEAR_FROM = 0.36, 0.56
 COARSE_FROM, CROWDED_FROM, CROWD = 0.18, 0.3, 150
 GRID = 32
 ANIMATION_MS = 140
+#: How long a zoom rests before cards are drawn sharply, in milliseconds.
+REST_MS = 90
 
 
 class Camera(QGraphicsView):
@@ -60,6 +64,17 @@ class Camera(QGraphicsView):
         #: The whole is in view, and stays so when the canvas changes its size.
         self._fitted = False
         self._animation: QVariantAnimation | None = None
+        #: Runs while one zooms, frame after frame.
+        self._zooming = QTimer(self, singleShot=True, interval=REST_MS)
+        self._zooming.timeout.connect(self.viewport().update)
+        #: The next slice of what a frame could not draw sharply.
+        self._sharpening = QTimer(self, singleShot=True, interval=0)
+        self._sharpening.timeout.connect(self.viewport().update)
+        self._zoomed_at = 0.0
+
+    def sharpen(self) -> None:
+        """Draw all cards sharply, at once."""
+        self._zooming.stop()
 
     def settle(self) -> None:
         """Bring every card to where the document has it."""
@@ -93,6 +108,10 @@ class Camera(QGraphicsView):
     def set_zoom(self, factor: float) -> None:
         """Set the zoom, and the level of detail that goes with it."""
         factor = max(MIN_ZOOM, min(MAX_ZOOM, factor))
+        now = time.monotonic()
+        if now - self._zoomed_at < REST_MS / 1000:  # the second step of a zoom, not a jump
+            self._zooming.start()
+        self._zoomed_at = now
         self.setTransform(QTransform.fromScale(factor, factor))
         coarse_from = COARSE_FROM if len(self.drawing.nodes) <= CROWD else CROWDED_FROM
         levels = ((NEAR, NEAR_FROM), (MIDDLE, MIDDLE_FROM), (COARSE, coarse_from))
@@ -229,7 +248,12 @@ class Camera(QGraphicsView):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Near: item by item. Far: everything at once, past the items."""
         if self.drawing.detail != FAR:
+            pictures = self.drawing.pictures
+            ratio, moving = self.devicePixelRatioF(), self._zooming.isActive()
+            pictures.begin(self.zoom_factor, ratio, self.drawing.detail, self.drawing.look, moving)
             super().paintEvent(event)
+            if pictures.end() and not moving:
+                self._sharpening.start()
             return
         painter = QPainter(self.viewport())
         painter.setClipRegion(event.region())

@@ -122,6 +122,7 @@ class EdgeItem(QGraphicsPathItem):
         self._way: tuple[float, float, float, float, float | None] | None = None
         source.edges.add(self)
         target.edges.add(self)
+        self._touch()
 
     @property
     def start(self) -> QPointF:
@@ -137,6 +138,12 @@ class EdgeItem(QGraphicsPathItem):
         """Let go of its nodes."""
         self.source.edges.discard(self)
         self.target.edges.discard(self)
+        self._touch()
+
+    def _touch(self) -> None:
+        """The ports at its ends look otherwise."""
+        self.source.touch()
+        self.target.touch()
 
     def refresh(self) -> None:
         """Take ports, tensor and look anew."""
@@ -146,6 +153,7 @@ class EdgeItem(QGraphicsPathItem):
         name = outputs[self.source_index].name if self.source_index < len(outputs) else None
         tensor = self.source.card.tensor(name)
         self.dimensions = None if tensor is None else len(tensor.shape)
+        self._touch()
         self.restyle()
         self.follow()
 

@@ -13,6 +13,7 @@ from gui.theme import theme
 
 if TYPE_CHECKING:
     from gui.canvas.edge_item import EdgeItem
+    from gui.canvas.pictures import Picture
     from gui.canvas.scene import Scene
 
 PORT_RADIUS = 5.0
@@ -70,6 +71,8 @@ class NodeItem(QGraphicsItem):
         self.hot_port: tuple[str, int] | None = None
         #: What a measure says of this node while it trains.
         self.mark: overlay.Mark | None = None
+        #: Its contents as last drawn; None: they say something else now.
+        self.picture: Picture | None = None
         self.far_rect = QRectF(0, 0, card.WIDTH, shown.height)
         self.far_stripe = QRectF(0, 0, 20, shown.height)
         self._measure()
@@ -133,21 +136,73 @@ class NodeItem(QGraphicsItem):
         """Take the card's size; its text is laid out when it is first painted."""
         room = LABEL if self.card.outputs else MARGIN
         self._bounds = QRectF(-MARGIN, -MARGIN, card.WIDTH + MARGIN + room, self.card.height + 2 * MARGIN)
+        self.contents_rect = QRectF(-8, 0, card.WIDTH + 8 + room, self.card.height)
         self.text: CardText | None = None
         self._large: tuple[str, str] | None = None
         self._short: str | None = None
+        self.touch()
+
+    def touch(self) -> None:
+        """What it says has changed: text, ports, or the wires at these."""
+        if self.picture is not None:
+            self.owner.pictures.forget(self)
 
     # ------------------------------------------------------------------ painting
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        """Paint at the scene's level of detail."""
-        tools = self.owner.look
-        dimmed = self.accepts is False
-        if dimmed:
+        """Paint at the scene's level of detail: on the canvas from pictures, else as lines and text."""
+        if self.accepts is False:
             painter.setOpacity(0.35)
-        self._paint_card(painter, tools)
+        tools = self.owner.look
+        if widget is None or not self.owner.pictures.paint(painter, self):
+            self.paint_frame(painter, tools)
+            self.paint_contents(painter, tools)
+        if self.mark is not None and not self.selected:
+            overlay.paint(painter, self.mark, self.card.height, tools)
+        if self.hot_port is not None and self.owner.detail == NEAR:
+            self._paint_port(painter, tools, *self.hot_port, hot=True)
+
+    @property
+    def frame_key(self) -> tuple[object, ...]:
+        """Cards that agree in this have the same frame."""
+        return (self.card.height, self.card.group, self._state)
+
+    @property
+    def _state(self) -> str:
+        if self.selected:
+            return "selected"
+        if self.card.severity == "error":
+            return "error"
+        return "hover" if self.hovered else ""
+
+    def paint_frame(self, painter: QPainter, tools: look.Look) -> None:
+        """Ground, stripe and border."""
+        height, state = self.card.height, self._state
+        painter.setPen(Qt.PenStyle.NoPen)
+        if state == "selected":
+            painter.setBrush(tools.ring)
+            look.draw_card(painter, height, 4.0)
+        elif self.owner.detail == NEAR:
+            for grown, shadow in tools.shadows:
+                painter.setBrush(shadow)
+                look.draw_card(painter, height, grown, 2.0)
+        painter.setBrush(tools.surface_brush if self.mark is None else overlay.tint(self.mark, tools))
+        look.draw_card(painter, height)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.fillPath(look.stripe_path(height), tools.family(self.card.group))
+        painter.setPen(
+            {
+                "selected": tools.border_selected,
+                "error": tools.border_error,
+                "hover": tools.border_hover,
+            }.get(state, tools.border)
+        )
+        painter.drawPath(look.card_path(height))
+
+    def paint_contents(self, painter: QPainter, tools: look.Look) -> None:
+        """Everything on the card, as much as can be read at the scene's level of detail."""
         if self.owner.detail == NEAR:
             if self.text is None:
                 self.text = CardText(self.card)
@@ -163,30 +218,6 @@ class NodeItem(QGraphicsItem):
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._short_id())
         if self.card.severity:
             self._paint_badge(painter, tools, self.card.severity)
-
-    def _paint_card(self, painter: QPainter, tools: look.Look) -> None:
-        height = self.card.height
-        painter.setPen(Qt.PenStyle.NoPen)
-        if self.selected:
-            painter.setBrush(tools.ring)
-            look.draw_card(painter, height, 4.0)
-        elif self.owner.detail == NEAR:
-            for grown, shadow in tools.shadows:
-                painter.setBrush(shadow)
-                look.draw_card(painter, height, grown, 2.0)
-        painter.setBrush(tools.surface_brush if self.mark is None else overlay.tint(self.mark, tools))
-        look.draw_card(painter, height)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.fillPath(look.stripe_path(height), tools.family(self.card.group))
-        if self.selected:
-            painter.setPen(tools.border_selected)
-        elif self.card.severity == "error":
-            painter.setPen(tools.border_error)
-        else:
-            painter.setPen(tools.border_hover if self.hovered else tools.border)
-        painter.drawPath(look.card_path(height))
-        if self.mark is not None and not self.selected:
-            overlay.paint(painter, self.mark, height, tools)
 
     def _paint_text(self, painter: QPainter, tools: look.Look, text: CardText) -> None:
         shown = self.card
@@ -248,23 +279,30 @@ class NodeItem(QGraphicsItem):
 
     def _paint_ports(self, painter: QPainter, tools: look.Look) -> None:
         shown = self.card
-        wired = {("in", item.target_index) for item in self.edges if item.target is self}
-        wired |= {("out", item.source_index) for item in self.edges if item.source is self}
-        painter.setFont(look.font(10))
-        for kind, ports, x in (("in", shown.inputs, 0.0), ("out", shown.outputs, float(card.WIDTH))):
-            for index, port in enumerate(ports):
-                centre = QPointF(x, shown.port_y(index))
-                if shown.named_ports and len(ports) > 1:
-                    painter.setPen(tools.muted)
-                    row = QRectF(LEFT, centre.y() - 9, card.WIDTH - LEFT - 12, 18)
-                    side = Qt.AlignmentFlag.AlignLeft if kind == "in" else Qt.AlignmentFlag.AlignRight
+        if shown.named_ports:
+            painter.setFont(look.font(10))
+            painter.setPen(tools.muted)
+            for kind, available in (("in", shown.inputs), ("out", shown.outputs)):
+                side = Qt.AlignmentFlag.AlignLeft if kind == "in" else Qt.AlignmentFlag.AlignRight
+                for index, port in enumerate(available if len(available) > 1 else ()):
+                    row = QRectF(LEFT, shown.port_y(index) - 9, card.WIDTH - LEFT - 12, 18)
                     painter.drawText(row, side | Qt.AlignmentFlag.AlignVCenter, port.name)
-                hot = self.hot_port == (kind, index)
-                color = tools.accent if hot else self._port_color(kind, index, tools)
-                painter.setPen(QPen(color, 2.0))
-                painter.setBrush(color if hot or (kind, index) in wired else tools.surface)
-                radius = PORT_RADIUS + (2.0 if hot else 0.0)
-                painter.drawEllipse(centre, radius, radius)
+        for kind, available in (("in", shown.inputs), ("out", shown.outputs)):
+            for index in range(len(available)):
+                self._paint_port(painter, tools, kind, index)
+
+    def _paint_port(
+        self, painter: QPainter, tools: look.Look, kind: str, index: int, hot: bool = False
+    ) -> None:
+        """A circle: filled where a wire is; larger under the cursor."""
+        own = (item for item in self.edges if (item.target if kind == "in" else item.source) is self)
+        wired = any((item.target_index if kind == "in" else item.source_index) == index for item in own)
+        color = tools.accent if hot else self._port_color(kind, index, tools)
+        painter.setPen(QPen(color, 2.0))
+        painter.setBrush(color if hot or wired else tools.surface)
+        radius = PORT_RADIUS + (2.0 if hot else 0.0)
+        x = 0.0 if kind == "in" else float(card.WIDTH)
+        painter.drawEllipse(QPointF(x, self.card.port_y(index)), radius, radius)
 
     def _port_color(self, kind: str, index: int, tools: look.Look) -> QColor:
         if kind == "out":

@@ -18,6 +18,7 @@ from gui.canvas.finding import Finder
 from gui.canvas.marks import item_of
 from gui.canvas.node_item import NEAR, NodeItem
 from gui.canvas.overlay import Mark
+from gui.canvas.pictures import Pictures
 from gui.canvas.routing import Router
 from gui.theme import theme
 
@@ -46,6 +47,8 @@ class Scene(Finder):
         self.router = Router(self)
         #: Whether any wire is led by the user.
         self._bent = False
+        #: Cards as pictures, for the view.
+        self.pictures = Pictures()
         #: Draws the whole from far away.
         self.far = FarPainter(self)
         #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
@@ -64,6 +67,7 @@ class Scene(Finder):
         for wire in self.wires.values():
             self.removeItem(wire)
         for item in self.nodes.values():
+            item.touch()
             self.removeItem(item)
         self.nodes, self.wires, self.placed = {}, {}, {}
         self.router.forget()
@@ -221,6 +225,7 @@ class Scene(Finder):
         if item is not None:
             for wire in list(item.edges):
                 self._remove_wire(wire.edge)
+            item.touch()
             self.removeItem(item)
 
     def _add_wire(self, edge: Edge) -> EdgeItem | None:

@@ -1,0 +1,164 @@
+"""Cards as pictures, kept between frames: a frame copies pixels where it would draw text and shapes.
+
+A card is two pictures: its frame (ground, stripe, border), which cards of one look share, and its
+contents (text, marks, ports). While one zooms, contents are stretched; they are drawn anew, a few
+milliseconds a frame, as soon as the zoom rests. What a card says is never out of date: only its
+sharpness waits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPixmap
+
+from gui.canvas import card
+from gui.canvas.look import Look
+
+if TYPE_CHECKING:
+    from gui.canvas.node_item import NodeItem
+
+#: Beyond so many pixels per scene unit few cards are in view, and pictures of them are large.
+LARGEST = 3.0
+#: Bytes that the pictures of contents may take.
+LIMIT = 64 << 20
+#: Frames that are kept: the looks of one zoom level, and of the one before.
+FRAMES = 192
+#: Seconds of a frame that may go into sharpening.
+BUDGET = 0.004
+#: Room around a card that its frame needs.
+HALO = 8.0
+
+
+class Scale(NamedTuple):
+    """How a picture was drawn: other pictures of the same card are stretched to it."""
+
+    #: Pixels of the screen per scene unit.
+    factor: float
+    detail: int
+    look: Look
+
+
+class Picture(NamedTuple):
+    """The contents of one card."""
+
+    pixmap: QPixmap
+    scale: Scale
+
+
+class Pictures:
+    """Paints cards, from pictures where these are right."""
+
+    def __init__(self) -> None:
+        self._scale: Scale | None = None
+        self._ratio = 1.0
+        self._moving = False
+        self._deadline = 0.0
+        self._blurred = False
+        self._frames: dict[tuple[object, ...], QPixmap] = {}
+        self._kept: dict[NodeItem, int] = {}
+        self._bytes = 0
+
+    def begin(self, zoom: float, ratio: float, detail: int, look: Look, moving: bool) -> None:
+        """A frame begins; `ratio` is the screen's pixels per pixel. `moving`: one zooms."""
+        self._scale = Scale(zoom * ratio, detail, look)
+        self._ratio = ratio
+        self._moving = moving
+        self._deadline = time.perf_counter() + BUDGET
+        self._blurred = False
+
+    def end(self) -> bool:
+        """The frame is done. Whether some contents were stretched, and wait to be drawn anew."""
+        self._scale = None
+        return self._blurred
+
+    def paint(self, painter: QPainter, item: NodeItem) -> bool:
+        """Paint a card; False: not as pictures. The painter is in the card's coordinates."""
+        scale = self._scale
+        if scale is None or scale.factor > LARGEST:
+            return False
+        if item.mark is None:
+            self._copy(painter, self._frame(item, scale), QPointF(-HALO, -HALO))
+        else:  # its colour changes as training goes on
+            item.paint_frame(painter, scale.look)
+        picture = item.picture
+        if picture is None or (picture.scale != scale and self._sharpen(picture, scale)):
+            picture = self._draw(item, scale)
+        else:
+            self._kept[item] = self._kept.pop(item, 0)
+        area = item.contents_rect
+        if picture.scale == scale:
+            self._copy(painter, picture.pixmap, area.topLeft())
+        else:
+            self._blurred = True
+            width, height = picture.pixmap.width(), picture.pixmap.height()
+            target = QRectF(area.x(), area.y(), width / picture.scale.factor, height / picture.scale.factor)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawPixmap(target, picture.pixmap, QRectF(0, 0, width, height))
+        return True
+
+    def forget(self, item: NodeItem) -> None:
+        """The card is gone, or says something else."""
+        item.picture = None
+        self._bytes -= self._kept.pop(item, 0)
+
+    def _sharpen(self, picture: Picture, scale: Scale) -> bool:
+        """Whether a picture of another scale is drawn anew in this frame."""
+        if picture.scale.look is not scale.look:
+            return True
+        return not self._moving and time.perf_counter() < self._deadline
+
+    def _copy(self, painter: QPainter, pixmap: QPixmap, corner: QPointF) -> None:
+        """Copy a picture to where `corner` of the card is, on whole pixels of the screen."""
+        transform = painter.worldTransform()
+        place = transform.map(corner)
+        ratio = self._ratio
+        painter.resetTransform()
+        painter.drawPixmap(
+            QPointF(round(place.x() * ratio) / ratio, round(place.y() * ratio) / ratio), pixmap
+        )
+        painter.setWorldTransform(transform)
+
+    def _frame(self, item: NodeItem, scale: Scale) -> QPixmap:
+        key = (*scale, *item.frame_key)
+        pixmap = self._frames.get(key)
+        if pixmap is None:
+            height = item.card.height + 2 * HALO
+            pixmap = self._blank(QRectF(-HALO, -HALO, card.WIDTH + 2 * HALO, height), scale.factor)
+            painter = self._painter(pixmap, QPointF(-HALO, -HALO), scale.factor)
+            item.paint_frame(painter, scale.look)
+            painter.end()
+            while len(self._frames) >= FRAMES:
+                del self._frames[next(iter(self._frames))]
+            self._frames[key] = pixmap
+        return pixmap
+
+    def _draw(self, item: NodeItem, scale: Scale) -> Picture:
+        self.forget(item)
+        area = item.contents_rect
+        pixmap = self._blank(area, scale.factor)
+        painter = self._painter(pixmap, area.topLeft(), scale.factor)
+        item.paint_contents(painter, scale.look)
+        painter.end()
+        item.picture = Picture(pixmap, scale)
+        self._kept[item] = pixmap.width() * pixmap.height() * 4
+        self._bytes += self._kept[item]
+        while self._bytes > LIMIT and len(self._kept) > 1:
+            self.forget(next(iter(self._kept)))
+        return item.picture
+
+    def _blank(self, area: QRectF, factor: float) -> QPixmap:
+        pixmap = QPixmap(math.ceil(area.width() * factor), math.ceil(area.height() * factor))
+        pixmap.setDevicePixelRatio(self._ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        return pixmap
+
+    def _painter(self, pixmap: QPixmap, corner: QPointF, factor: float) -> QPainter:
+        painter = QPainter(pixmap)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        painter.scale(factor / self._ratio, factor / self._ratio)
+        painter.translate(-corner)
+        return painter
