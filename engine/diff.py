@@ -145,7 +145,7 @@ def _compare(path: tuple[str, ...], before: Any, after: Any, found: list[Change]
             for index, key in enumerate(after):
                 if key not in before:
                     found.append(Change((*path, key), after=after[key], index=index))
-                else:
+                elif after[key] is not before[key]:
                     _compare((*path, key), before[key], after[key], found)
             return
         found.append(Change(path, before=dict(before), after=dict(after)))
@@ -189,6 +189,8 @@ class _Draft:
         self.edges: dict[str | None, list[Edge]] = {}
         self.blocks: dict[str, Block] | None = None
         self.parts: dict[str, Any] = {}
+        #: Objects inside `parts` that are this draft's own copies, by their ids.
+        self.own: dict[int, dict[str, Any]] = {}
 
     def apply(self, change: Change) -> None:
         match change.path:
@@ -206,7 +208,22 @@ class _Draft:
                 if part not in self.parts:
                     value = getattr(self.network, part)
                     self.parts[part] = form.recipe_to_form(value) if part == "recipe" else value
-                self.parts[part] = _replace(self.parts[part], rest, change)
+                self.parts[part] = self._replaced(self.parts[part], rest, change)
+
+    def _replaced(self, value: Any, path: Sequence[str], change: Change) -> Any:
+        """As :func:`_replace`; an object is copied once, however many changes reach into it."""
+        if not path:
+            return change.after
+        key, *rest = path
+        made = value if id(value) in self.own else dict(value)
+        if rest:
+            made[key] = self._replaced(made[key], rest, change)
+        elif change.after is UNSET:
+            del made[key]
+        else:
+            made = _put(made, key, change.after, change.index)
+        self.own[id(made)] = made
+        return made
 
     def _edge(self, block: str | None, change: Change) -> None:
         if block not in self.edges:
@@ -237,7 +254,7 @@ class _Draft:
             del nodes[id]
         else:
             node = form.node_from_form(change.after, f"nodes.{id}")
-            self.nodes[block] = _inserted(nodes, id, node, change.index)
+            self.nodes[block] = _put(nodes, id, node, change.index)
 
     def _block(self, name: str, rest: Sequence[str], change: Change) -> None:
         if self.blocks is None:
@@ -292,6 +309,14 @@ def _inserted(items: dict[str, Any], key: str, value: Any, index: int | None) ->
     pairs = list(items.items())
     pairs.insert(index, (key, value))
     return dict(pairs)
+
+
+def _put(items: dict[str, Any], key: str, value: Any, index: int | None) -> dict[str, Any]:
+    """As :func:`_inserted`, in place where the new key comes last."""
+    if index is None or key in items or index >= len(items):
+        items[key] = value
+        return items
+    return _inserted(items, key, value, index)
 
 
 def _replace(value: Any, path: Sequence[str], change: Change) -> Any:

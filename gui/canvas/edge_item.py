@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainterPath
 from PySide6.QtWidgets import QGraphicsPathItem
 
 from engine.network import Edge
+from gui.canvas import card
 
 if TYPE_CHECKING:
     from gui.canvas.node_item import NodeItem
@@ -116,8 +117,12 @@ class EdgeItem(QGraphicsPathItem):
         self.routed = False
         #: Points that the user leads it through.
         self.bends: tuple[QPointF, ...] = ()
-        self.way = QPainterPath()
-        self.far_lines: list[QLineF] = []
+        #: Heights of its ports on their cards.
+        self._heights = (0.0, 0.0)
+        #: The way as it was laid, and how far it has been moved since.
+        self._laid = QPainterPath()
+        self._shift = (0.0, 0.0)
+        self._far_lines: list[QLineF] | None = None
         self._pen_key: object = None
         self._way: tuple[float, float, float, float, float | None] | None = None
         source.edges.add(self)
@@ -127,12 +132,26 @@ class EdgeItem(QGraphicsPathItem):
     @property
     def start(self) -> QPointF:
         """Where it leaves, in scene coordinates."""
-        return self.source.output_point(self.source_index)
+        card_rect = self.source.far_rect
+        return QPointF(card_rect.x() + card.WIDTH, card_rect.y() + self._heights[0])
 
     @property
     def end(self) -> QPointF:
         """Where it arrives, in scene coordinates."""
-        return self.target.input_point(self.target_index)
+        card_rect = self.target.far_rect
+        return QPointF(card_rect.x(), card_rect.y() + self._heights[1])
+
+    @property
+    def way(self) -> QPainterPath:
+        """Where it leads, in scene coordinates."""
+        return self._laid.translated(*self._shift) if any(self._shift) else self._laid
+
+    @property
+    def far_lines(self) -> list[QLineF]:
+        """Its way in straight lines, for the drawing from far away."""
+        if self._far_lines is None:
+            self._far_lines = self._straight_lines()
+        return self._far_lines
 
     def detach(self) -> None:
         """Let go of its nodes."""
@@ -149,6 +168,10 @@ class EdgeItem(QGraphicsPathItem):
         """Take ports, tensor and look anew."""
         self.source_index = _index(self.source.card.outputs, self.edge.source.port)
         self.target_index = _index(self.target.card.inputs, self.edge.target.port)
+        self._heights = (
+            self.source.card.port_y(self.source_index),
+            self.target.card.port_y(self.target_index),
+        )
         outputs = self.source.card.outputs
         name = outputs[self.source_index].name if self.source_index < len(outputs) else None
         tensor = self.source.card.tensor(name)
@@ -172,25 +195,29 @@ class EdgeItem(QGraphicsPathItem):
         if way == self._way:
             return
         self._way = way
+        self._far_lines = None
+        if any(self._shift):
+            self._shift = (0.0, 0.0)
+            self.setPos(0.0, 0.0)
         if self.bends:
-            self._bend(start, end)
+            self._laid = bent_path(start, self.bends, end)
+            drawn = QPainterPath(self._laid)
+            for point in self.bends:
+                drawn.addEllipse(point, HANDLE, HANDLE)
+            self.setPath(drawn)
             return
-        self.way = wire_path(start, end, self.detour)
-        self.setPath(self.way)
+        self._laid = wire_path(start, end, self.detour)
+        self.setPath(self._laid)
+
+    def _straight_lines(self) -> list[QLineF]:
+        start, end = self.start, self.end
+        if self.bends:
+            return [QLineF(a, b) for a, b in pairwise([start, *self.bends, end])]
         if end.x() - start.x() < LEAD or self.detour is not None:
             path = self.way
             points = [path.elementAt(i) for i in range(path.elementCount())]
-            self.far_lines = [QLineF(a.x, a.y, b.x, b.y) for a, b in pairwise(points)]
-        else:
-            self.far_lines = [QLineF(start, end)]
-
-    def _bend(self, start: QPointF, end: QPointF) -> None:
-        self.way = bent_path(start, self.bends, end)
-        drawn = QPainterPath(self.way)
-        for point in self.bends:
-            drawn.addEllipse(point, HANDLE, HANDLE)
-        self.setPath(drawn)
-        self.far_lines = [QLineF(a, b) for a, b in pairwise([start, *self.bends, end])]
+            return [QLineF(a.x, a.y, b.x, b.y) for a, b in pairwise(points)]
+        return [QLineF(start, end)]
 
     def lead(self, bends: tuple[QPointF, ...]) -> None:
         """Lead it through these points; none: as the router finds."""
@@ -202,19 +229,21 @@ class EdgeItem(QGraphicsPathItem):
 
     def move_along(self) -> bool:
         """Follow both ends where they have moved together, detour and all; False: they have not."""
-        way, start, end = self._way, self.start, self.end
+        way = self._way
         if way is None or not self.routed:
             return False
-        dx, dy = start.x() - way[0], start.y() - way[1]
-        if abs(end.x() - way[2] - dx) > 1e-6 or abs(end.y() - way[3] - dy) > 1e-6:
+        source, target = self.source.far_rect, self.target.far_rect
+        dx, dy = source.x() + card.WIDTH - way[0], source.y() + self._heights[0] - way[1]
+        if abs(target.x() - way[2] - dx) > 1e-6 or abs(target.y() + self._heights[1] - way[3] - dy) > 1e-6:
             return False
         if dx or dy:
             self.detour = None if self.detour is None else self.detour + dy
-            self._way = (start.x(), start.y(), end.x(), end.y(), self.detour)
-            self.bends = tuple(point + QPointF(dx, dy) for point in self.bends)
-            self.way = self.way.translated(dx, dy)
-            self.setPath(self.path().translated(dx, dy))
-            self.far_lines = [line.translated(dx, dy) for line in self.far_lines]
+            self._way = (way[0] + dx, way[1] + dy, way[2] + dx, way[3] + dy, self.detour)
+            if self.bends:
+                self.bends = tuple(point + QPointF(dx, dy) for point in self.bends)
+            self._shift = (self._shift[0] + dx, self._shift[1] + dy)
+            self._far_lines = None
+            self.setPos(*self._shift)
         return True
 
     def distance(self, point: QPointF) -> float:

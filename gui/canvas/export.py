@@ -8,7 +8,7 @@ from PySide6.QtCore import QMarginsF, QRectF, QSize, QSizeF
 from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 
-from gui.canvas.node_item import NEAR
+from gui.canvas.levels import NEAR
 from gui.canvas.scene import Scene
 
 #: Room around the drawing, in scene units.

@@ -46,7 +46,7 @@ class FarPainter:
             painter.drawLines(lines)
         if self._cards is None:
             self._cards, self._stripes = {}, {}
-            for item in self._scene.nodes.values():
+            for item in self._scene.drawn()[0].values():
                 self._cards.setdefault(_ground(item), []).append(item.far_rect)
                 self._stripes.setdefault(item.card.group, []).append(item.far_stripe)
         self._paint_cards(painter, self._cards)
@@ -60,7 +60,7 @@ class FarPainter:
         """Draw the nodes for the overview: filled with their family's colour."""
         painter.setPen(Qt.PenStyle.NoPen)
         cards: dict[str, list[QRectF]] = {}
-        for item in self._scene.nodes.values():
+        for item in self._scene.drawn()[0].values():
             cards.setdefault(item.card.group, []).append(item.far_rect)
         for group, rects in cards.items():
             painter.setBrush(self._scene.look.family(group))
@@ -69,7 +69,7 @@ class FarPainter:
     def _batched_wires(self) -> list[tuple[QPen, list[QLineF]]]:
         tools = self._scene.look
         lines: dict[tuple[int | None, bool], list[QLineF]] = {}
-        for wire in self._scene.wires.values():
+        for wire in self._scene.drawn()[1].values():
             lines.setdefault((wire.dimensions, wire.selected), []).extend(wire.far_lines)
         batches = []
         for (dimensions, selected), found in lines.items():

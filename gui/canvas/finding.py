@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from PySide6.QtCore import QLineF, QObject, QPointF, QRectF, Qt
@@ -41,10 +41,33 @@ class Finder(QGraphicsScene):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.nodes: dict[str, NodeItem] = {}
-        self.wires: dict[Edge, EdgeItem] = {}
+        self._nodes: dict[str, NodeItem] = {}
+        self._wires: dict[Edge, EdgeItem] = {}
         self.marks: dict[str, FrameItem | NoteItem] = {}
         self._content: QRectF | None = None
+
+    def complete(self) -> None:
+        """Draw at once what is still to come."""
+
+    def expected(self) -> Mapping[str, QRectF]:
+        """Where cards will stand that are still to come."""
+        return {}
+
+    def drawn(self) -> tuple[Mapping[str, NodeItem], Mapping[Edge, EdgeItem]]:
+        """Cards and wires that are there, whatever is still to come."""
+        return self._nodes, self._wires
+
+    @property
+    def nodes(self) -> dict[str, NodeItem]:
+        """The cards by their ids."""
+        self.complete()
+        return self._nodes
+
+    @property
+    def wires(self) -> dict[Edge, EdgeItem]:
+        """The wires by their edges."""
+        self.complete()
+        return self._wires
 
     def positions(self) -> dict[str, tuple[float, float]]:
         """Where all nodes stand."""
@@ -52,13 +75,15 @@ class Finder(QGraphicsScene):
 
     def content(self, ids: Iterable[str] | None = None) -> QRectF:
         """The rectangle around all nodes, or some."""
+        coming = self.expected()
         if ids is None:
             if self._content is None:
-                shown = (*self.nodes.values(), *self.marks.values())
-                self._content = _around([item.rect for item in shown])
+                shown = (*self._nodes.values(), *self.marks.values())
+                self._content = _around([*(item.rect for item in shown), *coming.values()])
             return QRectF(self._content)
         chosen = tuple(ids)
-        return _around([kind[id].rect for kind in (self.nodes, self.marks) for id in chosen if id in kind])
+        there = [kind[id].rect for kind in (self._nodes, self.marks) for id in chosen if id in kind]
+        return _around([*there, *(coming[id] for id in chosen if id in coming)])
 
     # ------------------------------------------------------------------ what lies under the cursor
 
@@ -79,6 +104,7 @@ class Finder(QGraphicsScene):
 
     def wire_at(self, point: QPointF, reach: float, without: Iterable[str] = ()) -> EdgeItem | None:
         """The wire nearest to `point` within `reach`, save those of some nodes."""
+        self.complete()
         area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
         excluded = set(without)
         best: tuple[float, EdgeItem] | None = None
@@ -91,6 +117,7 @@ class Finder(QGraphicsScene):
 
     def bend_at(self, point: QPointF, reach: float) -> tuple[EdgeItem, int] | None:
         """The wire and the number of its bend nearest to `point` within `reach`."""
+        self.complete()
         area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
         near = [
             (QLineF(bend, point).length(), number, item)
@@ -121,11 +148,13 @@ class Finder(QGraphicsScene):
 
     def nodes_in(self, area: QRectF) -> list[str]:
         """Ids of the nodes that touch `area`."""
+        self.complete()
         found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
         hit = {item.id for item in found if isinstance(item, NodeItem) and item.rect.intersects(area)}
         return [id for id in self.nodes if id in hit]
 
     def _near(self, point: QPointF, reach: float) -> list[NodeItem]:
+        self.complete()
         area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
         found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
         return [item for item in found if isinstance(item, NodeItem)]

@@ -15,8 +15,9 @@ from gui.canvas.edge_item import EdgeItem
 from gui.canvas.finding import Port
 from gui.canvas.gestures import Bend, Connect, Gesture, Move, Pan, Resize, Rewire, RubberBand
 from gui.canvas.gestures.bend import lead, place_of
+from gui.canvas.levels import FAR, NEAR
 from gui.canvas.marks import FrameItem, NoteItem
-from gui.canvas.node_item import FAR, NEAR, NodeItem
+from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from engine.edit_view import COLORS, Frame, Note
 from gui.canvas import look
-from gui.canvas.node_item import NEAR
+from gui.canvas.levels import NEAR
 from gui.theme import theme
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from gui.canvas import card, look, overlay
+from gui.canvas.levels import MIDDLE, NEAR
 from gui.theme import theme
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ MARGIN = 16.0
 #: Room right of the card for the shapes written above its wires.
 LABEL = 76.0
 LEFT = 16.0
-
-#: Levels of detail.
-NEAR, MIDDLE, COARSE, FAR = 3, 2, 1, 0
 
 
 class CardText:
@@ -137,6 +135,7 @@ class NodeItem(QGraphicsItem):
         room = LABEL if self.card.outputs else MARGIN
         self._bounds = QRectF(-MARGIN, -MARGIN, card.WIDTH + MARGIN + room, self.card.height + 2 * MARGIN)
         self.contents_rect = QRectF(-8, 0, card.WIDTH + 8 + room, self.card.height)
+        self._wrong = self.card.severity == "error"
         self.text: CardText | None = None
         self._large: tuple[str, str] | None = None
         self._short: str | None = None
@@ -173,7 +172,7 @@ class NodeItem(QGraphicsItem):
     def _state(self) -> str:
         if self.selected:
             return "selected"
-        if self.card.severity == "error":
+        if self._wrong:
             return "error"
         return "hover" if self.hovered else ""
 

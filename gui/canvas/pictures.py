@@ -12,10 +12,11 @@ import math
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
 from gui.canvas import card
+from gui.canvas.levels import NEAR
 from gui.canvas.look import Look
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 LARGEST = 3.0
 #: Bytes that the pictures of contents may take.
 LIMIT = 64 << 20
-#: Frames that are kept: the looks of one zoom level, and of the one before.
-FRAMES = 192
 #: Seconds of a frame that may go into sharpening.
 BUDGET = 0.004
 #: Room around a card that its frame needs.
@@ -58,13 +57,17 @@ class Pictures:
         self._moving = False
         self._deadline = 0.0
         self._blurred = False
+        #: The frames of one scale.
         self._frames: dict[tuple[object, ...], QPixmap] = {}
+        self._frames_scale: Scale | None = None
         self._kept: dict[NodeItem, int] = {}
         self._bytes = 0
 
     def begin(self, zoom: float, ratio: float, detail: int, look: Look, moving: bool) -> None:
         """A frame begins; `ratio` is the screen's pixels per pixel. `moving`: one zooms."""
         self._scale = Scale(zoom * ratio, detail, look)
+        if self._scale != self._frames_scale:
+            self._frames, self._frames_scale = {}, self._scale
         self._ratio = ratio
         self._moving = moving
         self._deadline = time.perf_counter() + BUDGET
@@ -80,30 +83,50 @@ class Pictures:
         scale = self._scale
         if scale is None or scale.factor > LARGEST:
             return False
-        if item.mark is None:
-            self._copy(painter, self._frame(item, scale), QPointF(-HALO, -HALO))
-        else:  # its colour changes as training goes on
-            item.paint_frame(painter, scale.look)
         picture = item.picture
         if picture is None or (picture.scale != scale and self._sharpen(picture, scale)):
             picture = self._draw(item, scale)
         else:
             self._kept[item] = self._kept.pop(item, 0)
+        if item.mark is not None:  # its colour changes as training goes on
+            item.paint_frame(painter, scale.look)
+        transform = painter.worldTransform()
+        x, y, zoom = transform.dx(), transform.dy(), scale.factor / self._ratio
+        painter.resetTransform()
+        if item.mark is None:
+            self._copy(painter, self._frame(item, scale), x - HALO * zoom, y - HALO * zoom)
         area = item.contents_rect
         if picture.scale == scale:
-            self._copy(painter, picture.pixmap, area.topLeft())
+            self._copy(painter, picture.pixmap, x + area.x() * zoom, y + area.y() * zoom)
+            painter.setWorldTransform(transform)
         else:
-            self._blurred = True
-            width, height = picture.pixmap.width(), picture.pixmap.height()
-            target = QRectF(area.x(), area.y(), width / picture.scale.factor, height / picture.scale.factor)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawPixmap(target, picture.pixmap, QRectF(0, 0, width, height))
+            painter.setWorldTransform(transform)
+            self._stretch(painter, picture, area.topLeft())
         return True
+
+    def _copy(self, painter: QPainter, pixmap: QPixmap, x: float, y: float) -> None:
+        """Copy a picture to a place, on whole pixels of the screen."""
+        ratio = self._ratio
+        painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
+
+    def _stretch(self, painter: QPainter, picture: Picture, corner: QPointF) -> None:
+        """Draw contents of another zoom as large as they must be; smoothly where text is small."""
+        self._blurred = True
+        width, height = picture.pixmap.width(), picture.pixmap.height()
+        size = QSizeF(width / picture.scale.factor, height / picture.scale.factor)
+        near = picture.scale.detail == NEAR
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, near)
+        painter.drawPixmap(QRectF(corner, size), picture.pixmap, QRectF(0, 0, width, height))
 
     def forget(self, item: NodeItem) -> None:
         """The card is gone, or says something else."""
         item.picture = None
         self._bytes -= self._kept.pop(item, 0)
+
+    def clear(self) -> None:
+        """Let all go."""
+        for item in tuple(self._kept):
+            self.forget(item)
 
     def _sharpen(self, picture: Picture, scale: Scale) -> bool:
         """Whether a picture of another scale is drawn anew in this frame."""
@@ -111,19 +134,8 @@ class Pictures:
             return True
         return not self._moving and time.perf_counter() < self._deadline
 
-    def _copy(self, painter: QPainter, pixmap: QPixmap, corner: QPointF) -> None:
-        """Copy a picture to where `corner` of the card is, on whole pixels of the screen."""
-        transform = painter.worldTransform()
-        place = transform.map(corner)
-        ratio = self._ratio
-        painter.resetTransform()
-        painter.drawPixmap(
-            QPointF(round(place.x() * ratio) / ratio, round(place.y() * ratio) / ratio), pixmap
-        )
-        painter.setWorldTransform(transform)
-
     def _frame(self, item: NodeItem, scale: Scale) -> QPixmap:
-        key = (*scale, *item.frame_key)
+        key = item.frame_key
         pixmap = self._frames.get(key)
         if pixmap is None:
             height = item.card.height + 2 * HALO
@@ -131,8 +143,6 @@ class Pictures:
             painter = self._painter(pixmap, QPointF(-HALO, -HALO), scale.factor)
             item.paint_frame(painter, scale.look)
             painter.end()
-            while len(self._frames) >= FRAMES:
-                del self._frames[next(iter(self._frames))]
             self._frames[key] = pixmap
         return pixmap
 

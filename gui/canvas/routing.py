@@ -84,6 +84,11 @@ class Router:
         else:
             self._timer.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether wires wait to be led."""
+        return bool(self._waiting)
+
     def finish(self) -> None:
         """Lead all that wait."""
         self._lead(float("inf"))
@@ -94,11 +99,13 @@ class Router:
         self._timer.stop()
 
     def _go_on(self) -> None:
+        if self._scene.arrivals:
+            return  # what will stand in their way is still to come
         self._lead(time.perf_counter() + self.SLICE)
         self._scene.wires_moved()
 
     def _lead(self, end: float) -> None:
-        wires, waiting = self._scene.wires, self._waiting
+        wires, waiting = self._scene.drawn()[1], self._waiting
         while waiting and time.perf_counter() < end:
             wire = next(iter(waiting))
             del waiting[wire]

@@ -12,11 +12,13 @@ from engine import diff, edit_view, ports
 from engine.findings import Analysis, NodeReport, Problem
 from engine.network import Edge, Network
 from gui.canvas import card, layout, look
+from gui.canvas.arrivals import AT_ONCE, Arrivals
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
 from gui.canvas.finding import Finder
+from gui.canvas.levels import NEAR
 from gui.canvas.marks import item_of
-from gui.canvas.node_item import NEAR, NodeItem
+from gui.canvas.node_item import NodeItem
 from gui.canvas.overlay import Mark
 from gui.canvas.pictures import Pictures
 from gui.canvas.routing import Router
@@ -24,6 +26,8 @@ from gui.theme import theme
 
 #: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
 STEP = 16384.0
+#: So many cards lie above the others while they are selected; of more, all are painted at once.
+FEW = 64
 
 
 class Scene(Finder):
@@ -44,9 +48,15 @@ class Scene(Finder):
         self._problems: dict[str, list[Problem]] = {}
         self._most_macs = 0
         self._measured: Mapping[str, Mark] = {}
+        #: What is marked as selected.
+        self._chosen: set[str] = set()
+        self._chosen_wires: set[Edge] = set()
+        #: What lies above the other cards.
+        self._lifted: set[str] = set()
         self.router = Router(self)
-        #: Whether any wire is led by the user.
-        self._bent = False
+        self.arrivals = Arrivals(self)
+        #: How the user leads wires.
+        self._bends: Mapping[Edge, tuple[edit_view.Point, ...]] = {}
         #: Cards as pictures, for the view.
         self.pictures = Pictures()
         #: Draws the whole from far away.
@@ -62,14 +72,33 @@ class Scene(Finder):
 
     # ------------------------------------------------------------------ following the document
 
+    def complete(self) -> None:
+        """Draw at once what is still to come."""
+        self.arrivals.finish()
+
+    def expected(self) -> Mapping[str, QRectF]:
+        """Where cards will stand that are still to come."""
+        return self.arrivals.rects
+
+    def arrived(self) -> None:
+        """Some of what was to come is there."""
+        self._content = None
+        self.far.forget()
+        if not self.arrivals:
+            self._grow()
+            self.altered.emit()
+        self.rerouted.emit()
+
     def show_graph(self, network: Network, block: str | None) -> None:
         """Show one graph from scratch."""
-        for wire in self.wires.values():
+        self.arrivals.forget()
+        for wire in self._wires.values():
             self.removeItem(wire)
-        for item in self.nodes.values():
+        for item in self._nodes.values():
             item.touch()
             self.removeItem(item)
-        self.nodes, self.wires, self.placed = {}, {}, {}
+        self._nodes, self._wires, self.placed = {}, {}, {}
+        self._chosen, self._chosen_wires, self._lifted = set(), set(), set()
         self.router.forget()
         self._complete(network, block)
         self._show_marks(network, block)
@@ -79,14 +108,18 @@ class Scene(Finder):
         for id in graph.nodes:
             self._add_node(network, block, id, len(arriving.get(id, ())), positions)
         for edge in graph.edges:
-            self._add_wire(edge)
+            self.add_wire(edge)
         self._lead(network, block)
-        self.router.route(self.wires.values())
+        self.router.route(self._wires.values())
         self._stale()
         self._grow()
 
-    def sync(self, before: Network, after: Network, block: str | None) -> None:
-        """Update what differs between two networks, and nothing else."""
+    def sync(self, before: Network, after: Network, block: str | None, middle: QPointF | None = None) -> None:
+        """Update what differs between two networks, and nothing else.
+
+        Where much is new it comes a little at a time, from the `middle` of the view outwards.
+        """
+        self.complete()
         prefix: tuple[str, ...] = () if block is None else ("blocks", block)
         touched: set[str] = set()
         moved: set[str] | None = set()
@@ -108,7 +141,7 @@ class Scene(Finder):
             elif path[:1] == ("blocks",):
                 touched |= {id for id, node in after.graph(block).nodes.items() if node.block == path[1]}
         if touched or edges_changed or moved is None or moved:
-            self._update(before, after, block, touched, moved, edges_changed)
+            self._update(after, block, touched, moved, edges_changed, middle or QPointF())
         if drawn:
             self._show_marks(after, block)
         if drawn or edges_changed or moved is None or moved:
@@ -132,11 +165,11 @@ class Scene(Finder):
     def _lead(self, network: Network, block: str | None) -> None:
         """Lead wires through the bends that the document has."""
         wanted = edit_view.bends(network, block)
-        if not wanted and not self._bent:
+        if not wanted and not self._bends:
             return
-        self._bent = bool(wanted)
+        self._bends = wanted
         straightened = []
-        for edge, wire in self.wires.items():
+        for edge, wire in self._wires.items():
             bends = tuple(QPointF(*point) for point in wanted.get(edge, ()))
             if bends != wire.bends:
                 wire.lead(bends)
@@ -146,56 +179,59 @@ class Scene(Finder):
 
     def _update(
         self,
-        before: Network,
         after: Network,
         block: str | None,
         touched: set[str],
         moved: set[str] | None,
         edges_changed: bool,
+        middle: QPointF,
     ) -> None:
-        graph = after.graph(block)
+        graph, nodes, wires = after.graph(block), self._nodes, self._wires
         positions = after.positions(block)
-        gone = [id for id in touched if id in self.nodes and id not in graph.nodes]
-        come = [id for id in touched if id in graph.nodes and id not in self.nodes]
+        gone = [id for id in touched if id in nodes and id not in graph.nodes]
+        come = [id for id in touched if id in graph.nodes and id not in nodes]
         if len(gone) == len(come) == 1:  # renamed: it stays where it is
-            self.placed[come[0]] = (self.nodes[gone[0]].rect.x(), self.nodes[gone[0]].rect.y())
+            self.placed[come[0]] = (nodes[gone[0]].rect.x(), nodes[gone[0]].rect.y())
         if touched or moved is None:
             self._complete(after, block)
-        wanted = dict.fromkeys(graph.edges) if edges_changed or touched else {}
-        changed_wires: set[EdgeItem] = set()
-        fresh: list[EdgeItem] = []
+        fresh: list[Edge] = []
         if edges_changed or touched:
-            for edge in [edge for edge in self.wires if edge not in wanted]:
+            wanted = set(graph.edges)
+            for edge in wires.keys() - wanted:
                 touched |= {edge.source.node, edge.target.node}
                 self._remove_wire(edge)
-            touched |= {
-                id for edge in wanted if edge not in self.wires for id in (edge.source.node, edge.target.node)
-            }
+            new = wanted - wires.keys()
+            fresh = [edge for edge in graph.edges if edge in new] if new else []
+            touched |= {id for edge in fresh for id in (edge.source.node, edge.target.node)}
         arriving = ports.incoming(graph.edges) if touched else {}
+        changed: set[EdgeItem] = set()
         for id in touched:
             if id not in graph.nodes:
                 self._remove_node(id)
-            elif id not in self.nodes:
-                self._add_node(after, block, id, len(arriving.get(id, ())), positions)
-            elif self._refresh(after, block, id, len(arriving.get(id, ()))):
-                changed_wires |= self.nodes[id].edges
-        for edge in wanted:
-            if edge not in self.wires:
-                wire = self._add_wire(edge)
-                if wire is not None:
-                    fresh.append(wire)
+            elif id in nodes and self._refresh(after, block, id, len(arriving.get(id, ()))):
+                changed |= nodes[id].edges
+        for id in come if len(come) <= AT_ONCE else ():
+            self._add_node(after, block, id, len(arriving.get(id, ())), positions)
+        made = [wire for edge in fresh if (wire := self.add_wire(edge)) is not None]
         following: set[EdgeItem] = set()
-        for id in self.nodes if moved is None else moved:
-            item = self.nodes.get(id)
+        for id in nodes if moved is None else moved:
+            item = nodes.get(id)
             if item is not None:
                 item.place(*self._position(id, positions))
                 following |= item.edges
-        for wire in changed_wires:
+        for wire in changed:
             wire.refresh()
-        following = {wire for wire in following - changed_wires if not wire.move_along()}
+        following = {wire for wire in following - changed if not wire.move_along()}
         for wire in following:
             wire.follow()
-        self.router.route([*fresh, *changed_wires, *following])
+        self.router.route([*made, *changed, *following])
+        if len(come) > AT_ONCE:
+            self.arrivals.wait(
+                {id: self._position(id, positions) for id in come},
+                fresh,
+                middle,
+                lambda id: self._add_node(after, block, id, len(arriving.get(id, ())), positions),
+            )
         self._stale()
         self._grow()
 
@@ -217,36 +253,45 @@ class Scene(Finder):
         item = NodeItem(self, card.card_of(network, id, node, wired, *self._found(id)))
         item.place(*self._position(id, positions))
         item.mark = self._measured.get(id)
-        self.nodes[id] = item
+        item.selected = id in self._chosen
+        item.setZValue(2 if id in self._lifted else 1)
+        self._nodes[id] = item
         self.addItem(item)
 
     def _remove_node(self, id: str) -> None:
-        item = self.nodes.pop(id, None)
+        item = self._nodes.pop(id, None)
+        self._chosen.discard(id)
+        self._lifted.discard(id)
         if item is not None:
             for wire in list(item.edges):
                 self._remove_wire(wire.edge)
             item.touch()
             self.removeItem(item)
 
-    def _add_wire(self, edge: Edge) -> EdgeItem | None:
-        source, target = self.nodes.get(edge.source.node), self.nodes.get(edge.target.node)
-        if source is None or target is None or edge in self.wires:
+    def add_wire(self, edge: Edge) -> EdgeItem | None:
+        """Draw the wire of an edge; None where one of its ends is not there."""
+        source, target = self._nodes.get(edge.source.node), self._nodes.get(edge.target.node)
+        if source is None or target is None or edge in self._wires:
             return None
         wire = EdgeItem(self, edge, source, target)
+        wire.selected = edge in self._chosen_wires
         wire.refresh()
-        self.wires[edge] = wire
+        if edge in self._bends:
+            wire.lead(tuple(QPointF(*point) for point in self._bends[edge]))
+        self._wires[edge] = wire
         self.addItem(wire)
         return wire
 
     def _remove_wire(self, edge: Edge) -> None:
-        wire = self.wires.pop(edge, None)
+        wire = self._wires.pop(edge, None)
+        self._chosen_wires.discard(edge)
         if wire is not None:
             wire.detach()
             self.removeItem(wire)
 
     def _refresh(self, network: Network, block: str | None, id: str, wired: int) -> bool:
         node = network.graph(block).nodes[id]
-        return self.nodes[id].set_card(card.card_of(network, id, node, wired, *self._found(id)))
+        return self._nodes[id].set_card(card.card_of(network, id, node, wired, *self._found(id)))
 
     def _found(self, id: str) -> tuple[NodeReport | None, list[Problem], int]:
         return self.analysis.nodes.get(id), self._problems.get(id, []), self._most_macs
@@ -303,15 +348,26 @@ class Scene(Finder):
                 mark.selected = id in held
                 mark.update()
         chosen, wires = set(nodes), set(edges)
-        for id, item in self.nodes.items():
-            if item.selected != (id in chosen):
+        changed = chosen ^ self._chosen
+        for id in changed:
+            item = self._nodes.get(id)
+            if item is not None:
                 item.selected = id in chosen
-                item.setZValue(2 if item.selected else 1)
-                item.update()
-        for edge, wire in self.wires.items():
-            if wire.selected != (edge in wires):
+                if len(changed) <= FEW:
+                    item.update()
+        if len(changed) > FEW:
+            self.update()
+        lifted = chosen if len(chosen) <= FEW else set()
+        for id in lifted ^ self._lifted:
+            if id in self._nodes:
+                self._nodes[id].setZValue(2 if id in lifted else 1)
+        self._lifted = lifted
+        for edge in wires ^ self._chosen_wires:
+            wire = self._wires.get(edge)
+            if wire is not None:
                 wire.selected = edge in wires
                 wire.restyle()
+        self._chosen, self._chosen_wires = chosen, wires
         self.far.forget()
 
     # ------------------------------------------------------------------ geometry

@@ -146,9 +146,11 @@ class Canvas(Camera):
         if fresh or (self.block is not None and self.block not in before.blocks):
             self._show_graph()
         else:
-            self.drawing.sync(before, after, self.block)
-        nodes = tuple(id for id in self.selection.nodes if id in self.drawing.nodes)
-        edges = tuple(edge for edge in self.selection.edges if edge in self.drawing.wires)
+            self.drawing.sync(before, after, self.block, self.visible_rect().center())
+        graph = after.graph(self.block)
+        there = set(graph.edges) if self.selection.edges else ()
+        nodes = tuple(id for id in self.selection.nodes if id in graph.nodes)
+        edges = tuple(edge for edge in self.selection.edges if edge in there)
         marks = tuple(id for id in self.selection.marks if id in self.drawing.marks)
         self.selection.set(nodes, edges, marks)
         self._selected()
@@ -167,7 +169,7 @@ class Canvas(Camera):
         self.refresh_far()
 
     def _altered(self) -> None:
-        self.empty.setVisible(not self.drawing.nodes)
+        self.empty.setVisible(not self.network.graph(self.block).nodes)
         self.minimap.forget()
         self._show_minimap()
         self.refresh_far()
