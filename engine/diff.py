@@ -55,11 +55,23 @@ def _short(value: Any) -> str:
 # ---------------------------------------------------------------------------- comparing
 
 
+#: The last comparison: after an edit the undo stack, the journal and every view ask for the same one.
+_latest: tuple[Network, Network, tuple[Change, ...]] | None = None
+
+
 def changes(before: Network, after: Network) -> tuple[Change, ...]:
     """All differences from `before` to `after`, in the order in which :func:`apply` takes them."""
-    found: list[Change] = []
+    global _latest
     if before is after:
         return ()
+    latest = _latest
+    if latest is None or latest[0] is not before or latest[1] is not after:
+        _latest = latest = (before, after, _compared(before, after))
+    return latest[2]
+
+
+def _compared(before: Network, after: Network) -> tuple[Change, ...]:
+    found: list[Change] = []
     _compare_graph((), before, after, found)
     if before.blocks is not after.blocks:
         _compare_blocks(before.blocks, after.blocks, found)
@@ -105,32 +117,63 @@ def _compare_children(
     inside: bool = True,
 ) -> None:
     """Children in a fixed order: removed ones, added ones, then changes inside those kept."""
-    kept_before = [id for id in before if id in after]
-    kept_after = [id for id in after if id in before]
-    moved = set() if kept_before == kept_after else set(kept_after)
-    for index, (id, child) in reversed(list(enumerate(before.items()))):
-        if id not in after or id in moved:
-            found.append(Change((*path, id), before=to_form(child), index=index))
-    for index, (id, child) in enumerate(after.items()):
+    gone, same_order = _gone(before, after)
+    moved = set() if same_order else {id for id in after if id in before}
+    if gone or moved:
+        for index, (id, child) in reversed(list(enumerate(before.items()))):
+            if id in gone or id in moved:
+                found.append(Change((*path, id), before=to_form(child), index=index))
+    other = [entry for entry in enumerate(after.items()) if before.get(entry[1][0]) is not entry[1][1]]
+    for index, (id, child) in enumerate(after.items()) if moved else other:
         if id not in before or id in moved:
             found.append(Change((*path, id), after=to_form(child), index=index))
         elif inside and child is not before[id]:
             _compare((*path, id), to_form(before[id]), to_form(child), found)
 
 
+def _gone(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[set[str], bool]:
+    """The keys that `after` lacks, and whether those in both come in one order."""
+    gone, come = before.keys() - after.keys(), after.keys() - before.keys()
+    kept_before = [key for key in before if key not in gone] if gone else list(before)
+    kept_after = [key for key in after if key not in come] if come else list(after)
+    return gone, kept_before == kept_after
+
+
 def _compare_edges(
     path: tuple[str, ...], before: Sequence[Edge], after: Sequence[Edge], found: list[Change]
 ) -> None:
-    left, right = set(before), set(after)
-    kept_before = [edge for edge in before if edge in right]
-    kept_after = [edge for edge in after if edge in left]
-    whole = kept_before != kept_after
-    for index, edge in reversed(list(enumerate(before))):
+    first, old, new = _between(before, after)
+    left, right = set(old), set(new)
+    whole = [edge for edge in old if edge in right] != [edge for edge in new if edge in left]
+    for index, edge in reversed(list(enumerate(old, first))):
         if whole or edge not in right:
             found.append(Change(path, before=form.edge_to_form(edge), index=index))
-    for index, edge in enumerate(after):
+    for index, edge in enumerate(new, first):
         if whole or edge not in left:
             found.append(Change(path, after=form.edge_to_form(edge), index=index))
+
+
+def _between(before: Sequence[Edge], after: Sequence[Edge]) -> tuple[int, Sequence[Edge], Sequence[Edge]]:
+    """Where two lists begin to differ, and what they have there until they are equal again."""
+    first = 0  # an edit leaves most edges as they are
+    for a, b in zip(before, after, strict=False):
+        if a is not b and a != b:
+            break
+        first += 1
+    end_before, end_after = len(before), len(after)
+    while end_before > first and end_after > first and before[end_before - 1] == after[end_after - 1]:
+        end_before, end_after = end_before - 1, end_after - 1
+    return first, before[first:end_before], after[first:end_after]
+
+
+def edges_between(before: Sequence[Edge], after: Sequence[Edge]) -> tuple[list[Edge], list[Edge]]:
+    """The edges that `after` no longer has, and those that `before` did not have."""
+    if before is after:
+        return [], []
+    _, old, new = _between(before, after)
+    right = set(after) if old else set()
+    left = set(before) if new and old else set(old)
+    return [edge for edge in old if edge not in right], [edge for edge in new if edge not in left]
 
 
 def _compare(path: tuple[str, ...], before: Any, after: Any, found: list[Change]) -> None:
@@ -138,15 +181,18 @@ def _compare(path: tuple[str, ...], before: Any, after: Any, found: list[Change]
     if before is after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        if [k for k in before if k in after] == [k for k in after if k in before]:
-            for index, key in reversed(list(enumerate(before))):
-                if key not in after:
-                    found.append(Change((*path, key), before=before[key], index=index))
-            for index, key in enumerate(after):
-                if key not in before:
-                    found.append(Change((*path, key), after=after[key], index=index))
-                elif after[key] is not before[key]:
-                    _compare((*path, key), before[key], after[key], found)
+        gone, same_order = _gone(before, after)
+        if same_order:
+            if gone:
+                for index, key in reversed(list(enumerate(before))):
+                    if key in gone:
+                        found.append(Change((*path, key), before=before[key], index=index))
+            for index, (key, value) in enumerate(after.items()):
+                old = before.get(key, UNSET)
+                if old is UNSET:
+                    found.append(Change((*path, key), after=value, index=index))
+                elif value is not old:
+                    _compare((*path, key), old, value, found)
             return
         found.append(Change(path, before=dict(before), after=dict(after)))
     elif type(before) is not type(after) or before != after:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -87,6 +88,20 @@ def replace_node(network: Network, id: str, block: str | None, **replaced: Any) 
     return with_graph(network, block, nodes={**nodes, id: replace(node, **replaced)})
 
 
+_NO_IDS = MODULE_ATTRIBUTES | RESERVED_WORDS
+
+
+@lru_cache(maxsize=4096)
+def _stem(base: str) -> str:
+    """What the ids made from `base` begin with."""
+    stem = re.sub(r"(?<=[a-z])(?:[1-3]d|\d+)$|\d+$", "", base) or "node"
+    stem = re.sub(r"[^A-Za-z0-9_]", "", re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", stem)).lower().strip("_")
+    stem = re.sub("_+", "_", stem)[:48] or "node"
+    if not stem[0].isalpha():
+        stem = f"node_{stem}"
+    return stem
+
+
 def fresh_id(
     network: Network,
     base: str,
@@ -98,11 +113,7 @@ def fresh_id(
 
     `tried` keeps the last number of each stem between calls, so that many ids cost little.
     """
-    stem = re.sub(r"(?<=[a-z])(?:[1-3]d|\d+)$|\d+$", "", base) or "node"
-    stem = re.sub(r"[^A-Za-z0-9_]", "", re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", stem)).lower().strip("_")
-    stem = re.sub("_+", "_", stem)[:48] or "node"
-    if not stem[0].isalpha():
-        stem = f"node_{stem}"
+    stem = _stem(base)
     used = network.graph(block).nodes
     number = 1 + (tried or {}).get(stem, 0)
     while f"{stem}{number}" in used or f"{stem}{number}" in taken:
@@ -110,7 +121,7 @@ def fresh_id(
     if tried is not None:
         tried[stem] = number
     id = f"{stem}{number}"
-    return id if id not in MODULE_ATTRIBUTES | RESERVED_WORDS else f"{stem}_{number}"
+    return id if id not in _NO_IDS else f"{stem}_{number}"
 
 
 # ---------------------------------------------------------------------------- nodes
@@ -485,8 +496,8 @@ def paste(
             nodes[new] = replace(pasted[old], shares=shares)
     wires = [
         Edge(
-            edge.source._replace(node=names[edge.source.node]),
-            edge.target._replace(node=names[edge.target.node]),
+            End(names[edge.source.node], edge.source.port),
+            End(names[edge.target.node], edge.target.port),
         )
         for edge in edges
         if edge.source.node in names and edge.target.node in names

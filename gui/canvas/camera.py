@@ -83,6 +83,11 @@ class Camera(QGraphicsView):
         self._sharpening.timeout.connect(self.viewport().update)
         self._zoomed_at = 0.0
 
+    @property
+    def zooming(self) -> bool:
+        """Whether one zooms, frame after frame."""
+        return self._zooming.isActive()
+
     def sharpen(self) -> None:
         """Draw all cards sharply in the next frame."""
         self._zooming.stop()

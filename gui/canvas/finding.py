@@ -71,7 +71,7 @@ class Finder(QGraphicsScene):
 
     def positions(self) -> dict[str, tuple[float, float]]:
         """Where all nodes stand."""
-        return {id: (item.rect.x(), item.rect.y()) for id, item in self.nodes.items()}
+        return {id: item.at for id, item in self.nodes.items()}
 
     def content(self, ids: Iterable[str] | None = None) -> QRectF:
         """The rectangle around all nodes, or some."""

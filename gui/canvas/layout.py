@@ -247,14 +247,20 @@ def is_place(value: object) -> bool:
 
 
 def complete(
-    network: Network, placed: Mapping[str, tuple[float, float]], *, block: str | None = None
+    network: Network,
+    placed: Mapping[str, tuple[float, float]],
+    *,
+    block: str | None = None,
+    among: Iterable[str] | None = None,
 ) -> Positions:
-    """Places for nodes that have none in the document nor in `placed`.
+    """Places for nodes (`among` these, or all) that have none in the document nor in `placed`.
 
     All of them by :func:`arrange` where none has one; single ones beside what feeds them.
     """
     graph = network.graph(block)
     written = network.positions(block)
+    if among is not None and all(id in placed or is_place(written.get(id)) for id in among):
+        return {}
     known = {id: (float(at[0]), float(at[1])) for id, at in written.items() if is_place(at)}
     known.update((id, at) for id, at in placed.items() if id not in known and id in graph.nodes)
     missing = [id for id in graph.nodes if id not in known]

@@ -39,7 +39,7 @@ class Minimap(QWidget):
 
     def _redraw(self) -> None:
         self._picture = None
-        self.update()
+        self.canvas.show_minimap()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The nodes, and the frame of what is in view."""

@@ -71,6 +71,8 @@ class NodeItem(QGraphicsItem):
         self.mark: overlay.Mark | None = None
         #: Its contents as last drawn; None: they say something else now.
         self.picture: Picture | None = None
+        #: Its top left corner in scene coordinates.
+        self.at = (0.0, 0.0)
         self.far_rect = QRectF(0, 0, card.WIDTH, shown.height)
         self.far_stripe = QRectF(0, 0, 20, shown.height)
         self._measure()
@@ -96,6 +98,7 @@ class NodeItem(QGraphicsItem):
     def place(self, x: float, y: float) -> None:
         """Move the card's top left corner to ``(x, y)``."""
         self.setPos(x, y)
+        self.at = (x, y)
         self.far_rect.moveTo(x, y)
         self.far_stripe.moveTo(x, y)
 

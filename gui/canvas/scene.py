@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
@@ -141,7 +142,7 @@ class Scene(Finder):
             elif path[:1] == ("blocks",):
                 touched |= {id for id, node in after.graph(block).nodes.items() if node.block == path[1]}
         if touched or edges_changed or moved is None or moved:
-            self._update(after, block, touched, moved, edges_changed, middle or QPointF())
+            self._update(before, after, block, touched, moved, middle or QPointF())
         if drawn:
             self._show_marks(after, block)
         if drawn or edges_changed or moved is None or moved:
@@ -179,40 +180,46 @@ class Scene(Finder):
 
     def _update(
         self,
+        before: Network,
         after: Network,
         block: str | None,
         touched: set[str],
         moved: set[str] | None,
-        edges_changed: bool,
         middle: QPointF,
     ) -> None:
-        graph, nodes, wires = after.graph(block), self._nodes, self._wires
+        graph, nodes = after.graph(block), self._nodes
         positions = after.positions(block)
         gone = [id for id in touched if id in nodes and id not in graph.nodes]
-        come = [id for id in touched if id in graph.nodes and id not in nodes]
+        come = {id for id in touched if id in graph.nodes and id not in nodes}
         if len(gone) == len(come) == 1:  # renamed: it stays where it is
-            self.placed[come[0]] = (nodes[gone[0]].rect.x(), nodes[gone[0]].rect.y())
+            self.placed.update(dict.fromkeys(come, nodes[gone[0]].at))
         if touched or moved is None:
-            self._complete(after, block)
-        fresh: list[Edge] = []
-        if edges_changed or touched:
-            wanted = set(graph.edges)
-            for edge in wires.keys() - wanted:
-                touched |= {edge.source.node, edge.target.node}
-                self._remove_wire(edge)
-            new = wanted - wires.keys()
-            fresh = [edge for edge in graph.edges if edge in new] if new else []
-            touched |= {id for edge in fresh for id in (edge.source.node, edge.target.node)}
-        arriving = ports.incoming(graph.edges) if touched else {}
+            self._complete(after, block, None if moved is None else touched)
+        removed, added = diff.edges_between(before.graph(block).edges, graph.edges)
+        for edge in removed:
+            touched |= {edge.source.node, edge.target.node}
+            self._remove_wire(edge)
+        fresh = added
+        if come:
+            fresh = [e for e in graph.edges if e.source.node in come or e.target.node in come]
+            fresh += [e for e in added if e.source.node not in come and e.target.node not in come]
+        touched |= {id for edge in added for id in (edge.source.node, edge.target.node)}
+        wired = Counter(edge.target.node for edge in graph.edges if edge.target.node in touched)
         changed: set[EdgeItem] = set()
         for id in touched:
             if id not in graph.nodes:
                 self._remove_node(id)
-            elif id in nodes and self._refresh(after, block, id, len(arriving.get(id, ()))):
+            elif id in nodes and self._refresh(after, block, id, wired[id]):
                 changed |= nodes[id].edges
         for id in come if len(come) <= AT_ONCE else ():
-            self._add_node(after, block, id, len(arriving.get(id, ())), positions)
-        made = [wire for edge in fresh if (wire := self.add_wire(edge)) is not None]
+            self._add_node(after, block, id, wired[id], positions)
+        many = len(come) > AT_ONCE
+        made = [
+            wire
+            for edge in fresh
+            if not (many and (edge.source.node in come or edge.target.node in come))
+            and (wire := self.add_wire(edge)) is not None
+        ]
         following: set[EdgeItem] = set()
         for id in nodes if moved is None else moved:
             item = nodes.get(id)
@@ -225,18 +232,18 @@ class Scene(Finder):
         for wire in following:
             wire.follow()
         self.router.route([*made, *changed, *following])
-        if len(come) > AT_ONCE:
+        if many:
             self.arrivals.wait(
                 {id: self._position(id, positions) for id in come},
                 fresh,
                 middle,
-                lambda id: self._add_node(after, block, id, len(arriving.get(id, ())), positions),
+                lambda id: self._add_node(after, block, id, wired[id], positions),
             )
         self._stale()
-        self._grow()
+        self._grow([*come, *(nodes if moved is None else moved)])
 
-    def _complete(self, network: Network, block: str | None) -> None:
-        self.placed.update(layout.complete(network, self.placed, block=block))
+    def _complete(self, network: Network, block: str | None, among: Iterable[str] | None = None) -> None:
+        self.placed.update(layout.complete(network, self.placed, block=block, among=among))
 
     def _position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
         place = positions.get(id)
@@ -409,8 +416,9 @@ class Scene(Finder):
         self._lead(network, block)
         self._stale()
 
-    def _grow(self) -> None:
-        content = self.content()
+    def _grow(self, ids: Iterable[str] | None = None) -> None:
+        """Give all, or some, room in the scene's rectangle."""
+        content = self.content(ids)
         rect = self.sceneRect()
         room = content.adjusted(-STEP / 2, -STEP / 2, STEP / 2, STEP / 2)
         if not content.isNull() and not rect.contains(room):

@@ -78,7 +78,7 @@ class Canvas(Camera):
         self.interior = Interior(self)
         self.writer = Writer(self)
         self.commands: list[QAction] = commands.make(self)
-        self.looked.connect(self._show_minimap)
+        self.looked.connect(self.show_minimap)
         self.drawing.altered.connect(self._altered)
         self.drawing.rerouted.connect(self.refresh_far)
         document.changed.connect(self._changed)
@@ -171,7 +171,6 @@ class Canvas(Camera):
     def _altered(self) -> None:
         self.empty.setVisible(not self.network.graph(self.block).nodes)
         self.minimap.forget()
-        self._show_minimap()
         self.refresh_far()
 
     def _restyle(self) -> None:
@@ -203,9 +202,10 @@ class Canvas(Camera):
     def toggle_minimap(self) -> None:
         """Show or hide the overview."""
         self._minimap_wanted = not self._minimap_wanted
-        self._show_minimap()
+        self.show_minimap()
 
-    def _show_minimap(self) -> None:
+    def show_minimap(self) -> None:
+        """Show the overview where it is wanted and there is more than what is in view."""
         content = self.drawing.content()
         wanted = self._minimap_wanted and not content.isNull()
         self.minimap.setVisible(wanted and not self.visible_rect().contains(content))
@@ -353,7 +353,7 @@ class Canvas(Camera):
             self.width() - self.minimap.width() - 12, self.height() - self.minimap.height() - 12
         )
         self.toast.place()
-        self._show_minimap()
+        self.show_minimap()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Fit a network that was opened before the canvas was seen."""

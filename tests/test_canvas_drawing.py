@@ -1,0 +1,153 @@
+"""How the canvas draws: pictures of cards are true and soon sharp, and much that is new comes in slices."""
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
+
+from engine import diff, edit
+from engine.network import Edge, End
+from gui.canvas import arrivals, pictures
+from tests.benchmarks.canvas import analysis_of, network_of
+from tests.canvas_bench import Bench, chain
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def bench(qtbot):
+    return lambda network=None: Bench(qtbot, network)
+
+
+def pixels(bench: Bench) -> np.ndarray:
+    """What is seen."""
+    image = bench.port.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    seen = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return seen[:, : 4 * image.width()].reshape(image.height(), image.width(), 4)[..., :3].astype(int)
+
+
+def drawn(bench: Bench, monkeypatch) -> np.ndarray:
+    """What is seen where nothing is painted from pictures."""
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "LARGEST", 0.0)
+        return pixels(bench)
+
+
+@pytest.mark.parametrize("state", ["plain", "selected", "hovered", "wrong", "edited"])
+def test_cards_painted_from_pictures_look_as_drawn(bench, monkeypatch, state):
+    b = bench(chain("Input", "Conv2d", "BatchNorm2d", "Output"))
+    b.canvas.zoom_reset()
+    b.canvas.set_analysis(analysis_of(b.network))
+    pixels(b)  # there are pictures of all now
+    if state == "selected":
+        b.selection.set(("conv1",))
+    elif state == "hovered":
+        b.canvas.hands.hover(b.canvas.drawing.nodes["conv1"])
+    elif state == "wrong":
+        b.document.edit(edit.set_field(b.network, "conv1", "kernel_size", "five"), "Edit")
+    elif state == "edited":
+        b.document.edit(edit.set_field(b.network, "conv1", "kernel_size", [5, 5]), "Edit")
+    difference = np.abs(pixels(b) - drawn(b, monkeypatch)).max(axis=2)
+    assert (difference > 40).mean() < 0.0005  # rounding at the rims of translucent shapes
+
+
+def test_while_one_zooms_contents_are_stretched_and_sharp_once_it_rests(bench, qtbot, monkeypatch):
+    b = bench(chain("Input", "Conv2d", "BatchNorm2d", "Output"))
+    b.canvas.zoom_reset()
+    qtbot.waitUntil(lambda: not b.canvas.zooming)
+    pixels(b)
+    cards = b.canvas.drawing.nodes.values()
+    before = {item.id: item.picture.scale for item in cards}
+    for _ in range(3):
+        b.canvas.zoom(1.05)
+    assert b.canvas.zooming
+    pixels(b)
+    assert {item.id: item.picture.scale for item in cards} == before
+    qtbot.waitUntil(lambda: all(item.picture.scale.factor == b.canvas.zoom_factor for item in cards))
+    assert not b.canvas.zooming
+    assert (np.abs(pixels(b) - drawn(b, monkeypatch)).max(axis=2) > 120).mean() < 0.01
+
+
+def test_a_jump_to_another_zoom_is_sharp_at_once(bench, qtbot):
+    b = bench(chain("Input", "Conv2d", "Output"))
+    qtbot.waitUntil(lambda: not b.canvas.zooming)
+    b.canvas.zoom_reset()
+    pixels(b)
+    assert {item.picture.scale.factor for item in b.canvas.drawing.nodes.values()} == {1.0}
+
+
+def test_pictures_take_no_more_room_than_they_may(bench, monkeypatch):
+    b = bench(chain(*["Linear"] * 8))
+    b.canvas.fit()
+    pixels(b)
+    kept = [item for item in b.canvas.drawing.nodes.values() if item.picture is not None]
+    assert len(kept) == 8
+    monkeypatch.setattr(pictures, "LIMIT", 1)
+    for item in b.canvas.drawing.nodes.values():
+        item.touch()
+    pixels(b)
+    assert sum(item.picture is not None for item in b.canvas.drawing.nodes.values()) == 1
+
+
+def test_a_large_paste_is_one_step_and_comes_slice_by_slice(bench, qtbot):
+    b = bench(network_of(400))
+    b.selection.set(list(b.network.nodes)[:300])
+    b.canvas.editor.copy()
+    before = b.network
+    b.canvas.editor.paste()
+    assert len(b.network.nodes) == 700
+    assert b.selection.nodes == tuple(list(b.network.nodes)[400:])
+    waiting = [len(b.canvas.drawing.expected())]
+    assert waiting[0] == 300
+    box = b.canvas.drawing.content()
+    while waiting[-1]:
+        QApplication.processEvents()
+        waiting.append(len(b.canvas.drawing.expected()))
+    assert waiting == sorted(waiting, reverse=True)
+    assert len(waiting) > 2
+    assert all(b.canvas.drawing.nodes[id].selected for id in b.selection.nodes)
+    now = b.canvas.drawing.content()
+    assert abs(now.bottom() - box.bottom()) < arrivals.HEIGHT  # its height was a guess until it came
+    assert now.topLeft() == box.topLeft()
+    b.undo_and_redo(before)
+
+
+@pytest.mark.parametrize("ask", ["nodes", "wires", "node_at"])
+def test_whoever_asks_for_what_is_still_to_come_has_it_all(bench, ask):
+    b = bench(network_of(400))
+    b.selection.set(list(b.network.nodes)[:300])
+    b.canvas.editor.copy()
+    b.canvas.editor.paste()
+    drawing = b.canvas.drawing
+    assert drawing.arrivals
+    if ask == "node_at":
+        id = b.selection.nodes[-1]
+        x, y = b.network.positions()[id]
+        assert drawing.node_at(drawing.expected()[id].center()).id == id
+        assert drawing.nodes[id].at == (x, y)
+    else:
+        getattr(drawing, ask)
+    assert not drawing.arrivals
+    b.agrees()
+
+
+def test_an_edit_while_cards_are_still_to_come_finds_them(bench):
+    b = bench(network_of(400))
+    b.selection.set(list(b.network.nodes)[:300])
+    b.canvas.editor.copy()
+    b.canvas.editor.paste()
+    b.canvas.editor.remove_selection()
+    b.agrees()
+    b.document.undo_stack.undo()
+    b.document.undo_stack.undo()
+    b.agrees()
+    assert len(b.network.nodes) == 400
+
+
+def test_edges_between_says_what_came_and_went_also_of_doubled_ones():
+    a, b, c = (Edge(End(x), End(y)) for x, y in ("pq", "qr", "rs"))
+    assert diff.edges_between((a, b, c), (a, c)) == ([b], [])
+    assert diff.edges_between((a, c), (a, b, c)) == ([], [b])
+    assert diff.edges_between((a, b), (a, c)) == ([b], [c])
+    assert diff.edges_between((a, a), (a,)) == ([], [])
+    assert diff.edges_between((a, b), (b, a)) == ([], [])
