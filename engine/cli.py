@@ -30,7 +30,9 @@ COMMANDS = (
     "new",
     "predict",
     "replay",
+    "runs",
     "summary",
+    "sweep",
     "templates",
     "train",
 )

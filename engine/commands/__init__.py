@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from engine.assign import AssignProblem
-from engine.commands import bring, catalog, compare, data, export, inspect, lab, start, training
+from engine.commands import bring, catalog, compare, data, export, inspect, lab, runs, start, sweep, training
 from engine.commands.output import Failure, ReaderGone, complain
 from engine.problems import DataProblem, FileProblem, NetworkProblem
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (start, inspect, compare, data, training, lab, export, catalog, bring):
+for family in (start, inspect, compare, data, training, sweep, runs, lab, export, catalog, bring):
     family.register(app)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 
 class ReaderGone(Exception):
@@ -51,6 +52,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def print_table(table: Table) -> None:
+    """Print a table, a line to each of its rows however narrow the terminal is."""
+    table.width = out.measure(table, options=out.options.update(width=1000)).maximum
+    out.print(table, crop=False)
 
 
 def complain(message: str) -> None:

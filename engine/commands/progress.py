@@ -13,9 +13,16 @@ from engine.host import protocol
 
 
 class TrainingProgress:
-    """Takes a run's events; a context manager around the run."""
+    """Takes the events of a run, or of several; a context manager around them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    brief
+        Show the bar alone, and no line per epoch: for many runs.
+    """
+
+    def __init__(self, *, brief: bool = False) -> None:
+        self._brief, self._run = brief, ""
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -36,6 +43,10 @@ class TrainingProgress:
     ) -> None:
         self._bar.stop()
 
+    def name_run(self, name: str) -> None:
+        """Call the run that comes now `name`."""
+        self._run = f"{name}  "
+
     def __call__(self, event: protocol.Event) -> None:
         """Show one event."""
         if isinstance(event, protocol.Loading):
@@ -44,7 +55,9 @@ class TrainingProgress:
             )
         elif isinstance(event, protocol.RunStarted):
             total = event.epochs * event.steps_per_epoch
-            self._bar.update(self._task, description="Training", total=total, completed=event.step)
+            self._bar.update(
+                self._task, description=f"{self._run}Training", total=total, completed=event.step
+            )
             self._say(
                 f"{count(event.train_examples, 'example')} to train on, "
                 f"{event.validation_examples:,} to validate, on {event.device}"
@@ -55,7 +68,7 @@ class TrainingProgress:
         elif isinstance(event, protocol.Progress):
             self._bar.update(
                 self._task,
-                description=f"Epoch {min(event.epoch + 1, event.epochs)}/{event.epochs}",
+                description=f"{self._run}Epoch {min(event.epoch + 1, event.epochs)}/{event.epochs}",
                 completed=event.step,
                 speed=f"{event.steps_per_second:,.0f} steps/s",
             )
@@ -63,7 +76,8 @@ class TrainingProgress:
             self._say(f"epoch {event.epoch:.3g}: validation {figures(event.values)}")
 
     def _say(self, text: str) -> None:
-        self._bar.console.print(text)
+        if not self._brief:
+            self._bar.console.print(text)
 
 
 def figures(values: Mapping[str, float]) -> str:

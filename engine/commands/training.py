@@ -60,7 +60,7 @@ def train(
         raise Failure("--resume goes on in the run's own folder, so --run-dir has no place beside it.", 2)
     network = read(file if file is not None else RunFolder(resume or Path()).network)
     network = assign_all(network, set or ())
-    _require(device)
+    require_device(device)
     from engine.training import api
 
     with TrainingProgress() as progress:
@@ -75,7 +75,7 @@ def train(
         raise Failure("" if json or not result.get("message") else str(result["message"]))
 
 
-def _require(device: str) -> None:
+def require_device(device: str) -> None:
     """Refuse a device that this computer does not have, before anything is made for a run."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise Failure(f"--device {device}: choose auto, cpu, cuda or cuda:1.", 2)
@@ -105,7 +105,7 @@ def _tell(result: dict[str, Any]) -> None:
 
 def evaluate(run: Run, device: Device = "auto", json: Json = False) -> None:
     """Measure a run's best weights on each split of its data."""
-    _require(device)
+    require_device(device)
     from engine.training import evaluate as measure
 
     said: list[str] = []
@@ -163,7 +163,7 @@ def predict(
     json: Json = False,
 ) -> None:
     """Show what a run's best weights make of an example."""
-    _require(device)
+    require_device(device)
     from engine.training import predict as ask
 
     said: list[str] = []

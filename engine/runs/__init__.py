@@ -2,5 +2,6 @@
 
 from engine.runs.folder import RunFolder, Summary, create, listed, summary
 from engine.runs.record import Recorder, read_events
+from engine.runs.removal import remove
 
-__all__ = ["Recorder", "RunFolder", "Summary", "create", "listed", "read_events", "summary"]
+__all__ = ["Recorder", "RunFolder", "Summary", "create", "listed", "read_events", "remove", "summary"]

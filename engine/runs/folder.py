@@ -19,6 +19,9 @@ import msgspec
 from engine.runs import owner
 from engine.storage.atomic import write_bytes
 
+#: The file that makes a folder of runs a sweep.
+SWEEP = "sweep.json"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -146,8 +149,11 @@ def summary(path: Path) -> Summary:
 
 
 def listed(parent: Path) -> list[Summary]:
-    """The runs in `parent`, the newest first; none if there is no such folder."""
+    """The runs in `parent` and in the sweeps there, the newest first; none if there is no such folder."""
     if not parent.is_dir():
         return []
-    runs = [summary(path) for path in parent.iterdir() if RunFolder(path).network.is_file()]
+    folders = [parent, *(path for path in parent.iterdir() if (path / SWEEP).is_file())]
+    runs = [
+        summary(path) for folder in folders for path in folder.iterdir() if RunFolder(path).network.is_file()
+    ]
     return sorted(runs, key=lambda run: run.modified, reverse=True)

@@ -101,7 +101,7 @@ def train(
     try:
         with (
             _run_folder(network, run_dir, resume, group) as folder,
-            _stopped_by_keyboard(control) as control,
+            stopped_by_keyboard(control) as control,
         ):
             if nproc > 1:
                 return processes.run(network, folder, nproc=nproc, device=device, control=control, **started)
@@ -160,7 +160,7 @@ def _run_folder(
 
 
 @contextmanager
-def _stopped_by_keyboard(control: Control | None) -> Iterator[Control]:
+def stopped_by_keyboard(control: Control | None) -> Iterator[Control]:
     """Let the first Ctrl+C stop a run that has no other control; a second one interrupts at once."""
     if control is not None or threading.current_thread() is not threading.main_thread():
         yield control or Control()
