@@ -341,6 +341,22 @@ def insert_on_edge(network: Network, edge: Edge, id: str, *, block: str | None =
     return connect(network, out, edge.target, block=block)
 
 
+def swap(network: Network, first: str, second: str, *, block: str | None = None) -> Network:
+    """Two nodes in each other's place: each takes the other's wires and position."""
+    graph = network.graph(block)
+    other = {first: second, second: first}
+
+    def moved(end: End) -> End:
+        return end._replace(node=other.get(end.node, end.node))
+
+    edges = [Edge(moved(edge.source), moved(edge.target)) for edge in graph.edges]
+    places = network.positions(block)
+    network = with_graph(network, block, edges=edges)
+    if first in places and second in places:
+        network = move(network, {first: places[second], second: places[first]}, block=block)
+    return network
+
+
 # ---------------------------------------------------------------------------- what a node is
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from engine import analyze, diff, edit, templates
-from engine.analysis.repairs import swap
+from engine.edit import swap
 from engine.findings import Analysis
 from engine.network import Network
 

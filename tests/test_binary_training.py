@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import engine
+from engine import edit
 from engine.analysis import analyze
 from engine.catalog import LOSSES, OPTIMIZERS
 from engine.compile.resolve import construct
@@ -204,3 +205,67 @@ class TestRPReLU:
         model = engine.build(network)
         assert model(torch.zeros(2, *shape)).shape[1] == channels
         assert model.layer__activation.shift.numel() == channels
+
+
+class TestLatentWeights:
+    def parts(self, network: Network) -> dict[str, parameters.Part]:
+        return {part.name: part for part in parameters.parts(network, engine.build(network))}
+
+    def test_binary_latent_learns_at_binarynets_rate_in_layers_and_blocks(self) -> None:
+        latent = {"weight": choice("binary_latent")}
+        network = chain(
+            ("conv", Node("Conv2d", {"out_channels": 8, "kernel_size": 3}, init=latent, binarize=SIGN)),
+            (
+                "up",
+                Node("ConvTranspose2d", {"out_channels": 4, "kernel_size": 2}, init=latent, binarize=SIGN),
+            ),
+            ("plain", Node("Conv2d", {"out_channels": 4, "kernel_size": 3}, binarize=SIGN)),
+            shape=(2, 12, 12),
+        )
+        parts = self.parts(network)
+        # binary_net.py: W_LR_scale = 1/sqrt(1.5/(inputs + outputs)), each times the window for convolutions.
+        assert parts["conv.weight"].lr_multiplier == pytest.approx(1 / np.sqrt(1.5 / ((2 + 8) * 9)))
+        assert parts["up.weight"].lr_multiplier == pytest.approx(1 / np.sqrt(1.5 / ((8 + 4) * 4)))
+        assert parts["conv.bias"].lr_multiplier == parts["plain.weight"].lr_multiplier == 1
+        optimizer, _, multipliers = parameters.optimizer(Choice("Adam", {"lr": 0.01}), list(parts.values()))
+        rates = {group["lr"] for group in optimizer.param_groups}
+        assert rates == {0.01 * multiplier for multiplier in multipliers}
+        assert len(rates) == 3
+
+    def test_the_factor_can_be_left_off_and_goes_with_the_nodes_own(self) -> None:
+        from engine.network import Training
+
+        def factor(training: Training | None, **fields: object) -> float:
+            init = {"weight": Choice("binary_latent", fields)}
+            node = Node("Linear", {"out_features": 4}, init=init, binarize=SIGN, training=training)
+            return self.parts(chain(("fc", node), shape=(2,)))["fc.weight"].lr_multiplier
+
+        assert factor(None) == factor(None, bound=0.1) == pytest.approx(2.0)
+        assert factor(Training(lr_multiplier=0.5)) == pytest.approx(1.0)
+        assert factor(None, scale_rate=False) == 1
+
+    def test_a_default_of_the_network_brings_the_factor_too(self) -> None:
+        network = chain(("fc", Node("Linear", {"out_features": 4}, binarize=SIGN)), shape=(2,))
+        network = edit.replace(
+            network, defaults={"init": {"Linear": {"weight": {"scheme": "binary_latent"}}}}
+        )
+        assert self.parts(network)["fc.weight"].lr_multiplier == pytest.approx(2.0)
+
+    @pytest.mark.parametrize(
+        ("type", "names"),
+        [
+            ("LSTM", {"weight_ih_l0", "weight_hh_l0"}),
+            ("MultiheadAttention", {"in_proj_weight", "out_proj.weight"}),
+            ("SelfAttention", {"in_proj.weight", "out_proj.weight"}),
+            ("Embedding", {"weight"}),
+        ],
+    )
+    def test_every_binarized_parameter_is_clipped_and_spared_from_decay(
+        self, type: str, names: set[str]
+    ) -> None:
+        parts = self.parts(alone(type, binarize=SIGN))
+        assert {name.removeprefix("layer.") for name, part in parts.items() if part.binarized} == names
+        assert all(part.clipped for part in parts.values() if part.binarized)
+        optimizer = parameters.optimizer(Choice("AdamW", {"weight_decay": 0.1}), list(parts.values()))[0]
+        pulled = {id(p) for group in optimizer.param_groups if group["weight_decay"] for p in group["params"]}
+        assert not pulled & {id(part.tensor) for part in parts.values() if part.binarized}

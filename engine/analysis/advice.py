@@ -17,7 +17,6 @@ _SCORES_TO_PROBABILITIES = {
     "BCEWithLogitsLoss": frozenset({"Sigmoid", "Softmax"}),
     "MultiLabelSoftMarginLoss": frozenset({"Sigmoid", "Softmax"}),
 }
-_NEVER_NEGATIVE = frozenset({"ReLU", "ReLU6", "Sigmoid", "Softplus", "Softmax", "Hardsigmoid"})
 _ALL_EQUAL = frozenset({"zeros", "ones", "constant"})
 _SATURATING = frozenset({"Sigmoid", "Tanh", "Softsign"})
 _HE = frozenset({"kaiming_normal", "kaiming_uniform"})
@@ -45,7 +44,6 @@ def advice(network: Network, walked: Walked) -> list[Problem]:
         sources = [steps[value.path].node for value in step.inputs.values() if value is not None]
         for finding in (
             _bias_before_norm(step.node, following),
-            _sign_of_positives(step.node, sources),
             _equal_weights(step.node, {n: len(s) for n, s in evaluated.parameters.items()}),
             _scores_wanted(network, step.node, sources),
             _dropout_place(step.node, following),
@@ -88,8 +86,8 @@ def _bias_before_norm(node: Node, following: list[Step]) -> Finding | None:
     after = following[0].node
     if not after.type.startswith("BatchNorm") or node.type.startswith("BatchNorm"):
         return None
-    if node.fields.get("bias", True) is not True:
-        return None
+    if node.fields.get("bias", True) is not True or "weight" in node.binarize:
+        return None  # engine.binary.rules speaks of binarized layers
     return Finding(
         "hint",
         "bias-before-norm",
@@ -101,23 +99,11 @@ def _bias_before_norm(node: Node, following: list[Step]) -> Finding | None:
     )
 
 
-def _sign_of_positives(node: Node, sources: list[Node]) -> Finding | None:
-    if "input" not in node.binarize or not sources:
-        return None
-    before = sources[0]
-    name = _bend(before)
-    if name not in _NEVER_NEGATIVE:
-        return None
-    return Finding(
-        "warning",
-        "sign-of-positives",
-        "binarize.input",
-        f"its input comes from {name}, which is never negative: its sign is always +1. Take {name} away.",
-    )
-
-
 def _equal_weights(node: Node, dims: dict[str, int]) -> Finding | None:
+    latent = LAYERS[node.type].binarizable_names(node.fields) if "weight" in node.binarize else ()
     for parameter, choice in node.init.items():
+        if parameter in latent:
+            continue  # engine.binary.rules tells more of it
         if choice.id in _ALL_EQUAL and dims.get(parameter, 0) >= 2:
             return Finding(
                 "warning",

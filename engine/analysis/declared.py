@@ -126,7 +126,18 @@ def _binarize(layer: Layer, node: Node) -> list[Finding]:
             findings.append(Finding("error", code, place, message, removals=removal))
         else:
             findings += _fields(BINARIZERS[choice.id], choice.fields, path, place)
+            clip = choice.extra.get("clip_latent", True)
+            if part == "weight" and not isinstance(clip, bool):
+                removals = (("Clip the latent weights", (*path, "clip_latent")),)
+                message = f"is true or false, not {clip!r}."
+                findings.append(
+                    Finding("error", "wrong-field", f"{place}.clip_latent", message, removals=removals)
+                )
     return findings
+
+
+#: Keys beside an estimator that are no fields of it.
+_KNOWN_BESIDE: dict[str, tuple[str, ...]] = {"weight": ("clip_latent",), "input": ()}
 
 
 def _training(node: Node) -> list[Finding]:
@@ -141,7 +152,14 @@ def _unknown_keys(node: Node) -> list[Finding]:
     if node.activation is not None:
         parts.append(("activation.", node.activation.extra))
     parts += [(f"init.{name}.", choice.extra) for name, choice in node.init.items()]
-    parts += [(f"binarize.{name}.", choice.extra) for name, choice in node.binarize.items()]
+    parts += [
+        (
+            f"binarize.{name}.",
+            {key: value for key, value in choice.extra.items() if key not in _KNOWN_BESIDE[name]},
+        )
+        for name, choice in node.binarize.items()
+        if name in _KNOWN_BESIDE
+    ]
     if node.training is not None:
         parts.append(("training.", node.training.extra))
     return [

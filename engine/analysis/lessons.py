@@ -47,7 +47,6 @@ LESSONS: dict[str, str] = {
     "unused": "What no output needs gets no gradient and learns nothing.",
     "unused-part": "A part that is cut off and not read is computed for nothing.",
     "equal-weights": "Units that begin alike get equal gradients and stay alike (Goodfellow et al. 2016, §8.4).",
-    "sign-of-positives": "The sign of what is never negative carries no information (Courbariaux et al. 2016).",
     "batch-place": "Losses and metrics go over the examples along dimension 0.",
 }
 

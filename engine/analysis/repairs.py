@@ -422,21 +422,5 @@ def _swapped(network: Network, graph: Network | Block, place: _Place) -> Iterato
             continue
         yield (
             f"Swap {first} and {second}",
-            lambda first=first, second=second: swap(network, first, second, block=place.block),  # type: ignore[misc]
+            lambda first=first, second=second: edit.swap(network, first, second, block=place.block),  # type: ignore[misc]
         )
-
-
-def swap(network: Network, first: str, second: str, *, block: str | None = None) -> Network:
-    """Two nodes in each other's place: each takes the other's wires and position."""
-    graph = network.graph(block)
-    other = {first: second, second: first}
-
-    def moved(end: End) -> End:
-        return end._replace(node=other.get(end.node, end.node))
-
-    edges = [Edge(moved(edge.source), moved(edge.target)) for edge in graph.edges]
-    places = network.positions(block)
-    network = edit.with_graph(network, block, edges=edges)
-    if first in places and second in places:
-        network = edit.move(network, {first: places[second], second: places[first]}, block=block)
-    return network

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from engine.analysis import receptive
 from engine.analysis.advice import advice, narrow_view
+from engine.analysis.binary_rules import binary_problems
 from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, tensor
 from engine.analysis.lessons import with_lesson
@@ -76,6 +77,7 @@ def _analyze(network: Network) -> Analysis:
             *data_problems(network, reports),
             *memory_problems(network, walked),
             *advice(network, walked),
+            *binary_problems(network, walked),
             *narrow_view(network, walked, {path: report.receptive_field for path, report in reports.items()}),
         ],
     )

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from engine.catalog import (
     ACTIVATIONS,
     BINARIZERS,
-    INITIALIZERS,
     LAYERS,
     Apply,
     Call,
@@ -19,9 +18,8 @@ from engine.catalog import (
 )
 from engine.compile.gain import gain_of
 from engine.compile.surroundings import Surroundings, fixup
+from engine.defaults import scheme_of
 from engine.network import Choice, Network, Node
-from engine.problems import FileProblem
-from engine.storage.form import choice_from_form
 
 
 class Operation(NamedTuple):
@@ -132,19 +130,11 @@ def schemes(
     layer (gain "auto", Fixup) comes back as plain numbers and schemes.
     """
     layer = LAYERS[node.type]
-    chosen: dict[str, Choice] = {}
-    for parameter in layer.parameter_names(node.fields):
-        if parameter in node.init:
-            chosen[parameter] = node.init[parameter]
-            continue
-        for scope in (layer.group, "all"):
-            default = _default(network.defaults, scope, parameter)
-            if default is None:
-                continue
-            entry, dims = INITIALIZERS[default.id], len(shapes.get(parameter, ()))
-            if entry.min_dims <= dims <= entry.max_dims:
-                chosen[parameter] = default
-                break
+    chosen = {
+        parameter: choice
+        for parameter in layer.parameter_names(node.fields)
+        if (choice := scheme_of(network, node, parameter, len(shapes.get(parameter, ())))) is not None
+    }
     return {
         parameter: _settled(choice, shapes.get(parameter, ()), around) for parameter, choice in chosen.items()
     }
@@ -156,16 +146,3 @@ def _settled(choice: Choice, shape: tuple[int, ...], around: Surroundings) -> Ch
     if choice.fields.get("gain") == "auto":
         return Choice(choice.id, {**choice.fields, "gain": gain_of(around.follower)}, choice.extra)
     return choice
-
-
-def _default(defaults: Mapping[str, Any], scope: str, parameter: str) -> Choice | None:
-    """The network's default, if there is one and it makes sense; the analysis tells of those that do not."""
-    value: Any = defaults
-    for key in ("init", scope, parameter):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    try:
-        choice = choice_from_form(value, "the default", "scheme")
-    except FileProblem:
-        return None
-    entry = INITIALIZERS.get(choice.id)
-    return choice if entry is not None and not entry.check(choice.fields) else None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from engine.binary.latent import rate_factor
 from engine.catalog import LAYERS, OPTIMIZERS, Call
 from engine.compile.resolve import construct
+from engine.defaults import scheme_of
 from engine.network import Choice, Network, Node
 from engine.problems import NetworkProblem
 
@@ -43,46 +45,49 @@ def frozen_modules(network: Network, model: nn.Module) -> list[nn.Module]:
         for name, module in model.named_modules()
         if name
         and any(True for _ in module.buffers(recurse=False))
-        and any(node.training is not None and node.training.frozen for node in _nodes(network, f"{name}."))
+        and any(node.training is not None and node.training.frozen for node in _way(network, f"{name}.")[0])
     ]
 
 
-def _nodes(network: Network, name: str) -> Iterator[Node]:
-    """The nodes that the parameter `name` is in: uses of blocks, and last the layer's own."""
+def _way(network: Network, name: str) -> tuple[list[Node], str]:
+    """The nodes that the parameter `name` is in, and its name in the last of them.
+
+    That name is empty where the parameter is not the layer's own but its estimator's or activation's.
+    """
+    found: list[Node] = []
     nodes: Mapping[str, Node] = network.nodes
-    path = iter(name.split(".")[:-1])
-    for word in path:
-        node = nodes.get(word.partition("__")[0])
+    words = name.split(".")
+    place = 0
+    while place < len(words) - 1:
+        id, _, helper = words[place].partition("__")
+        place += 1
+        node = nodes.get(id)
         if node is None:
-            return
-        yield node
+            break
+        found.append(node)
         if node.block is None or node.block not in network.blocks:
-            return
+            return found, "" if helper else ".".join(words[place:])
         if node.repeat > 1:
-            next(path, None)
+            place += 1
         nodes = network.blocks[node.block].nodes
+    return found, ""
 
 
 def _part(network: Network, name: str, tensor: nn.Parameter) -> Part:
     frozen, multiplier, clipped, binarized = False, 1.0, False, False
-    for node in _nodes(network, name):
+    nodes, own = _way(network, name)
+    for node in nodes:
         if node.training is not None:
             frozen = frozen or node.training.frozen
             multiplier *= node.training.lr_multiplier
-        layer = LAYERS.get(node.type)
-        if (
-            "weight" in node.binarize
-            and layer is not None
-            and any(_is_own(name, own) for own in layer.binarizable_names(node.fields))
-        ):
+    node = nodes[-1] if nodes else Node("")
+    layer = LAYERS.get(node.type)
+    if own and layer is not None:
+        scheme = scheme_of(network, node, own, tensor.dim())
+        multiplier *= rate_factor(scheme, tuple(tensor.shape))
+        if "weight" in node.binarize and own in layer.binarizable_names(node.fields):
             clipped, binarized = _clips(node.binarize["weight"]), True
     return Part(name, tensor, frozen, multiplier, clipped, binarized)
-
-
-def _is_own(name: str, own: str) -> bool:
-    """Whether parameter `name` is the layer's `own` ("in_proj.weight"), and not a helper's beside it."""
-    owner, found, _ = name.rpartition(f".{own}")
-    return bool(found) and name.endswith(own) and "__" not in owner.rpartition(".")[2]
 
 
 def _clips(binarizer: Choice) -> bool:
