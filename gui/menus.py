@@ -262,6 +262,15 @@ class Menus:
                 tip="What each initialisation does to signals and gradients, before any training",
             )
         )
+        self.run.addAction(
+            add(
+                "run.rate",
+                "Find a &learning rate",
+                lambda: self.window.docks.reveal("rate"),
+                icon="mdi6.chart-bell-curve",
+                tip="Train for a moment with a growing rate, and see where the loss falls fastest",
+            )
+        )
 
     def update_run(self) -> None:
         """Enable what the last run and the weights on the disk allow."""

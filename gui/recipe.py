@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engine import edit
 from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, SOURCES
@@ -62,6 +62,9 @@ _SPLIT: tuple[Field, ...] = (
 class RecipePanel(QScrollArea):
     """Shows and edits the document's recipe."""
 
+    #: A learning rate is to be found by trying.
+    rate_wanted = Signal()
+
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Recipe")
@@ -70,6 +73,7 @@ class RecipePanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(260)
         self._document = document
+        self._sections: dict[str, Section] = {}
         body = QWidget()
         self._layout = QVBoxLayout(body)
         self._layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
@@ -80,6 +84,10 @@ class RecipePanel(QScrollArea):
         self.loss = self._choice("recipe-loss", "Loss", LOSSES)
         self.optimizer = self._choice("recipe-optimizer", "Optimizer", OPTIMIZERS)
         self.schedule = self._choice("recipe-schedule", "Schedule", SCHEDULES, none="Constant learning rate")
+        find = QPushButton("Find a learning rate…")
+        find.setToolTip("Train for a moment with a growing rate, and see where the loss falls fastest")
+        find.clicked.connect(self.rate_wanted)
+        self._sections["recipe-optimizer"].rows.addWidget(find, 0, Qt.AlignmentFlag.AlignLeft)
         #: Section -> form of the recipe's further options.
         self.options = {
             id: self._form(f"recipe-{id}", entry.title, entry.fields, self._option_edited, open=False)
@@ -100,6 +108,7 @@ class RecipePanel(QScrollArea):
         section = Section(key, title, open=open)
         section.rows.addWidget(content)
         self._layout.addWidget(section)
+        self._sections[key] = section
         return section
 
     def _choice(

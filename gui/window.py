@@ -160,6 +160,7 @@ class Window(QMainWindow):
         self.docks.fill("inspector", self.inspector)
         self.recipe = RecipePanel(self.document)
         self.docks.fill("recipe", self.recipe)
+        self.recipe.rate_wanted.connect(lambda: self.docks.reveal("rate"))
 
     def _build_panels(self) -> None:
         from gui.panels import (
@@ -174,6 +175,7 @@ class Window(QMainWindow):
             InitLabPanel,
             PredictionsPanel,
             ProblemsPanel,
+            RatePanel,
             ResponsesPanel,
             WeightsPanel,
         )
@@ -199,6 +201,8 @@ class Window(QMainWindow):
         self.docks.fill("code", CodePanel(self.document, self.selection, self.workers))
         self.lab_init = InitLabPanel(self.document, self.workers)
         self.docks.fill("lab_init", self.lab_init)
+        self.rate = RatePanel(self.document, self.workers, lambda: self.settings.device)
+        self.docks.fill("rate", self.rate)
         self._complete = True
         if self.workers.current:
             self._analyzed(self.workers.analysis)
@@ -268,6 +272,7 @@ class Window(QMainWindow):
             self.recipe.set_analysis(analysis)
             self.problems.set_analysis(analysis)
             self.lab_init.set_analysis(analysis)
+            self.rate.set_analysis(analysis)
         self._offer_weights(analysis)
 
     def _edit_layer(self, node: str) -> None:

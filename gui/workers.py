@@ -227,6 +227,10 @@ class Workers(QObject):
         """Ask what initialisations do to the document; `answered` brings a Measured."""
         return self.pool.laboratory(file.dumps(self.document.network), schemes, race)
 
+    def find_rate(self, device: str = "auto") -> int:
+        """Ask for the loss over a growing learning rate; `answered` brings a RateFound."""
+        return self.pool.find_rate(file.dumps(self.document.network), device)
+
     def binary_laboratory(self, run: str | None = None, race: int = 0, estimators: str | None = None) -> int:
         """Ask what the document's estimators do, or race some; `answered` brings a BinaryMeasured."""
         return self.pool.binary_laboratory(file.dumps(self.document.network), run, race, estimators)

@@ -34,6 +34,7 @@ from engine.host.protocol import (
     Evaluated,
     Event,
     Failed,
+    FindRate,
     InitPreview,
     Laboratory,
     Loading,
@@ -51,6 +52,7 @@ from engine.host.protocol import (
     PreviewInit,
     PrintSource,
     Progress,
+    RateFound,
     Respond,
     Responded,
     RunStarted,
@@ -78,11 +80,13 @@ _Numbered = (
     | Predict
     | Laboratory
     | BinaryLaboratory
+    | FindRate
     | LookAtData
     | Respond
     | Boundary
 )
 _ANSWERS = (
+    RateFound,
     Analyzed,
     Failed,
     InitPreview,
@@ -296,6 +300,10 @@ class Pool:
     ) -> int:
         """Ask what a document's estimators do with a run's weights, or for a race of `race` steps."""
         return self._ask_spare(lambda n: BinaryLaboratory(n, document, run, race, estimators))
+
+    def find_rate(self, document: bytes, device: str = "auto") -> int:
+        """Ask for the loss over a growing learning rate."""
+        return self._ask_spare(lambda n: FindRate(n, document, device))
 
     def look_at_data(self, document: bytes, path: str | None = None) -> int:
         """Ask what a document's data look like, or what lies at a path."""
@@ -567,7 +575,14 @@ class Pool:
         for request, deaths in owed:
             spare = isinstance(
                 request,
-                Evaluate | Predict | Laboratory | BinaryLaboratory | LookAtData | Respond | Boundary,
+                Evaluate
+                | Predict
+                | Laboratory
+                | BinaryLaboratory
+                | FindRate
+                | LookAtData
+                | Respond
+                | Boundary,
             )
             need = self._need_spare if spare else self._need_analyst
             member = need() if deaths == 0 else None

@@ -167,6 +167,15 @@ class BinaryLaboratory(_Message, frozen=True):
     estimators: str | None = None
 
 
+class FindRate(_Message, frozen=True):
+    """Train a document for some steps with a growing learning rate; nothing is kept."""
+
+    request: int
+    document: bytes
+    device: str = "auto"
+    steps: int = 200
+
+
 class LookAtData(_Message, frozen=True):
     """Load a document's data, or what lies at a path, and show them."""
 
@@ -236,6 +245,7 @@ Request = (
     | Boundary
     | Laboratory
     | BinaryLaboratory
+    | FindRate
     | LookAtData
     | CancelData
     | Ping
@@ -583,6 +593,15 @@ class BinaryMeasured(_Message, frozen=True):
     race: Race | None = None
 
 
+class RateFound(_Message, frozen=True):
+    """The answer to FindRate: each step's rate, the loss smoothed up to it, and where it falls fastest."""
+
+    request: int
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float | None
+
+
 class DataProgress(_Message, frozen=True):
     """How far a LookAtData has come: so many of `total` are done. Newest wins.
 
@@ -658,6 +677,7 @@ Event = (
     | Evaluated
     | Measured
     | BinaryMeasured
+    | RateFound
     | Predicted
     | DataProgress
     | DataLooked

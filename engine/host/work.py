@@ -33,6 +33,7 @@ from engine.host.protocol import (
     Evaluated,
     Event,
     Failed,
+    FindRate,
     Laboratory,
     LookAtData,
     Measured,
@@ -43,6 +44,7 @@ from engine.host.protocol import (
     PreviewBinarizer,
     PreviewInit,
     PrintSource,
+    RateFound,
     Respond,
     RunState,
     SourcePrinted,
@@ -188,6 +190,11 @@ class Work:
                 report = lab_init.compare(network, chosen)
                 raced = lab_init.race(network, chosen, request.race) if request.race else None
                 emit(Measured(request.request, report, raced))
+            case FindRate():
+                from engine.training import find_rate
+
+                curve = find_rate(loads(request.document), device=request.device, steps=request.steps)
+                emit(RateFound(request.request, curve.rates, curve.losses, curve.suggestion))
             case BinaryLaboratory():
                 from engine.training import lab_binary
 

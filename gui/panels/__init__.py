@@ -11,6 +11,7 @@ from gui.panels.history import HistoryPanel
 from gui.panels.lab_init import InitLabPanel
 from gui.panels.predictions import PredictionsPanel
 from gui.panels.problems import ProblemsPanel
+from gui.panels.rate import RatePanel
 from gui.panels.responses import ResponsesPanel
 from gui.panels.weights import WeightsPanel
 
@@ -26,6 +27,7 @@ __all__ = [
     "InitLabPanel",
     "PredictionsPanel",
     "ProblemsPanel",
+    "RatePanel",
     "ResponsesPanel",
     "WeightsPanel",
 ]
