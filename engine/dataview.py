@@ -58,6 +58,10 @@ class SampleView(msgspec.Struct, frozen=True):
     picture_shape: tuple[int, ...] = ()
     #: The same after augmentation.
     augmented: bytes = b""
+    #: Likewise its numbers or its lines, and its target in words where mixup has blended it.
+    varied_values: tuple[float, ...] = ()
+    varied_lines: tuple[tuple[float, ...], ...] = ()
+    varied_target: str = ""
     #: A text as it was.
     text: str = ""
     #: The numbers of a table's row or of a point.

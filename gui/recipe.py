@@ -14,6 +14,7 @@ from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, SOURCE
 from engine.catalog.fields import Field, Float, Int, Option
 from engine.findings import Analysis
 from engine.network import Choice, Recipe
+from gui.augmentation import AugmentationEditor, marks_of
 from gui.document import Document
 from gui.forms import ChoiceEditor, Form
 from gui.inspector.section import Section
@@ -64,6 +65,8 @@ class RecipePanel(QScrollArea):
 
     #: A learning rate is to be found by trying.
     rate_wanted = Signal()
+    #: Whether examples before and after augmentation would be seen here may have changed.
+    preview_changed = Signal()
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,6 +83,11 @@ class RecipePanel(QScrollArea):
         self._layout.setSpacing(2 * SPACE)
         self.data = self._choice("recipe-data", "Data", SOURCES)
         self.split = self._form("recipe-split", "Split", _SPLIT, self._split_edited, open=False)
+        self.augmentation = AugmentationEditor()
+        self.augmentation.changed.connect(self._augmented)
+        self.augmentation.ended.connect(document.end_merge)
+        self._varying = self._section("recipe-augment", "Augmentation", self.augmentation, open=False)
+        self._varying.toggled.connect(self._unfolded)
         self.length = self._form("recipe-length", "Length and seed", _LENGTH, self._length_edited)
         self.loss = self._choice("recipe-loss", "Loss", LOSSES)
         self.optimizer = self._choice("recipe-optimizer", "Optimizer", OPTIMIZERS)
@@ -137,6 +145,7 @@ class RecipePanel(QScrollArea):
                 found = marks.setdefault(part, {})
                 found[rest.rpartition(".")[2] or part] = (problem.severity, problem.message)
         self.split.set_marks(marks.get("data", {}))
+        self.augmentation.set_marks(marks_of(analysis.problems))
         self.length.set_marks({name: found[name] for name, found in marks.items() if name in found})
         for part in ("data", "loss", "optimizer", "schedule"):
             getattr(self, part).set_marks(marks.get(part, {}))
@@ -148,6 +157,8 @@ class RecipePanel(QScrollArea):
         recipe = self._document.network.recipe
         self.data.show_choice(Choice(recipe.data.source, recipe.data.fields))
         self.split.set_values(recipe.data.split)
+        self.augmentation.show_data(recipe.data)
+        self._varying.set_title("Augmentation", ", ".join(choice.id for choice in recipe.data.augment))
         self.length.set_values(
             {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "seed": recipe.seed}
         )
@@ -162,6 +173,7 @@ class RecipePanel(QScrollArea):
         if self._document.undo_stack.count() == 0:
             for editor in (self.data, self.loss, self.optimizer, self.schedule):
                 editor.set_drafts({})
+            self.augmentation.set_drafts()
             for form in (self.split, self.length, *self.options.values()):
                 form.set_drafts({})
             self.refresh()
@@ -177,6 +189,15 @@ class RecipePanel(QScrollArea):
         split = before.split if choice.id == before.source else {}
         data = msgspec.structs.replace(before, source=choice.id, fields=choice.fields, split=split)
         self._set("Set the data", merge, data=data)
+
+    def _augmented(self, choices: tuple[Choice, ...], label: str, merge: str) -> None:
+        before = self._document.network.recipe.data
+        self._set(label, merge, data=msgspec.structs.replace(before, augment=choices))
+        self.preview_changed.emit()
+
+    def _unfolded(self, open: bool) -> None:
+        if open:
+            self.preview_changed.emit()
 
     def _split_edited(self, name: str, value: Any, merge: str) -> None:
         before = self._document.network.recipe.data

@@ -182,6 +182,11 @@ class Window(QMainWindow):
 
         self.data = DataPanel(self.document, self.session, self.workers)
         self.docks.fill("data", self.data)
+        varying = self.recipe.augmentation
+        self.data.watchers.append(lambda: varying.wants_view)
+        self.data.viewed.connect(varying.show_view)
+        self.recipe.preview_changed.connect(self.data.request)
+        varying.look_wanted.connect(self._show_varied)
         self.problems = ProblemsPanel(self.document, self.selection)
         self.docks.fill("curves", CurvesPanel(self.session))
         self.docks.fill("weights", WeightsPanel(self.session, self.selection))
@@ -400,6 +405,10 @@ class Window(QMainWindow):
             event.acceptProposedAction()
             open_it = self.files.open_path if path.suffix == SUFFIX else self.open_data
             QTimer.singleShot(0, lambda: open_it(path))
+
+    def _show_varied(self) -> None:
+        self.docks.reveal("data")
+        self.data.show_varied()
 
     def open_data(self, path: Path) -> None:
         """Look at the file or folder at `path` as data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,13 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from engine import datawords
 from engine.assign import AssignProblem, assign
 from engine.catalog import SOURCES
 from engine.commands.inspect import Set
 from engine.commands.output import Failure, out, print_json, progress_console
 from engine.commands.start import Json
-from engine.dataview import DataView, Numbers
+from engine.dataview import DataView
 from engine.network import Data, Network, Recipe
 from engine.problems import DataProblem
 from engine.storage import SUFFIX, read
@@ -90,59 +92,32 @@ def _chosen(source: str, assignments: list[str]) -> tuple[Data, str, int]:
 
 def _print(found: DataView) -> None:
     out.print(f"{found.title} ({found.source})", style="bold")
-    if found.reason:
-        out.print(found.reason)
-    out.print(found.summary)
-    parts = ", ".join(f"{count:,} {name}" for name, count in found.counts.items() if count)
-    out.print(f"Split      {parts} ({found.split})")
-    for view in found.inputs:
-        out.print(f"Receives   {view.name} {list(view.shape)} {view.dtype}, {_range(view.numbers)}")
-        if view.augmented is not None:
-            out.print(f"           augmented: {_range(view.augmented)}")
-    for name, figures in found.values.items():
-        out.print(f"To learn   {name}, {_range(figures)}")
-    if found.baseline is not None:
-        said = ", ".join(f"{name} {value:.4g}" for name, value in found.baseline.figures.items())
-        out.print(f"Baseline   {found.baseline.says}: {said}")
+    for line in datawords.facts(found):
+        out.print(line)
     if found.columns:
-        out.print(_columns(found))
+        out.print(_table(datawords.COLUMN_HEADINGS, datawords.column_rows(found)))
     if found.balance:
         out.print(_balance(found))
-    samples = [sample for sample in found.samples[:5] if sample.text or sample.values]
-    for sample in samples:
-        shown = repr(sample.text) if sample.text else ", ".join(f"{value:.4g}" for value in sample.values[:8])
-        more = " …" if len(sample.values) > 8 else ""
-        out.print(f"Example {sample.index:<6} {shown}{more} → {sample.target}")
-    for remark in found.remarks:
-        out.print(
-            f"{remark.severity}: {remark.message}", style="yellow" if remark.severity == "warning" else None
-        )
-    out.print(f"SHA-256    {found.sha256}")
+    for row in datawords.sample_rows(found)[:5]:
+        number, *shown, target = row
+        out.print(f"Example {number:<6} {' → '.join(shown)}; target {target}")
+    for line in datawords.remarks(found):
+        out.print(line, style="yellow" if line.startswith("Warning") else None)
 
 
-def _range(figures: Numbers) -> str:
-    return f"{figures.lo:.4g} … {figures.hi:.4g}, mean {figures.mean:.4g}, deviation {figures.std:.4g}"
-
-
-def _columns(found: DataView) -> Table:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("Column", "Role", "Empty", "What is in it"):
+    for heading in headings:
         table.add_column(heading, justify="right" if heading == "Empty" else "left")
-    for column in found.columns:
-        if column.numbers is not None:
-            inside = _range(column.numbers)
-        else:
-            inside = ", ".join(f"{name} ({count:,})" for name, count in column.categories[:5])
-            inside += f", … {column.different} in all" if column.different > 5 else ""
-        table.add_row(column.name, column.role, f"{column.empty:,}", inside)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
 def _balance(found: DataView) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("Class")
-    for heading in ("Train", "Validation", "Test"):
-        table.add_column(heading, justify="right")
+    for heading in datawords.BALANCE_HEADINGS:
+        table.add_column(heading, justify="left" if heading == "Class" else "right")
     table.add_column("")
     most = max(train for train, _, _ in found.balance.values()) or 1
     for name, counts in list(found.balance.items())[:20]:

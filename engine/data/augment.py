@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -151,6 +151,25 @@ def blended(values: Tensor, partner: Tensor, share: Tensor) -> Tensor:
     return torch.lerp(values[partner], values, shape)
 
 
+def _alpha(choices: Sequence[Choice]) -> float | None:
+    """How mixup blends, where it is among `choices`."""
+    mixups = [choice for choice in choices if choice.id == "mixup"]
+    return float(AUGMENTATIONS["mixup"].settings(mixups[-1].fields).alpha) if mixups else None
+
+
+def _mixing(count: int, alpha: float, random: Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    """How much of itself each example keeps, and whom it is blended with.
+
+    Shares are drawn from Beta(alpha, alpha) by two gammas (their generator is torch's own, on the CPU).
+    """
+    shapes = torch.full((2, count), alpha)
+    seed = int(torch.randint(1 << 62, (1,), generator=random, device=device))
+    first, second = torch._standard_gamma(shapes, generator=Generator().manual_seed(seed))
+    total = first + second
+    share = torch.where(total > 0, first / total, 0.5).to(device)
+    return share, torch.randperm(count, generator=random, device=device)
+
+
 class Variation:
     """Varies the batches of a run. Made by :meth:`of`.
 
@@ -173,8 +192,7 @@ class Variation:
     ) -> None:
         self._choices, self._inputs, self._classes, self._seed = choices, inputs, classes, seed
         self._random = Generator(device)
-        mixups = [choice for choice in choices if choice.id == "mixup"]
-        self._alpha = AUGMENTATIONS["mixup"].settings(mixups[-1].fields).alpha if mixups else None
+        self._alpha: float | None = _alpha(choices)
 
     @classmethod
     def of(cls, recipe: Recipe, inputs: int, device: torch.device) -> Variation | None:
@@ -192,18 +210,9 @@ class Variation:
             return (*inputs, *rest)
         targets, labels = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         device = batch[0].device
-        share = self._shares(len(batch[0]), device)
-        partner = torch.randperm(len(batch[0]), generator=self._random, device=device)
+        share, partner = _mixing(len(batch[0]), self._alpha, self._random, device)
         mixed = [blended(x, partner, share) if x.is_floating_point() else x for x in inputs]
         return (*mixed, *(self._blend(target, partner, share) for target in targets), *labels)
-
-    def _shares(self, count: int, device: torch.device) -> Tensor:
-        """Draws from Beta(alpha, alpha), by two gammas (their generator is torch's own, on the CPU)."""
-        alpha = torch.full((2, count), float(self._alpha or 1.0))
-        seed = int(torch.randint(1 << 62, (1,), generator=self._random, device=device))
-        first, second = torch._standard_gamma(alpha, generator=Generator().manual_seed(seed))
-        total = first + second
-        return torch.where(total > 0, first / total, 0.5).to(device)
 
     def _blend(self, target: Tensor, partner: Tensor, share: Tensor) -> Tensor:
         if not target.is_floating_point():
@@ -211,7 +220,21 @@ class Variation:
         return blended(target, partner, share)
 
 
-def preview(x: Tensor, choices: Sequence[Choice], seed: int, *names: Any) -> Tensor:
-    """Examples ``[N, …]`` as training might see them, drawn from a stream of their own."""
+class Preview(NamedTuple):
+    """Examples as training might see them."""
+
+    #: ``[N, …]``.
+    values: Tensor
+    #: For mixup: how much of itself each keeps, and the number of the one that it is blended with.
+    share: Tensor | None = None
+    partner: Tensor | None = None
+
+
+def preview(x: Tensor, choices: Sequence[Choice], seed: int, *names: Any) -> Preview:
+    """Examples ``[N, …]`` as training might see them as one batch, drawn from a stream of their own."""
     random = Generator(x.device).manual_seed(stream_seed(seed, "augment preview", *names))
-    return vary(x, choices, random)
+    varied, alpha = vary(x, choices, random), _alpha(choices)
+    if alpha is None or not x.is_floating_point():
+        return Preview(varied)
+    share, partner = _mixing(len(x), alpha, random, x.device)
+    return Preview(blended(varied, partner, share), share, partner)

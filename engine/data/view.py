@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ SAMPLES = 24
 _BINS = 32
 _CATEGORIES = 8
 _LONGEST = 256
+#: Columns of numbers, and of names, of a table that are looked at one by one.
+_COLUMNS = 500
 
 
 def view(data: Data, seed: int = 0, *, reason: str = "", samples: int = SAMPLES) -> DataView:
@@ -121,7 +124,7 @@ def _input(name: str, column: Tensor | Column, data: Data, seed: int) -> InputVi
     sample = _sampled(column)
     varied = None
     if data.augment and sample.is_floating_point():
-        varied = numbers(augment.preview(sample[:256], data.augment, seed, name))
+        varied = numbers(augment.preview(sample[:256], data.augment, seed, name).values)
     dtype = str(column.dtype).removeprefix("torch.")
     return InputView(name, tuple(column.shape[1:]), dtype, numbers(sample), varied)
 
@@ -175,11 +178,11 @@ def _columns(data: Data) -> tuple[ColumnView, ...]:
 
     found = table(data.source, fields(data))
     views = []
-    for name, values in found.numbers.items():
+    for name, values in islice(found.numbers.items(), _COLUMNS):
         known = values[~np.isnan(values)]
         figures = numbers(torch.from_numpy(known))
         views.append(ColumnView(name, "feature", "number", int(len(values) - len(known)), figures))
-    for name, (names, places) in found.categories.items():
+    for name, (names, places) in islice(found.categories.items(), _COLUMNS):
         views.append(_category(name, "feature", names, places))
     if found.target == "class":
         views.append(_category(found.target_columns[0], "target", found.class_names, found.targets))
@@ -216,29 +219,62 @@ def _shown(split: Split, shape: Shape, count: int) -> list[int]:
 
 def _samples(data: Data, dataset: Dataset, shape: Shape, indices: list[int], seed: int) -> list[SampleView]:
     split = dataset.splits["train"]
-    kind = SOURCES[data.source].kind
     first = next(iter(split.inputs.values()))
     rows = first[torch.tensor(indices)]
     varied = augment.preview(rows, data.augment, seed, "samples") if data.augment else None
     own = _own_units(dataset, split.targets) if shape.target == "value" else split.targets
+    targets = [_target(own[index], shape) for index in indices]
+    shows = _shows(data, shape, rows)
     found = []
     for at, index in enumerate(indices):
-        shown: dict[str, Any] = {}
-        if kind == "text":
-            joined = "" if data.fields.get("level", "character") == "character" else " "
-            shown["text"] = joined.join(shape.class_names[i] for i in rows[at][:_LONGEST].tolist())
-        elif kind == "series":
-            lines = rows[at] if data.fields.get("layout") == "channels first" else rows[at].T
-            shown["lines"] = tuple(tuple(line[:_LONGEST].tolist()) for line in lines[:4])
-        elif rows[at].dim() >= 3 and rows[at].shape[0] in (1, 3):
-            picture = _picture(rows[at], rows)
-            shown["picture"], shown["picture_shape"] = picture.tobytes(), picture.shape
-            if varied is not None:
-                shown["augmented"] = _picture(varied[at], rows).tobytes()
-        else:
-            shown["values"] = tuple(rows[at].flatten()[:64].tolist())
-        found.append(SampleView(index, _target(own[index], shape), **shown))
+        shown = shows(rows[at])
+        if varied is not None and "text" not in shown:
+            after = shows(varied.values[at])
+            if "picture" in after:
+                shown["augmented"] = after["picture"]
+            else:
+                shown |= {f"varied_{name}": value for name, value in after.items()}
+        if varied is not None and varied.partner is not None and varied.share is not None:
+            other = int(varied.partner[at])
+            shown["varied_target"] = _blend(
+                own[indices[at]],
+                own[indices[other]],
+                float(varied.share[at]),
+                targets[at],
+                targets[other],
+                shape,
+            )
+        found.append(SampleView(index, targets[at], **shown))
     return found
+
+
+def _shows(data: Data, shape: Shape, rows: Tensor) -> Callable[[Tensor], dict[str, Any]]:
+    """How an example is shown: as a picture, as text, as lines or as numbers."""
+    kind = SOURCES[data.source].kind
+    joined = "" if data.fields.get("level", "character") == "character" else " "
+    lo, hi = float(rows.min()), float(rows.max())
+
+    def show(example: Tensor) -> dict[str, Any]:
+        if kind == "text":
+            return {"text": joined.join(shape.class_names[i] for i in example[:_LONGEST].tolist())}
+        if kind == "series":
+            lines = example if data.fields.get("layout") == "channels first" else example.T
+            return {"lines": tuple(tuple(line[:_LONGEST].tolist()) for line in lines[:4])}
+        if example.dim() >= 3 and example.shape[0] in (1, 3):
+            picture = _picture(example, lo, hi)
+            return {"picture": picture.tobytes(), "picture_shape": picture.shape}
+        return {"values": tuple(example.flatten()[:64].tolist())}
+
+    return show
+
+
+def _blend(value: Tensor, other: Tensor, share: float, name: str, other_name: str, shape: Shape) -> str:
+    """What mixup makes of a target."""
+    if shape.target == "value":
+        return _target(torch.lerp(other, value, share), shape)
+    if name == other_name:
+        return name
+    return f"{share:.0%} {name}, {1 - share:.0%} {other_name}"
 
 
 def _target(value: Tensor, shape: Shape) -> str:
@@ -248,11 +284,10 @@ def _target(value: Tensor, shape: Shape) -> str:
     return repr(names[0]) if shape.target == "token" else names[0]
 
 
-def _picture(example: Tensor, all_of_them: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """8-bit ``[H, W]`` or ``[H, W, 3]``; what is not in 0 … 1 is spread over its range."""
+def _picture(example: Tensor, lo: float, hi: float) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """8-bit ``[H, W]`` or ``[H, W, 3]``; where values are not in 0 … 1, lo … hi is spread over the range."""
     while example.dim() > 3:  # a video: its middle frame
         example = example[:, example.shape[1] // 2]
-    lo, hi = float(all_of_them.min()), float(all_of_them.max())
     if lo < 0 or hi > 1:
         example = (example - lo) / max(hi - lo, 1e-12)
     pixels = example.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()

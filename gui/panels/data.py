@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec.structs import replace
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -25,8 +25,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import diff, edit
-from engine.dataview import DataView, Numbers
+from engine import datawords, diff, edit
+from engine.dataview import DataView
 from engine.findings import Analysis
 from engine.host.protocol import CANCELLED, DataLooked, DataProgress, Failed
 from engine.network import Network, Node
@@ -44,6 +44,10 @@ REST_MS = 300
 FITTING = ("data-shape", "data-dtype", "data-column", "data-classes", "data-values", "data-loss")
 
 
+#: Columns of the tables that are as wide as what is in them.
+_NARROW = ("Example", "Target", "Column", "Role", "Empty")
+
+
 class Looks(Protocol):
     """What the panel needs of the window's workers."""
 
@@ -58,7 +62,16 @@ class Looks(Protocol):
 
 
 class DataPanel(Panel):
-    """Shows the document's data set; or another one, which a button makes the document's."""
+    """Shows the document's data set; or another one, which a button makes the document's.
+
+    Attributes
+    ----------
+    watchers
+        Asked whether the document's data are wanted elsewhere while the panel is not seen.
+    """
+
+    #: The document's data were looked at: their DataView, or None where they cannot be had.
+    viewed = Signal(object)
 
     def __init__(
         self, document: Document, session: Session, workers: Looks, parent: QWidget | None = None
@@ -69,6 +82,7 @@ class DataPanel(Panel):
         #: What is shown, and the path it was found at where it is not yet the document's.
         self.view: DataView | None = None
         self.path: str | None = None
+        self.watchers: list[Callable[[], bool]] = []
         self._request = 0
         self._looked: object = None
         self._problem = ""
@@ -92,7 +106,8 @@ class DataPanel(Panel):
         self.fit.setToolTip("Set the shapes of Input and Output, and the loss, as these data need them")
         self.fit.clicked.connect(self.fit_network)
         self.samples = Samples()
-        self.varied = QCheckBox("After augmentation")
+        self.varied = QCheckBox("Before and after")
+        self.varied.setToolTip("Show each example as it is and as augmentation makes it")
         self.varied.toggled.connect(self.samples.show_varied)
         self._progress = QProgressBar()
         self._progress.setMaximumWidth(240)
@@ -164,8 +179,26 @@ class DataPanel(Panel):
             self.open_path(Path(name))
 
     def _rested(self) -> None:
-        if self.isVisible():  # else it is looked at when the panel is shown
+        if self.isVisible() or self.works_hidden:  # else it is looked at when the panel is shown
             self._look()
+
+    @property
+    def works_hidden(self) -> bool:
+        """Whether the document's data are wanted elsewhere."""
+        return any(wanted() for wanted in self.watchers)
+
+    def request(self, *_: object) -> None:
+        """Ask for a repaint, soon; where the data are wanted elsewhere, seen or not."""
+        super().request()
+        if not self.isVisible() and self.works_hidden:
+            self._take_turn(0)
+
+    def show_varied(self) -> None:
+        """Show the samples before and after augmentation."""
+        self.varied.setChecked(True)
+        for index in range(self._tabs.count()):
+            if self._tabs.tabText(index) == "Samples":
+                self._tabs.setCurrentIndex(index)
 
     def _look(self) -> None:
         if self._request:
@@ -204,6 +237,8 @@ class DataPanel(Panel):
         elif isinstance(event, Failed):
             self.view = None
             self._problem = event.message
+        if self.path is None:
+            self.viewed.emit(self.view)
         self.flush()
 
     def _show_busy(self, busy: bool) -> None:
@@ -273,7 +308,8 @@ class DataPanel(Panel):
         self.use.setVisible(view is not None and self.path is not None)
         unfit = bool(self.fitting()) or self._lacks_ends()
         self.fit.setVisible(view is not None and self.path is None and unfit)
-        self.varied.setVisible(view is not None and any(sample.augmented for sample in view.samples))
+        pictured = view is not None and any(s.augmented or s.varied_lines for s in view.samples)
+        self.varied.setVisible(pictured)
         if view is None:
             if self._problem == CANCELLED:
                 self.show_empty(
@@ -283,16 +319,16 @@ class DataPanel(Panel):
                 self.show_empty("These data cannot be used", self._problem)
             return
         self._title.setText(view.title)
-        self._facts.setText(facts(view))
+        self._facts.setText("\n".join(datawords.facts(view)))
         self._remarks.setText(self._words(view))
         self._remarks.setVisible(bool(self._remarks.text()))
         self._fill_tabs(view)
         self.show_content()
 
     def _words(self, view: DataView) -> str:
-        said = [f"{'⚠' if remark.severity == 'warning' else '·'} {remark.message}" for remark in view.remarks]
+        said = datawords.remarks(view)
         if self.path is None and changed_since(self._session.run, view):
-            said.insert(0, "⚠ These data have changed since the run that is shown.")
+            said.insert(0, "Warning: These data have changed since the run that is shown.")
         return "\n\n".join(said)
 
     def _fill_tabs(self, view: DataView) -> None:
@@ -306,12 +342,14 @@ class DataPanel(Panel):
         if drawn:
             self._tabs.addTab(self.samples, "Samples")
         else:
-            _fill(self.examples, ("Example", "What the network receives", "Target"), _rows(view))
+            rows = datawords.sample_rows(view)
+            varied = bool(rows) and len(rows[0]) == len(datawords.VARIED_HEADINGS)
+            _fill(self.examples, datawords.VARIED_HEADINGS if varied else datawords.SAMPLE_HEADINGS, rows)
             self._tabs.addTab(self.examples, "Samples")
         if view.balance:
             self._tabs.addTab(self.balance, "Classes")
         if view.columns:
-            _fill(self.columns, ("Column", "Role", "Empty", "What is in it"), _column_rows(view))
+            _fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
             self._tabs.addTab(self.columns, "Columns")
         for index in range(self._tabs.count()):
             if self._tabs.tabText(index) == current:
@@ -319,7 +357,9 @@ class DataPanel(Panel):
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """The shown examples."""
-        return ("example", "received", "target"), [] if self.view is None else _rows(self.view)
+        return ("example", "received", "target"), [] if self.view is None else datawords.sample_rows(
+            self.view
+        )
 
 
 def changed_since(run: str | None, view: DataView) -> bool:
@@ -331,32 +371,6 @@ def changed_since(run: str | None, view: DataView) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and told.get("data_sha256") not in (None, view.sha256)
-
-
-def facts(view: DataView) -> str:
-    """What the data set is, in lines."""
-    lines = [view.reason] if view.reason else []
-    lines.append(view.summary)
-    lines.append(
-        ", ".join(f"{count:,} {name}" for name, count in view.counts.items() if count)
-        + f" (split: {view.split})"
-    )
-    for column in view.inputs:
-        name = "" if len(view.inputs) == 1 else f"{column.name}: "
-        size = " × ".join(map(str, column.shape))
-        lines.append(f"The network receives {name}{size} {column.dtype}, {spelled(column.numbers)}")
-        if column.augmented is not None:
-            lines.append(f"After augmentation {spelled(column.augmented)}")
-    lines += [f"{name}: {spelled(figures)}" for name, figures in view.values.items()]
-    if view.baseline is not None:
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in view.baseline.figures.items())
-        lines.append(f"To be beaten: {view.baseline.says}: {figures}")
-    return "\n".join(lines)
-
-
-def spelled(numbers: Numbers) -> str:
-    """A range in words."""
-    return f"{numbers.lo:.3g} … {numbers.hi:.3g}, mean {numbers.mean:.3g}, deviation {numbers.std:.3g}"
 
 
 def _label(role: str) -> QLabel:
@@ -388,28 +402,7 @@ def _fill(table: QTableWidget, headings: Sequence[str], rows: Sequence[Sequence[
             item = QTableWidgetItem(str(cell))
             item.setToolTip(str(cell))
             table.setItem(row, column, item)
-    widest = 1 if len(headings) == 3 else len(headings) - 1
+    wide = [heading not in _NARROW for heading in headings]
     for column in range(len(headings)):
-        mode = QHeaderView.ResizeMode.Stretch if column == widest else QHeaderView.ResizeMode.ResizeToContents
+        mode = QHeaderView.ResizeMode.Stretch if wide[column] else QHeaderView.ResizeMode.ResizeToContents
         table.horizontalHeader().setSectionResizeMode(column, mode)
-
-
-def _rows(view: DataView) -> list[Sequence[object]]:
-    return [
-        (
-            sample.index,
-            sample.text.replace("\n", "⏎") or ", ".join(f"{value:.4g}" for value in sample.values),
-            sample.target,
-        )
-        for sample in view.samples
-    ]
-
-
-def _column_rows(view: DataView) -> list[Sequence[object]]:
-    rows: list[Sequence[object]] = []
-    for column in view.columns:
-        inside = ", ".join(f"{name} ({count:,})" for name, count in column.categories)
-        if column.numbers is not None:
-            inside = spelled(column.numbers)
-        rows.append((column.name, column.role, f"{column.empty:,}", inside))
-    return rows

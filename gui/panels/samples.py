@@ -15,6 +15,8 @@ from gui.theme import SPACE, theme
 Index = QModelIndex | QPersistentModelIndex
 #: Sides of an example's picture, and of what stands beneath.
 SIDE, CAPTION = 72, 18
+#: Room for the arrow between before and after.
+ARROW = 20
 
 
 class _Model(QAbstractListModel):
@@ -33,6 +35,8 @@ class _Model(QAbstractListModel):
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             sample = self.samples[index.row()]
             words = f"Example {sample.index}: {sample.target}"
+            if sample.varied_target and sample.varied_target != sample.target:
+                words += f", after augmentation {sample.varied_target}"
             return tip(words) if role == Qt.ItemDataRole.ToolTipRole else words
         return None
 
@@ -47,38 +51,43 @@ class _Delegate(QStyledItemDelegate):
         self._model = model
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """All are alike."""
-        return QSize(SIDE + 2 * SPACE, SIDE + CAPTION + 2 * SPACE)
+        """All are alike; a pair takes two pictures and what leads from one to the other."""
+        width = 2 * SIDE + ARROW if self.varied else SIDE
+        return QSize(width + 2 * SPACE, SIDE + CAPTION + 2 * SPACE)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw the picture or lines, and the target."""
         sample = self._model.samples[index.row()]
         cell = option.rect.adjusted(SPACE, SPACE, -SPACE, -SPACE)
-        place = QRect(cell.left(), cell.top(), cell.width(), SIDE)
         painter.save()
-        if sample.picture:
-            image = picture(sample, varied=self.varied)
-            scaled = image.size().scaled(place.size(), Qt.AspectRatioMode.KeepAspectRatio)
-            painter.setRenderHint(
-                QPainter.RenderHint.SmoothPixmapTransform, image.width() > SIDE or image.height() > SIDE
-            )
-            painter.drawImage(
-                QRect(
-                    place.center().x() - scaled.width() // 2,
-                    place.center().y() - scaled.height() // 2,
-                    scaled.width(),
-                    scaled.height(),
-                ),
-                image,
-            )
+        if self.varied:
+            before = QRect(cell.left(), cell.top(), SIDE, SIDE)
+            _draw(painter, before, sample, varied=False)
+            painter.setPen(QColor(theme.color("muted")))
+            between = QRect(cell.left() + SIDE, cell.top(), ARROW, SIDE)
+            painter.drawText(between, Qt.AlignmentFlag.AlignCenter, "→")
+            _draw(painter, before.translated(SIDE + ARROW, 0), sample, varied=True)
         else:
-            _draw_lines(painter, place, sample.lines)
+            _draw(painter, QRect(cell.left(), cell.top(), cell.width(), SIDE), sample, varied=False)
         painter.setPen(QColor(theme.color("muted")))
-        text = painter.fontMetrics().elidedText(sample.target, Qt.TextElideMode.ElideRight, cell.width())
-        painter.drawText(
-            QRect(cell.left(), place.bottom(), cell.width(), CAPTION), Qt.AlignmentFlag.AlignCenter, text
-        )
+        words = sample.varied_target if self.varied and sample.varied_target else sample.target
+        text = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, cell.width())
+        caption = QRect(cell.left(), cell.top() + SIDE, cell.width(), CAPTION)
+        painter.drawText(caption, Qt.AlignmentFlag.AlignCenter, text)
         painter.restore()
+
+
+def _draw(painter: QPainter, place: QRect, sample: SampleView, *, varied: bool) -> None:
+    """An example's picture or lines, as they are or as augmentation makes them."""
+    if not sample.picture:
+        _draw_lines(painter, place, sample.varied_lines if varied else sample.lines)
+        return
+    image = picture(sample, varied=varied)
+    scaled = image.size().scaled(place.size(), Qt.AspectRatioMode.KeepAspectRatio)
+    large = image.width() > place.width() or image.height() > place.height()
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, large)
+    left, top = place.center().x() - scaled.width() // 2, place.center().y() - scaled.height() // 2
+    painter.drawImage(QRect(left, top, scaled.width(), scaled.height()), image)
 
 
 def picture(sample: SampleView, *, varied: bool = False) -> QImage:
@@ -135,4 +144,10 @@ class Samples(QListView):
     def show_varied(self, varied: bool) -> None:
         """Show them as augmentation makes them, or as they are."""
         self._delegate.varied = varied
+        self.scheduleDelayedItemsLayout()
         self.viewport().update()
+
+    @property
+    def cell(self) -> QSize:
+        """The room that one example takes."""
+        return self._delegate.sizeHint(QStyleOptionViewItem(), QModelIndex())
