@@ -27,25 +27,23 @@ def size(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-def facts(view: DataView) -> list[str]:
-    """What it is, how it is parted, what the network receives, what is to be beaten; a line each."""
-    lines = [view.reason] if view.reason else []
-    lines.append(view.summary)
+def facts(view: DataView) -> list[tuple[str, str]]:
+    """What it is, how it is parted, what the network receives, what is to be beaten: headings and words."""
+    told = [("Reason", view.reason)] if view.reason else []
+    told.append(("What it is", view.summary))
     counts = ", ".join(f"{count:,} {name}" for name, count in view.counts.items() if count)
-    lines.append(f"{counts} (split: {view.split})")
+    told.append(("Split", f"{counts} ({view.split})"))
     for column in view.inputs:
         name = "" if len(view.inputs) == 1 else f"{column.name}: "
-        lines.append(
-            f"The network receives {name}{size(column.shape)} {column.dtype}, {spelled(column.numbers)}"
-        )
+        told.append(("Received", f"{name}{size(column.shape)} {column.dtype}, {spelled(column.numbers)}"))
         if column.augmented is not None:
-            lines.append(f"After augmentation {name}{spelled(column.augmented)}")
-    lines += [f"To learn, {name}: {spelled(figures)}" for name, figures in view.values.items()]
+            told.append(("Augmented", f"{name}{spelled(column.augmented)}"))
+    told += [("To learn", f"{name}, {spelled(figures)}") for name, figures in view.values.items()]
     if view.baseline is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in view.baseline.figures.items())
-        lines.append(f"To be beaten: {view.baseline.says}: {figures}")
-    lines.append(f"SHA-256 {view.sha256}")
-    return lines
+        told.append(("To be beaten", f"{view.baseline.says}: {figures}"))
+    told.append(("SHA-256", view.sha256))
+    return told
 
 
 def remarks(view: DataView) -> list[str]:

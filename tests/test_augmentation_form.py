@@ -127,8 +127,8 @@ def test_the_preview_of_mixup_blends_pictures_and_says_of_which_classes():
     assert blended
     for sample in blended:
         mine, other = sample.varied_target.split(", ")
-        assert mine.endswith(f"% {sample.target}")
-        assert int(mine.partition("%")[0]) + int(other.partition("%")[0]) in (99, 100, 101)
+        assert mine.endswith(f" % of {sample.target}")
+        assert int(mine.partition(" %")[0]) + int(other.partition(" %")[0]) in (99, 100, 101)
         assert sample.augmented != sample.picture
 
 

@@ -92,8 +92,8 @@ def _chosen(source: str, assignments: list[str]) -> tuple[Data, str, int]:
 
 def _print(found: DataView) -> None:
     out.print(f"{found.title} ({found.source})", style="bold")
-    for line in datawords.facts(found):
-        out.print(line)
+    for heading, words in datawords.facts(found):
+        out.print(f"{heading:<14}{words}")
     if found.columns:
         out.print(_table(datawords.COLUMN_HEADINGS, datawords.column_rows(found)))
     if found.balance:

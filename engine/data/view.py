@@ -274,7 +274,7 @@ def _blend(value: Tensor, other: Tensor, share: float, name: str, other_name: st
         return _target(torch.lerp(other, value, share), shape)
     if name == other_name:
         return name
-    return f"{share:.0%} {name}, {1 - share:.0%} {other_name}"
+    return f"{100 * share:.0f} % of {name}, {100 - 100 * share:.0f} % of {other_name}"
 
 
 def _target(value: Tensor, shape: Shape) -> str:

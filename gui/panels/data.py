@@ -13,8 +13,10 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFileDialog,
+    QGridLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -95,10 +97,12 @@ class DataPanel(Panel):
         workers.analyzed.connect(self.set_analysis)
 
     def _build(self) -> None:
-        self.choose_file = QPushButton("Choose file…")
-        self.choose_file.clicked.connect(lambda: self._choose(folder=False))
-        self.choose_folder = QPushButton("Choose folder…")
-        self.choose_folder.clicked.connect(lambda: self._choose(folder=True))
+        self.choose = QPushButton("Choose…")
+        self.choose.setToolTip("Look at a file or folder; or drop one onto the window")
+        chosen = QMenu(self.choose)
+        self.choose_file = chosen.addAction("A file…", lambda: self._choose(folder=False))
+        self.choose_folder = chosen.addAction("A folder…", lambda: self._choose(folder=True))
+        self.choose.setMenu(chosen)
         self.use = QPushButton("Use these data")
         self.use.setProperty("primary", True)
         self.use.clicked.connect(self.use_shown)
@@ -106,16 +110,17 @@ class DataPanel(Panel):
         self.fit.setToolTip("Set the shapes of Input and Output, and the loss, as these data need them")
         self.fit.clicked.connect(self.fit_network)
         self.samples = Samples()
-        self.varied = QCheckBox("Before and after")
+        self.varied = QCheckBox("Augmented")
         self.varied.setToolTip("Show each example as it is and as augmentation makes it")
         self.varied.toggled.connect(self.samples.show_varied)
         self._progress = QProgressBar()
         self._progress.setMaximumWidth(240)
+        self._progress.setMinimumWidth(80)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(lambda: self._workers.cancel_data(self._request))
 
         self._title = _label("heading")
-        self._facts = _label("")
+        self._facts = Facts()
         self._remarks = _label("")
         words = QWidget()
         column = QVBoxLayout(words)
@@ -138,22 +143,22 @@ class DataPanel(Panel):
 
         # The row of buttons stays while there is nothing to show: it is the way to something.
         row = bar(
-            self.choose_file,
-            self.choose_folder,
+            self.choose,
             self._progress,
             self.cancel,
             None,
             self.varied,
-            self.fit,
-            self.use,
         )
+        self._doing = QWidget()
+        self._doing.setLayout(bar(self.use, self.fit, None))
         page = QVBoxLayout(self.content)
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(self._tabs)
         own = self.layout()
         assert isinstance(own, QVBoxLayout)
         own.insertLayout(0, row)
-        hidden: tuple[QWidget, ...] = (self._progress, self.cancel, self.varied, self.fit, self.use)
+        own.insertWidget(1, self._doing)
+        hidden = (self._progress, self.cancel, self.varied, self.fit, self.use, self._doing)
         for widget in hidden:
             widget.hide()
         self.show_empty("No data looked at yet", "Choose a file or folder, or drop one onto the window.")
@@ -308,6 +313,7 @@ class DataPanel(Panel):
         self.use.setVisible(view is not None and self.path is not None)
         unfit = bool(self.fitting()) or self._lacks_ends()
         self.fit.setVisible(view is not None and self.path is None and unfit)
+        self._doing.setVisible(not (self.use.isHidden() and self.fit.isHidden()))
         pictured = view is not None and any(s.augmented or s.varied_lines for s in view.samples)
         self.varied.setVisible(pictured)
         if view is None:
@@ -319,7 +325,7 @@ class DataPanel(Panel):
                 self.show_empty("These data cannot be used", self._problem)
             return
         self._title.setText(view.title)
-        self._facts.setText("\n".join(datawords.facts(view)))
+        self._facts.show_facts(datawords.facts(view))
         self._remarks.setText(self._words(view))
         self._remarks.setVisible(bool(self._remarks.text()))
         self._fill_tabs(view)
@@ -371,6 +377,39 @@ def changed_since(run: str | None, view: DataView) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and told.get("data_sha256") not in (None, view.sha256)
+
+
+class Facts(QWidget):
+    """Headings and words, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(3 * SPACE)
+        self._grid.setVerticalSpacing(SPACE)
+        self._grid.setColumnStretch(1, 1)
+        self._rows: list[tuple[QLabel, QLabel]] = []
+
+    def show_facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Show these."""
+        while len(self._rows) < len(facts):
+            pair = _label("muted"), _label("")
+            pair[0].setWordWrap(False)
+            top = Qt.AlignmentFlag.AlignTop
+            for column, label in enumerate(pair):
+                self._grid.addWidget(label, len(self._rows), column, top)
+            self._rows.append(pair)
+        for number, pair in enumerate(self._rows):
+            shown = number < len(facts)
+            for label, text in zip(pair, facts[number] if shown else ("", ""), strict=True):
+                # A hash has no place at which a line may break, and would widen the panel.
+                label.setText(text if " " in text or len(text) < 32 else f"{text[:32]} {text[32:]}")
+                label.setVisible(shown)
+
+    def text(self) -> str:
+        """All of it, for tests and screen readers."""
+        return "\n".join(f"{a.text()} {b.text()}" for a, b in self._rows if not a.isHidden())
 
 
 def _label(role: str) -> QLabel:
