@@ -8,12 +8,12 @@ where signs can flip, weight decay spares them. What is done, and why, comes bac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 from engine import edit
 from engine.binary.around import UNSCALED, Around, group, place_of, weighted
-from engine.binary.rules import BinaryRule, Fault, faults
+from engine.binary.rules import RULES, BinaryRule, Fault
 from engine.catalog import BINARIZERS, LAYERS
 from engine.compile.expand import Step
 from engine.edit import EditProblem
@@ -25,8 +25,8 @@ from engine.problems import did_you_mean
 WEIGHT, INPUT = Choice("ste_sign"), Choice("ste_sign")
 #: For weights whose sums no normalisation can follow: gates and attention scores.
 SCALED = Choice("xnor_scale")
-#: Edits after which the search for broken rules ends, whatever is left.
-_MOST_EDITS = 2000
+#: Rounds after which the search for broken rules ends, whatever is left.
+_MOST_ROUNDS = 200
 
 
 #: A block (None: the top level) and an id in it.
@@ -186,53 +186,49 @@ def _estimated(
     return network, Told(_told(place), ", ".join(parts) or "nothing", why)
 
 
-def _settled(
-    network: Network,
-    analysis: Analysis,
-    chosen: set[_Place],
-) -> tuple[Network, tuple[Told, ...]]:
-    """The first way out of each broken rule taken, one by one, until none is left that can be mended."""
+def _settled(network: Network, analysis: Analysis, chosen: set[_Place]) -> tuple[Network, tuple[Told, ...]]:
+    """The first way out of each broken rule taken, rule by rule, until none is left that can be mended."""
     told: list[Told] = []
-    given_up: set[tuple[str, str | None]] = set()
-    for _ in range(_MOST_EDITS):
-        broken = _next(Around.of(network, analysis), chosen, given_up)
-        if broken is None:
+    taken: set[_Taken] = set()
+    for _ in range(_MOST_ROUNDS):
+        broken = _next(Around.of(network, analysis), chosen, taken)
+        if not broken:
             break
-        rule, fault = broken
-        before = network
-        try:
-            network = fault.ways[0].make(network)
-        except EditProblem:
-            network = before
-        if network == before:
-            given_up.add((rule.code, _path(fault)))
-            continue
-        where = "recipe" if fault.step is None else _told(place_of(fault.step))
-        told.append(Told(where, fault.ways[0].text, rule.lesson))
+        for key, (rule, fault) in broken.items():
+            # A way that was taken and did not help would be taken for ever.
+            taken.add(key)
+            before = network
+            try:
+                network = fault.ways[0].make(network)
+            except EditProblem:
+                continue
+            if network is not before:
+                where = "recipe" if fault.step is None else _told(place_of(fault.step))
+                told.append(Told(where, fault.ways[0].text, rule.lesson))
     return network, tuple(told)
 
 
-def _path(fault: Fault) -> str | None:
-    return None if fault.step is None else fault.step.path
+#: A rule, where it was broken, and the way out.
+_Taken = tuple[str, _Place | None, str]
 
 
-def _next(
-    around: Around, chosen: set[_Place], given_up: set[tuple[str, str | None]]
-) -> tuple[BinaryRule, Fault] | None:
-    def concerned(fault: Fault) -> bool:
-        return fault.step is None or any(place_of(step) in chosen for step in _readers(around, fault.step))
+def _next(around: Around, chosen: set[_Place], taken: set[_Taken]) -> dict[_Taken, tuple[BinaryRule, Fault]]:
+    """What breaks the first rule that is broken in or before the layers `chosen`; each drawn place once."""
+    for rule in RULES:
+        found: dict[_Taken, tuple[BinaryRule, Fault]] = {}
+        for fault in rule.find(around):
+            if fault.ways and _concerns(around, fault, chosen):
+                place = None if fault.step is None else place_of(fault.step)
+                found.setdefault((rule.code, place, fault.ways[0].text), (rule, fault))
+        fresh = {key: value for key, value in found.items() if key not in taken}
+        if fresh:
+            return fresh
+    return {}
 
-    found: Iterable[tuple[BinaryRule, Fault]] = faults(around)
-    return next(
-        (
-            (rule, fault)
-            for rule, fault in found
-            if fault.ways and (rule.code, _path(fault)) not in given_up and concerned(fault)
-        ),
-        None,
+
+def _concerns(around: Around, fault: Fault, chosen: set[_Place]) -> bool:
+    """Whether a fault is one of these layers, or of what one of them reads, as a pooling may be."""
+    step = fault.step
+    return step is None or any(
+        place_of(near) in chosen for near in (step, *around.readers.get(step.path, ()))
     )
-
-
-def _readers(around: Around, step: Step) -> list[Step]:
-    """The step of a fault, and what reads it: a pooling is at fault for the layer behind it."""
-    return [step, *around.readers.get(step.path, ())]

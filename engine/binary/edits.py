@@ -83,6 +83,8 @@ def without_bend(network: Network, id: str, *, block: str | None = None) -> Netw
     node = edit.node_of(network, id, block)
     if node.activation is not None:
         return edit.set_activation(network, id, None, block=block)
+    if group(node) != "Activation":
+        raise edit.EditProblem(f"{id} has no activation to take away.")
     return edit.remove(network, [id], heal=True, block=block)
 
 

@@ -77,6 +77,12 @@ def _name(step: Step) -> str:
     return place_of(step)[1]
 
 
+def _seen_from(step: Step, other: Step) -> str:
+    """The id of `other`, with its block where that is not the one of `step`."""
+    (block, id), here = place_of(other), place_of(step)[0]
+    return id if block in (None, here) else f"{id} of {block}"
+
+
 # ---------------------------------------------------------------------------- order
 
 
@@ -91,8 +97,9 @@ def _sign_of_positives(around: Around) -> Iterator[Fault]:
         names = " and ".join(dict.fromkeys(bend(culprit.node) for culprit in culprits))
         where = ", ".join(culprit.path for culprit in culprits)
         nearest = where == sources[0].path
-        take = f"Take {bend(culprits[0].node)} away from {_name(culprits[0])}"
-        tanh = f"Put Hardtanh in its place in {_name(culprits[0])}"
+        first = _seen_from(step, culprits[0])
+        take = f"Take {bend(culprits[0].node)} away from {first}"
+        tanh = f"Put Hardtanh in its place in {first}"
         ways: tuple[Way, ...] = (_on(culprits[0], take, edits.without_bend),)
         if culprits[0].node.activation is not None:
             ways += (_on(culprits[0], tanh, edit.set_activation, Choice("Hardtanh")),)
