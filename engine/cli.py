@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 #: Words that are commands wherever a file could stand too (``./train`` is a file).
 COMMANDS = (
+    "binarize",
     "catalog",
     "check",
     "data",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from gui.theme import theme
 from gui.weights import beside
 
 if TYPE_CHECKING:
+    from gui.binarizing import BinarizeDialog
     from gui.canvas import Canvas
     from gui.window import Window
 
@@ -176,6 +177,43 @@ class Menus:
                 self.edit.addAction(action)
                 last = kind
         self.edit.addMenu(align)
+        self._binarize_entries()
+
+    def _binarize_entries(self) -> None:
+        window, add = self.window, self.window.commands.add
+        self.edit.addSeparator()
+        self.edit.addAction(
+            add(
+                "edit.binarize",
+                "&Binarize the network…",
+                self.binarize,
+                icon="mdi6.plus-minus-variant",
+                tip="Signs for weights and inputs, and all that they need to learn, in one undo step",
+            )
+        )
+        selected = add(
+            "edit.binarize_selected",
+            "Binarize the selected layers…",
+            lambda: self.binarize(window.selection.nodes),
+            tip="As above, for the selected layers and what feeds them",
+        )
+        self.edit.addAction(selected)
+
+        def enable() -> None:
+            selected.setEnabled(bool(window.selection.nodes))
+
+        window.selection.changed.connect(enable)
+        enable()
+
+    def binarize(self, nodes: Collection[str] | None = None) -> BinarizeDialog:
+        """Show what binarizing the network, or these layers of what is shown, would do."""
+        from gui.binarizing import BinarizeDialog  # it brings pictures, which the first paint does not need
+
+        window = self.window
+        block = window.selection.block if nodes is not None else None
+        dialog = BinarizeDialog(window.document, window.workers.analysis, nodes, block, window)
+        dialog.open()
+        return dialog
 
     def _view_menu(self) -> None:
         window, add = self.window, self.window.commands.add

@@ -287,3 +287,52 @@ def test_the_residual_network_binarized_this_way_learns(tmp_path: Path) -> None:
     network = done(template("residual_digits").network).network
     result = engine.train(network, run_dir=tmp_path, epochs=5)
     assert result["validation"]["accuracy"] > 0.9
+
+
+class TestCommand:
+    def run(self, *words: str) -> int:
+        from engine import cli
+
+        return cli.main(["binarize", *words])
+
+    def file(self, folder: Path) -> str:
+        engine.save(template("digits_mlp").network, folder / "real.layerlab")
+        return str(folder / "real.layerlab")
+
+    def test_it_writes_a_file_that_checks_and_says_what_and_why(self, tmp_path: Path, capsys: Any) -> None:
+        out = tmp_path / "signs.layerlab"
+        assert self.run(self.file(tmp_path), "-o", str(out), "--inputs", "swish_sign:beta=3") == 0
+        said = capsys.readouterr().out
+        assert "fc2: weights by ste_sign, input by swish_sign" in said
+        assert "the last layer's answers need fine steps" in said
+        network = engine.load(out)
+        assert network.nodes["fc2"].binarize["input"] == choice("swish_sign", beta=3)
+        assert engine.analyze(network).problems == ()
+
+    def test_json_is_one_object(self, tmp_path: Path, capsys: Any) -> None:
+        import json
+
+        out = tmp_path / "signs.layerlab"
+        assert self.run(self.file(tmp_path), "-o", str(out), "--inputs", "none", "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert [layer["what"] for layer in told["layers"]] == ["weights by ste_sign"]
+        assert {kept["where"] for kept in told["kept"]} == {"fc1", "fc3"}
+
+    @pytest.mark.parametrize(
+        ("words", "code", "said"),
+        [
+            (["--weights", "ste_sing"], 2, "Did you mean 'ste_sign'"),
+            (["--weights", "rsign"], 1, "rsign binarizes the input"),
+            (["--only", "fc9"], 2, "no node 'fc9'"),
+            (["--only", "fc3"], 1, "the last layer's answers"),
+            (["--weights", "ste_sign,lbsign"], 2, "not one estimator"),
+        ],
+    )
+    def test_what_makes_no_sense_is_one_line(
+        self, words: list[str], code: int, said: str, tmp_path: Path, capsys: Any
+    ) -> None:
+        assert self.run(self.file(tmp_path), "-o", str(tmp_path / "x.layerlab"), *words) == code
+        message = capsys.readouterr().err
+        assert said in message
+        assert message.count("\n") <= 2
+        assert not (tmp_path / "x.layerlab").exists()

@@ -100,6 +100,18 @@ NETWORKS = {
         ("c2", Node("Conv1d", {"out_channels": 3, "kernel_size": 3, "bias": False}, binarize=both())),
         shape=(2, 20),
     ),
+    "a border of signs": chain(
+        ("c1", conv(8, padding=1, padding_mode="replicate")),
+        ("n1", Node("BatchNorm2d")),
+        ("c2", conv(12, stride=2, padding=[2, 1], padding_mode="replicate")),
+        ("n2", Node("BatchNorm2d")),
+        ("up", Node("ConstantPad2d", {"padding": [1, 0, 2, 1], "value": 1.0})),
+        ("c3", conv(6)),
+        ("n3", Node("BatchNorm2d")),
+        ("down", Node("ConstantPad2d", {"padding": [1, 1, 1, 1], "value": -1.0})),
+        ("c4", conv(6)),
+        shape=(3, 9, 10),
+    ),
     "three dimensions": chain(
         ("c1", Node("Conv3d", {"out_channels": 4, "kernel_size": 3, "bias": False, "padding": 1}, binarize=both())),
         shape=(2, 5, 6, 7),

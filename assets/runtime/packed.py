@@ -85,7 +85,8 @@ def windows(value, step):
     ):
         out = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
         at = np.arange(out)[:, None] * stride - padding + np.arange(kernel) * dilation
-        inside.append((at >= 0) & (at < size))
+        # A border may repeat the value at the edge; else it is zero, and lies outside.
+        inside.append((at >= 0) & (at < size) | (step.get("border") == "edge"))
         points.append(np.clip(at, 0, size - 1))
         space.append(out)
     index = np.zeros((1, 1), np.int64)
@@ -168,7 +169,7 @@ class PackedNetwork:
         return y + channels(self.tensors[step["bias"]], y) if "bias" in step else y
 
     def binary_conv(self, step, x):
-        """Weights of one bit over windows; padding is zero, and so counts for nothing."""
+        """Weights of one bit over windows; padding of zeros counts for nothing."""
         if x.dtype != bool:
             weight = self.signs(step)
             return self.slide(
@@ -270,6 +271,12 @@ class PackedNetwork:
         """Dimensions start to end as one."""
         first, last = step["start"] % x.ndim, step["end"] % x.ndim
         return x.reshape(*x.shape[:first], -1, *x.shape[last + 1 :])
+
+    def pad(self, step, x):
+        """A border of one value around the space; around signs, its sign."""
+        value = step["value"] >= 0 if x.dtype == bool else np.float32(step["value"])
+        x = x if x.dtype == bool else real(x)
+        return np.pad(x, [(0, 0), (0, 0), *step["padding"]], constant_values=value)
 
     def max_pool(self, step, x):
         """The largest in each window; of signs, whether one is +1."""

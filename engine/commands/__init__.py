@@ -11,7 +11,20 @@ from collections.abc import Sequence
 import typer
 
 from engine.assign import AssignProblem
-from engine.commands import bring, catalog, compare, data, export, inspect, lab, runs, start, sweep, training
+from engine.commands import (
+    binarizing,
+    bring,
+    catalog,
+    compare,
+    data,
+    export,
+    inspect,
+    lab,
+    runs,
+    start,
+    sweep,
+    training,
+)
 from engine.commands.output import Failure, ReaderGone, complain
 from engine.problems import DataProblem, FileProblem, NetworkProblem
 
@@ -29,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (start, inspect, compare, data, training, sweep, runs, lab, export, catalog, bring):
+for family in (start, inspect, compare, data, training, sweep, runs, lab, binarizing, export, catalog, bring):
     family.register(app)
 
 

@@ -259,6 +259,8 @@ class _Packer:
             return self.pooling(path, type, module, sources, rank)
         if type.startswith("AdaptiveAvgPool") and _all_ones(module.output_size):
             return self.emit("global_average", sources, path)
+        if type.startswith("ConstantPad"):
+            return self.bordered(path, module, sources[0], inputs)
         if type == "Add":
             return self.emit("add", sources, path)
         if type == "Concat":
@@ -273,7 +275,9 @@ class _Packer:
         fields: dict[str, Any] = {} if linear else self.window(path, layer)
         if not linear:
             fields["groups"] = layer.groups
-            if layer.padding_mode != "zeros" and any(fields["padding"]):
+            if layer.padding_mode == "replicate":
+                fields["border"] = "edge"
+            elif layer.padding_mode != "zeros" and any(fields["padding"]):
                 raise self.refuse(path, f"padding_mode {layer.padding_mode!r}")
         weight, bias = layer.weight.detach(), layer.bias
         split = None
@@ -328,6 +332,17 @@ class _Packer:
         return self.emit(
             "affine", [source], path, self.chained(source, module), scale=scale.float(), shift=shift.float()
         )
+
+    def bordered(self, path: str, module: Any, source: str, inputs: Inputs) -> str:
+        """A border of one value; its sign goes around signs."""
+        sides = [int(side) for side in module.padding]
+        fields = {
+            "padding": [sides[i : i + 2] for i in range(0, len(sides), 2)][::-1],
+            "value": float(module.value),
+        }
+        inner = {"_channels": inputs.channels, "_rank": len(inputs.shape)}
+        made = _Made(source=source, moved=("pad", {**fields, **inner}))
+        return self.emit("pad", [source], path, made, **fields)
 
     def pooling(self, path: str, type: str, module: Any, sources: list[str], rank: int) -> str:
         if module.ceil_mode or getattr(module, "return_indices", False):

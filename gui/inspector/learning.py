@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from engine import edit
 from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, Entry, Initializer, Layer
@@ -19,7 +19,8 @@ from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import breakable, count_text, number_text, shape_text
-from gui.theme import SPACE
+from gui.plain import tip
+from gui.theme import SPACE, theme
 
 
 class ActivationPart(Section):
@@ -338,7 +339,20 @@ class BinarizePart(Section):
         self.places = {place: _Estimator(place, subject, desk) for place in _PLACES}
         for estimator in self.places.values():
             self.rows.addWidget(estimator)
+        self.whole = QPushButton(theme.icon("mdi6.plus-minus-variant"), "With all that it needs…")
+        self.whole.setToolTip(
+            tip("Binarize this layer, and give it its normalisation, border, recipe: one undo step")
+        )
+        self.whole.clicked.connect(self._ask)
+        theme.changed.connect(lambda: self.whole.setIcon(theme.icon("mdi6.plus-minus-variant")))
+        self.rows.addWidget(self.whole)
         self.toggled.connect(self.refresh)
+
+    def _ask(self) -> None:
+        from gui.binarizing import BinarizeDialog  # it brings the canvas's pictures
+
+        subject = self._subject
+        BinarizeDialog(subject.document, subject.analysis, subject.ids, subject.block, self.window()).open()
 
     def turn(self) -> None:
         """Speak of other nodes of the same kind."""
@@ -354,6 +368,7 @@ class BinarizePart(Section):
         for place, estimator in self.places.items():
             show_if(estimator, can or place in node.binarize)
             estimator.refresh(self.open)
+        show_if(self.whole, can)
         chosen = [_PLACES[place].lower() for place in _PLACES if place in node.binarize]
         self.set_title("Binarization", " and ".join(chosen) if chosen else "real")
 
