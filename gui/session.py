@@ -29,6 +29,12 @@ class Session(QObject):
     loaded = Signal(object)
     observed = Signal(object)
     state_changed = Signal(str)
+    #: The run keeps the weights of these steps.
+    weights_kept = Signal(object)
+    #: A :class:`~engine.host.protocol.Confused` has come in.
+    confused = Signal(object)
+    #: The drawing was changed while the run was under way.
+    edited = Signal()
     #: Another step is looked at: its number, or None for the newest.
     sought = Signal(object)
 
@@ -50,6 +56,12 @@ class Session(QObject):
         self.progress: protocol.Progress | None = None
         self.observations: list[protocol.Observation] = []
         self.newest: protocol.Observation | None = None
+        #: The steps whose weights the run keeps, in order.
+        self.kept: tuple[int, ...] = ()
+        #: Confusion matrices over the run, thinned like the observations.
+        self.confusions: list[protocol.Confused] = []
+        #: (step, what) of changes to the drawing while the run was under way.
+        self.edits: list[tuple[int, str]] = []
         #: The step that is looked at; None: the newest.
         self.at: int | None = None
         self._stride = 1
@@ -85,6 +97,14 @@ class Session(QObject):
             case protocol.Observation():
                 self._keep(event)
                 self.observed.emit(event)
+            case protocol.WeightsKept():
+                self.kept = event.steps
+                self.weights_kept.emit(event.steps)
+            case protocol.Confused():
+                self.confusions.append(event)
+                if len(self.confusions) > MAX_OBSERVATIONS:
+                    del self.confusions[1:-1:2]
+                self.confused.emit(event)
             case protocol.RunState():
                 if event.result is not None:
                     self.result = dict(event.result)
@@ -108,6 +128,33 @@ class Session(QObject):
         if step != self.at:
             self.at = step
             self.sought.emit(step)
+
+    @property
+    def step(self) -> int:
+        """The step that the run has reached, as far as it has been told."""
+        told = [event.step for event in (self.progress, self.newest, *self.metrics[-1:]) if event is not None]
+        return max(told, default=0)
+
+    def confusion(self) -> protocol.Confused | None:
+        """The last confusion matrix up to the step that is looked at; the first where all are later."""
+        mine = [c for c in self.confusions if not c.output] or self.confusions
+        until = [c for c in mine if self.at is None or c.step <= self.at]
+        return until[-1] if until else mine[0] if mine else None
+
+    def weights_step(self) -> int | None:
+        """The kept step whose weights belong to what is looked at; None: the best weights do.
+
+        That is so once a run has ended, and its newest step is looked at.
+        """
+        if not self.kept or (self.at is None and not self.active):
+            return None
+        return max((s for s in self.kept if self.at is None or s <= self.at), default=self.kept[0])
+
+    def note_edit(self, what: str) -> None:
+        """The drawing has been changed; of no concern to a run that is not under way."""
+        if self.state in ("running", "paused"):
+            self.edits.append((self.step, what))
+            self.edited.emit()
 
     def _keep(self, observation: protocol.Observation) -> None:
         self.newest = observation

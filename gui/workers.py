@@ -209,19 +209,32 @@ class Workers(QObject):
         count: int = 16,
         file: str | None = None,
         pictures: bool = True,
+        step: int | None = None,
     ) -> int:
-        """Ask what a run makes of examples; `answered` brings a Predicted."""
-        return self.pool.predict(run, split=split, first=first, count=count, file=file, pictures=pictures)
+        """Ask what a run makes of examples; `answered` brings a Predicted.
+
+        With the weights that it kept of `step`, else with its best ones; so too below.
+        """
+        return self.pool.predict(
+            run, split=split, first=first, count=count, file=file, pictures=pictures, step=step
+        )
 
     def respond(
-        self, run: str | None, split: str = "validation", index: int = 0, values: Sequence[float] = ()
+        self,
+        run: str | None,
+        split: str = "validation",
+        index: int = 0,
+        values: Sequence[float] = (),
+        step: int | None = None,
     ) -> int:
         """Ask how every node of the document responds to an example; `answered` brings a Responded."""
-        return self.pool.respond(file.dumps(self.document.network), run, split, index, values)
+        return self.pool.respond(file.dumps(self.document.network), run, split, index, values, step)
 
-    def boundary(self, run: str | None, node: str | None = None, unit: int = 0) -> int:
+    def boundary(
+        self, run: str | None, node: str | None = None, unit: int = 0, step: int | None = None
+    ) -> int:
         """Ask what the document's network gives on the plane of its inputs; `answered` brings a Mapped."""
-        return self.pool.boundary(file.dumps(self.document.network), run, node, unit)
+        return self.pool.boundary(file.dumps(self.document.network), run, node, unit, step)
 
     def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to the document; `answered` brings a Measured."""

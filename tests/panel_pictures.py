@@ -33,21 +33,25 @@ class Engine:
         self.waiting.append(make)
         return len(self.waiting)
 
-    def respond(self, run: Any, split: str = "validation", index: int = 0, values: Any = ()) -> int:
+    def respond(
+        self, run: Any, split: str = "validation", index: int = 0, values: Any = (), step: Any = None
+    ) -> int:
         """Ask how every node responds."""
         from engine.host.protocol import Respond
         from engine.training.responses import respond
 
         return self._later(
-            lambda n: respond(Respond(n, b"", run, split, index, tuple(values)), self.document.network)
+            lambda n: respond(Respond(n, b"", run, split, index, tuple(values), step), self.document.network)
         )
 
-    def boundary(self, run: Any, node: Any = None, unit: int = 0) -> int:
+    def boundary(self, run: Any, node: Any = None, unit: int = 0, step: Any = None) -> int:
         """Ask what is given on a plane."""
         from engine.host.protocol import Boundary
         from engine.training.responses import boundary
 
-        return self._later(lambda n: boundary(Boundary(n, b"", run, node, unit), self.document.network))
+        return self._later(
+            lambda n: boundary(Boundary(n, b"", run, node, unit, step=step), self.document.network)
+        )
 
     def predict(
         self, run: str, split: str = "validation", first: int = 0, count: int = 16, **how: Any
@@ -82,7 +86,7 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
     from PySide6.QtWidgets import QApplication
 
     import engine
-    from engine.host.protocol import Metrics, Observation, RunStarted, RunState
+    from engine.host.protocol import Confused, Metrics, Observation, RunStarted, RunState, WeightsKept
     from engine.network import Data
     from gui import panels
     from gui.document import Document
@@ -95,7 +99,7 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
 
     application = QApplication.instance() or QApplication([])
     assert isinstance(application, QApplication)
-    kept = (Metrics, Observation, RunStarted, RunState)
+    kept = (Metrics, Observation, RunStarted, RunState, WeightsKept, Confused)
 
     def trained(drawn: Any, folder: str) -> tuple[Any, Any, Any]:
         document, session = Document(drawn), Session()

@@ -189,11 +189,13 @@ class Host(QObject):
         super().__init__()
         self.asked: list[Any] = []
 
-    def respond(self, run: Any, split: str = "validation", index: int = 0, values: Any = ()) -> int:
+    def respond(
+        self, run: Any, split: str = "validation", index: int = 0, values: Any = (), step: Any = None
+    ) -> int:
         self.asked.append((run, split, index, tuple(values)))
         return len(self.asked)
 
-    def boundary(self, run: Any, node: Any = None, unit: int = 0) -> int:
+    def boundary(self, run: Any, node: Any = None, unit: int = 0, step: Any = None) -> int:
         self.asked.append((run, node, unit))
         return len(self.asked)
 

@@ -442,7 +442,13 @@ class FakeWorkers(QObject):
         self.evaluated = 0
 
     def predict(
-        self, run: str, split: str = "validation", first: int = 0, count: int = 16, pictures: bool = True
+        self,
+        run: str,
+        split: str = "validation",
+        first: int = 0,
+        count: int = 16,
+        pictures: bool = True,
+        step: int | None = None,
     ) -> int:
         request = len(self.asked) + self.evaluated + 1
         self.asked[request] = split, first, count
@@ -571,9 +577,11 @@ def test_the_worst_examples_come_first_when_asked(qtbot: Any, session: Session) 
     whole = next(request for request, (_, _, count) in workers.asked.items() if count > 24)
     examples = (example(0, 1, 1), example(1, 2, 0), example(2, 0, 0))
     workers.answered.emit(whole, protocol.Predicted(whole, ("a", "b", "c"), examples))
-    panel.worst.setChecked(True)
+    panel.order.setCurrentText("Worst first")
     assert panel.model.predicted.predictions[0].index == 1
     assert not panel.next.isEnabled()
+    panel.order.setCurrentText("Best first")
+    assert panel.model.predicted.predictions[-1].index == 1
 
 
 def test_predicted_values_are_drawn_against_true_ones(qtbot: Any, session: Session) -> None:
@@ -590,6 +598,7 @@ def test_predicted_values_are_drawn_against_true_ones(qtbot: Any, session: Sessi
     )
     workers.answered.emit(whole, protocol.Predicted(whole, (), examples))
     assert drawn(panel.agreement.points) == ([1.0, 2.0], [1.5, 1.75])
+    assert drawn(panel.agreement.residuals) == ([1.0, 2.0], [0.5, -0.25])
     assert panel.tabs.tabText(1) == "Agreement"
     panel.tabs.setCurrentIndex(1)
     panel.grab()

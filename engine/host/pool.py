@@ -270,9 +270,10 @@ class Pool:
         count: int = 16,
         file: str | None = None,
         pictures: bool = True,
+        step: int | None = None,
     ) -> int:
-        """Ask what a run's best weights make of examples, or of a file."""
-        return self._ask_spare(lambda n: Predict(n, run, split, first, count, file, pictures))
+        """Ask what a run's best weights, or those of a step, make of examples, or of a file."""
+        return self._ask_spare(lambda n: Predict(n, run, split, first, count, file, pictures, step))
 
     def respond(
         self,
@@ -281,15 +282,21 @@ class Pool:
         split: str = "validation",
         index: int = 0,
         values: Sequence[float] = (),
+        step: int | None = None,
     ) -> int:
         """Ask how every node responds to an example, or to `values`."""
-        return self._ask_spare(lambda n: Respond(n, document, run, split, index, tuple(values)))
+        return self._ask_spare(lambda n: Respond(n, document, run, split, index, tuple(values), step))
 
     def boundary(
-        self, document: bytes, run: str | None = None, node: str | None = None, unit: int = 0
+        self,
+        document: bytes,
+        run: str | None = None,
+        node: str | None = None,
+        unit: int = 0,
+        step: int | None = None,
     ) -> int:
         """Ask what a network of two inputs gives on their plane."""
-        return self._ask_spare(lambda n: Boundary(n, document, run, node, unit))
+        return self._ask_spare(lambda n: Boundary(n, document, run, node, unit, step=step))
 
     def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to a document, and for a race of `race` steps."""

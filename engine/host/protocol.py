@@ -19,7 +19,7 @@ from engine.lab import LabReport, Race
 from engine.lab_binary import BinaryReport
 
 #: Raised with every change of these structs; the handshake compares it.
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 #: A frame longer than this is nonsense, and the connection is closed.
 MAX_FRAME = 256 * 1024 * 1024
@@ -142,6 +142,8 @@ class Predict(_Message, frozen=True):
     file: str | None = None
     #: Whether the examples' own pictures are wanted.
     pictures: bool = True
+    #: Weights of the last step up to this one that are kept, instead of the best ones.
+    step: int | None = None
 
 
 class Laboratory(_Message, frozen=True):
@@ -207,6 +209,8 @@ class Respond(_Message, frozen=True):
     index: int = 0
     #: Instead of an example of the data: the Input's values, row by row.
     values: tuple[float, ...] = ()
+    #: As in Predict.
+    step: int | None = None
 
 
 class Boundary(_Message, frozen=True):
@@ -220,6 +224,8 @@ class Boundary(_Message, frozen=True):
     unit: int = 0
     #: Points on a side.
     size: int = 96
+    #: As in Predict.
+    step: int | None = None
 
 
 class Ping(_Message, frozen=True):
@@ -529,6 +535,25 @@ class Observation(_Message, frozen=True):
     binary_inputs: Mapping[str, BinaryInput] = {}
 
 
+class WeightsKept(_Message, frozen=True):
+    """The steps whose weights the run keeps, beside its best and last ones: in order, all of them."""
+
+    steps: tuple[int, ...]
+
+
+class Confused(_Message, frozen=True):
+    """Which classes were taken for which, over a whole split."""
+
+    step: int
+    split: str
+    #: The output that it is about; "" where there is one.
+    output: str
+    #: Their names, as far as they have some.
+    classes: tuple[str, ...]
+    #: Examples by class (row) and answer (column), row by row.
+    counts: tuple[int, ...]
+
+
 class RunState(_Message, frozen=True):
     """The state now: "running", "paused", "finished", "stopped", "diverged", "failed".
 
@@ -575,6 +600,8 @@ class Predicted(_Message, frozen=True):
     predictions: tuple[Prediction, ...]
     #: Said to the user: that the data have changed since the run began.
     note: str = ""
+    #: Which predicted: "best weights", "weights of step 120" …
+    weights: str = ""
 
 
 class Measured(_Message, frozen=True):
@@ -673,6 +700,8 @@ Event = (
     | Metrics
     | Progress
     | Observation
+    | WeightsKept
+    | Confused
     | RunState
     | Evaluated
     | Measured
@@ -689,7 +718,7 @@ Event = (
 FINAL_STATES = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
 #: Events of which only the newest matters when a reader is slow.
-NEWEST_WINS = (Progress, Observation, Loading, DataProgress)
+NEWEST_WINS = (Progress, Observation, WeightsKept, Loading, DataProgress)
 
 encode = msgspec.msgpack.Encoder().encode
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -55,6 +55,7 @@ from engine.host.protocol import (
 from engine.host.what_if import what_if
 from engine.network import Choice, Data, Edge, End, Network, Node
 from engine.problems import FileProblem
+from engine.runs import RunFolder
 from engine.storage.file import loads
 from engine.training.control import Control
 
@@ -217,8 +218,11 @@ class Work:
                     file=request.file,
                     pictures=request.pictures,
                     warn=said.append,
+                    step=request.step,
                 )
-                emit(Predicted(request.request, classes, predictions, " ".join(said)))
+                found = RunFolder(Path(request.run)).weights_at(request.step)
+                which = found[1] if found else ""
+                emit(Predicted(request.request, classes, predictions, " ".join(said), which))
             case Respond():
                 from engine.training.responses import respond
 

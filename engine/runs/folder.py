@@ -1,7 +1,8 @@
 """A run's folder: what lies where in it, and what became of the run.
 
 ``network.layerlab``, ``result.json``, ``weights.safetensors`` (last), ``best.safetensors``,
-``checkpoints/``, ``metrics.events`` and ``observations.events`` (see :mod:`engine.runs.record`),
+``weights/`` (as they were at earlier steps), ``checkpoints/``, ``metrics.events`` and
+``observations.events`` (see :mod:`engine.runs.record`),
 and ``run.json`` (the process that trains it, and what else it takes to repeat the run).
 """
 
@@ -53,6 +54,30 @@ class RunFolder:
     def best(self) -> Path:
         """The weights that did best on the validation examples."""
         return self.path / "best.safetensors"
+
+    def kept(self, step: int) -> Path:
+        """The weights as they were after step number `step`, where the run keeps them."""
+        return self.path / "weights" / f"step-{step:010}.safetensors"
+
+    def kept_steps(self) -> list[int]:
+        """The steps whose weights are kept, in order."""
+        names = (path.stem.removeprefix("step-") for path in self.kept(0).parent.glob("step-*.safetensors"))
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def weights_at(self, step: int | None = None) -> tuple[Path, str] | None:
+        """A file of weights and whose they are; None where the run has written none yet.
+
+        Without a step the best, or the last where none were best yet; with a step, those of the last
+        one up to it that are kept, else of the first.
+        """
+        kept = self.kept_steps() if step is not None else []
+        if step is not None and kept:
+            found = max((each for each in kept if each <= step), default=kept[0])
+            return self.kept(found), f"weights of step {found:,}"
+        for file, name in ((self.best, "best weights"), (self.weights, "last weights")):
+            if file.exists():
+                return file, name
+        return None
 
     @property
     def checkpoints(self) -> Path:

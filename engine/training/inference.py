@@ -25,14 +25,15 @@ def _warn(message: str) -> None:
     warnings.warn(message, DataChanged, stacklevel=4)
 
 
-def _open(run: str | Path, device: str, warn: Callable[[str], None] | None) -> Task:
-    """A run's network with its best weights; its last ones where none were best yet."""
+def _open(run: str | Path, device: str, warn: Callable[[str], None] | None, step: int | None = None) -> Task:
+    """A run's network with its weights (:meth:`RunFolder.weights_at`)."""
     folder = RunFolder(Path(run))
     if not folder.network.is_file():
         raise FileProblem(f"{folder.path}: is no run: it has no {folder.network.name}.")
-    chosen = folder.best if folder.best.exists() else folder.weights
-    if not chosen.exists():
+    found = folder.weights_at(step)
+    if found is None:
         raise FileProblem(f"{folder.path}: this run has written no weights yet.")
+    chosen, _ = found
     task = Task.of(read(folder.network), choose(device))
     try:
         task.model.load_state_dict(weights.load(chosen))
@@ -73,6 +74,7 @@ def predict(
     device: str = "auto",
     pictures: bool = True,
     warn: Callable[[str], None] | None = None,
+    step: int | None = None,
 ) -> tuple[tuple[str, ...], tuple[Prediction, ...]]:
     """What a run's best weights make of examples of its data, or of a file.
 
@@ -92,6 +94,8 @@ def predict(
     warn
         Gets in words that the data have changed since the run began; without it, that is a Python
         warning (:class:`~engine.problems.DataChanged`).
+    step
+        Take the weights of the last step up to this one that are kept, instead of the best ones.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def predict(
     NetworkProblem, DataProblem
         If its network or data are no longer there as they were, or there is no such split.
     """
-    task = _open(run, device, warn)
+    task = _open(run, device, warn, step)
     targets: Sequence[float | None]
     if file is not None:
         inputs = [_from_file(Path(file), _example_shape(task))]

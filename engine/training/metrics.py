@@ -17,6 +17,8 @@ from torch import Tensor
 LARGER_IS_BETTER = frozenset({"accuracy", "top5", "f1", "r2"})
 #: How many classes there must be for five guesses to say something.
 _TOP = 5
+#: More classes than this make a confusion matrix that nobody reads.
+MOST_CLASSES = 64
 
 
 def aligned(output: Tensor, target: Tensor) -> Tensor:
@@ -56,6 +58,17 @@ class Gathered:
             self._rows.append((output > 0, label > 0.5, None))
         else:
             self._rows.append((output.flatten(1).float(), label.reshape(len(label), -1).float(), None))
+
+    def confusion(self, classes: int) -> Tensor | None:
+        """Examples by class (row) and answer (column); None without classes, or with too many to see."""
+        if self._kind != "class" or classes > MOST_CLASSES:
+            return None
+        answers, labels = (torch.cat([row[i] for row in self._rows]).long().cpu() for i in (0, 1))  # type: ignore[misc]
+        told = (labels >= 0) & (labels < classes) & (answers < classes)
+        if self._ignore is not None:
+            told &= labels != self._ignore
+        counts = torch.bincount(labels[told] * classes + answers[told], minlength=classes * classes)
+        return counts.reshape(classes, classes)
 
     def figures(self) -> dict[str, float]:
         """Accuracy, top-5 and macro F1 for classes; the latter for labels; MAE and R² for values."""

@@ -29,24 +29,24 @@ _CHANNELS, _SIDE = 16, 32
 _FEATURES = 256
 
 
-def model_of(network: Network, run: str | None) -> tuple[nn.Module, str]:
-    """The network with a run's newest weights where they fit, else as first drawn; and which it is."""
+def model_of(network: Network, run: str | None, step: int | None = None) -> tuple[nn.Module, str]:
+    """The network with a run's weights (:meth:`RunFolder.weights_at`) where they fit, and which they are.
+
+    Without a run, or where it has none yet, as first drawn.
+    """
     model = build(network, seed=network.recipe.seed).eval()
     if run is None:
         return model, "as first drawn"
-    folder = RunFolder(Path(run))
-    found = next((file for file in (folder.best, folder.weights) if file.exists()), None)
+    found = RunFolder(Path(run)).weights_at(step)
     if found is None:
         return model, "as first drawn: the run has written no weights yet"
-    trained = weights.load(found)
+    file, which = found
+    trained = weights.load(file)
     own = model.state_dict()
     fitting = {name: t for name, t in trained.items() if name in own and own[name].shape == t.shape}
     model.load_state_dict(fitting, strict=False)
     missing = len(own) - len(fitting)
-    which = "best" if found == folder.best else "last"
-    return model, f"{which} weights" + (
-        f", but {missing} of {len(own)} tensors as first drawn" if missing else ""
-    )
+    return model, which + (f", but {missing} of {len(own)} tensors as first drawn" if missing else "")
 
 
 def _inputs(network: Network) -> list[tuple[str, tuple[int, ...], str | None]]:
@@ -90,7 +90,7 @@ def respond(request: Respond, network: Network) -> Responded:
     DataProblem, FileProblem
         If the data, or the run's weights, cannot be had.
     """
-    model, note = model_of(network, request.run)
+    model, note = model_of(network, request.run, request.step)
     classes: tuple[str, ...] = ()
     target: float | None = None
     if request.values:
@@ -173,7 +173,7 @@ def boundary(request: Boundary, network: Network) -> Mapped:
         raise DataProblem(
             f"{id} reads {list(shape)}: a plane can be drawn of a network that reads two numbers."
         )
-    model, note = model_of(network, request.run)
+    model, note = model_of(network, request.run, request.step)
     dataset = load(network.recipe.data, network.recipe.seed)
     split = dataset.splits["train"]
     points: Any = next(iter(split.inputs.values()))[:1000]

@@ -31,6 +31,7 @@ from engine.training.divergence import locate
 from engine.training.group import Group
 from engine.training.memory import fitting_batch, ran_out
 from engine.training.options import options
+from engine.training.snapshots import Snapshots
 from engine.training.task import Task
 from engine.training.trainer import Trainer
 
@@ -132,6 +133,8 @@ def run(
             with Recorder(folder) as recorder:
                 readers.insert(0, recorder)
                 readers.append(claim)
+                if observe:
+                    readers.append(Snapshots(folder, task.model, tell))
                 return _train(trainer, tell, claim, weights)
         except (torch.OutOfMemoryError, MemoryError) as problem:
             raise NetworkProblem(failure(problem, 0)) from problem

@@ -137,10 +137,11 @@ class Task:
         """Whether the loss of a batch is a sum over its examples, and not their mean."""
         return all(head.sums for head in self.heads)
 
-    def evaluate(self, name: str) -> dict[str, float]:
+    def evaluate(self, name: str, confusions: dict[str, Tensor] | None = None) -> dict[str, float]:
         """Loss and figures on one split, in evaluation mode; the model is left in it.
 
-        With several outputs, each one's figures bear its name: ``age.mae``.
+        With several outputs, each one's figures bear its name: ``age.mae``. `confusions` takes in, by
+        output ("" where there is one), which classes were taken for which, shape [classes, classes].
         """
         self.model.eval()
         columns = self.columns(self.dataset.splits[name])
@@ -162,6 +163,9 @@ class Task:
         found = {"loss": float(loss) / count}
         for head, rows in zip(self.heads, gathered, strict=True):
             found |= {head.key + figure: value for figure, value in rows.figures().items()}
+            counts = None if head.classes is None else rows.confusion(head.classes)
+            if confusions is not None and counts is not None:
+                confusions[head.key.removesuffix(".")] = counts
             if head.tokens:
                 found[f"{head.key}perplexity"] = float(torch.tensor(found["loss"]).exp())
         return found

@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from engine.catalog import Horizon
 from engine.compile.plan import CompiledNetwork
 from engine.data.augment import Variation
-from engine.host.protocol import Event, Metrics, Progress, RunStarted, RunState
+from engine.host.protocol import Confused, Event, Metrics, Progress, RunStarted, RunState
 from engine.runs import RunFolder
 from engine.training import checkpoint, compute, parameters, weights
 from engine.training.averaging import Average
@@ -520,8 +520,15 @@ class Trainer:
             return
         position = self.position
         with self._averaged():
-            figures = self.group.told(self.task.evaluate("validation") if self.group.writes else None)
+            confusions: dict[str, Tensor] = {}
+            figures = self.group.told(
+                self.task.evaluate("validation", confusions) if self.group.writes else None
+            )
             self._tell("validation", figures)
+            for output, counts in confusions.items():
+                names = () if output else self.task.dataset.description.class_names
+                told = tuple(counts.flatten().tolist())
+                self.emit(Confused(position.step, "validation", output, names, told))
             if better(figures, position.best, self.options.monitor, self.options.min_delta):
                 position.best, position.waited = figures, 0
                 position.best_epoch = position.epoch + (1 if position.batch else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
@@ -36,6 +38,8 @@ class Confusion(QWidget):
         super().__init__(parent)
         self.counts = np.zeros((0, 0), dtype=np.int64)
         self.classes: tuple[str, ...] = ()
+        #: How many are right, and whose answers they are.
+        self.told = ""
         self.setAccessibleName("Confusion matrix")
         self.setMouseTracking(True)
 
@@ -45,19 +49,22 @@ class Confusion(QWidget):
 
     def show_predicted(self, predicted: Predicted) -> None:
         """Count these."""
-        self.counts = confusion(predicted)
-        self.classes = tuple(
-            predicted.classes[i] if i < len(predicted.classes) else str(i) for i in range(len(self.counts))
-        )
-        total, right = int(self.counts.sum()), int(np.trace(self.counts))
-        self.setAccessibleDescription(f"{right:,} of {total:,} right" if total else "")
+        self.show_counts(confusion(predicted), predicted.classes, predicted.weights)
+
+    def show_counts(self, counts: NDArray[np.int64], classes: Sequence[str], note: str = "") -> None:
+        """Show counts by class (row) and answer (column); `note` says whose they are."""
+        self.counts = counts
+        self.classes = tuple(classes[i] if i < len(classes) else str(i) for i in range(len(counts)))
+        total, right = int(counts.sum()), int(np.trace(counts))
+        self.told = f"{right:,} of {total:,} right" + (f" · {note}" if note else "") if total else ""
+        self.setAccessibleDescription(self.told)
         self.update()
 
     def _field(self) -> QRectF:
         """Where the cells lie."""
         left = 16 + min(self.width() // 4, max((self._advance(name) for name in self.classes), default=0) + 8)
         right = 64
-        top, bottom = 24, 8
+        top, bottom = 24, 26
         return QRectF(left, top, max(self.width() - left - right, 1), max(self.height() - top - bottom, 1))
 
     def _advance(self, text: str) -> int:
@@ -79,6 +86,12 @@ class Confusion(QWidget):
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         metrics = painter.fontMetrics()
         painter.drawText(QRectF(field.right(), 0, 60, 24), right, "Right")
+        below = QRectF(field.left(), field.bottom() + 4, self.width() - field.left() - 4, 20)
+        told = f"Rows: what is right. Columns: what was predicted.   {self.told}"
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(
+            below, left, metrics.elidedText(told, Qt.TextElideMode.ElideLeft, int(below.width()))
+        )
         for row in range(size):
             top = field.top() + row * high
             for column in range(size):

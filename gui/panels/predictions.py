@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QAction, QImage, QPainter, QResizeEvent
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHeaderView,
     QLabel,
     QListView,
     QStackedWidget,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
@@ -25,8 +23,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.host.protocol import Evaluated, Failed, Predicted, Prediction
+from engine.host.protocol import Evaluated, Failed, Predicted
 from gui.panels.agreement import Agreement
+from gui.panels.asking import Asking
+from gui.panels.cards import CARD, CardDelegate, CardModel, doubt
 from gui.panels.confusion import Confusion
 from gui.panels.curves import SHARES, percent, split_title
 from gui.panels.panel import Panel, bar
@@ -34,8 +34,6 @@ from gui.panels.series import figure
 from gui.plain import tip
 from gui.session import Session
 from gui.theme import SPACE, theme
-
-Index = QModelIndex | QPersistentModelIndex
 
 #: Examples that one page shows.
 PAGE = 24
@@ -45,12 +43,6 @@ MOST = 5000
 
 #: Most examples shown when the worst come first.
 SHOWN = 200
-
-#: Likeliest classes listed with an example.
-LISTED = 3
-
-#: The least size of an example's card.
-CARD = QSize(168, 88)
 
 
 class Answers(Protocol):
@@ -66,6 +58,7 @@ class Answers(Protocol):
         count: int = ...,
         file: str | None = ...,
         pictures: bool = ...,
+        step: int | None = ...,
     ) -> int:
         """Ask for predictions."""
 
@@ -73,165 +66,21 @@ class Answers(Protocol):
         """Ask for figures per split."""
 
 
-class CardModel(QAbstractListModel):
-    """The examples of one answer."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.predicted = Predicted(0, (), ())
-
-    def show_predicted(self, predicted: Predicted) -> None:
-        """Show these."""
-        self.beginResetModel()
-        self.predicted = predicted
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Examples."""
-        return 0 if parent.isValid() else len(self.predicted.predictions)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """The example in words, for tool tips and screen readers; the card is painted."""
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            words = self.words(self.predicted.predictions[index.row()])
-            return tip(words) if role == Qt.ItemDataRole.ToolTipRole else words
-        return None
-
-    def words(self, example: Prediction) -> str:
-        """One example in words."""
-        told = f"Example {example.index}: predicted {self.answer(example)}"
-        return told if example.target is None else f"{told}, target {self.target(example)}"
-
-    def label(self, number: int) -> str:
-        """A class' name."""
-        classes = self.predicted.classes
-        return classes[number] if 0 <= number < len(classes) else str(number)
-
-    def answer(self, example: Prediction) -> str:
-        """What the network says."""
-        if example.predicted is not None:
-            return self.label(example.predicted)
-        return ", ".join(figure(value) for value in example.outputs[:LISTED])
-
-    def target(self, example: Prediction) -> str:
-        """What is right."""
-        if example.target is None:
-            return ""
-        return self.label(int(example.target)) if example.predicted is not None else figure(example.target)
-
-
-class CardDelegate(QStyledItemDelegate):
-    """Paints an example: its picture, the likeliest classes as bars, right or wrong as an edge."""
-
-    def __init__(self, model: CardModel, cards: QListView) -> None:
-        super().__init__(cards)
-        self._model = model
-        self._cards = cards
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """All cards are alike, and fill their row."""
-        return self._cards.gridSize().expandedTo(CARD)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Draw one card."""
-        example = self._model.predicted.predictions[index.row()]
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        card = option.rect.adjusted(2, 2, -2, -2)
-        painter.setPen(theme.color("line"))
-        painter.setBrush(theme.color("surface"))
-        painter.drawRoundedRect(card, 6, 6)
-        if example.predicted is not None and example.target is not None:
-            right = example.predicted == int(example.target)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.color("good" if right else "error"))
-            painter.drawRoundedRect(card.left() + 3, card.top() + 8, 3, card.height() - 16, 1.5, 1.5)
-        left = card.left() + 12
-        picture = image_of(example)
-        if picture is not None:
-            side = card.height() - 16
-            scaled = picture.scaled(
-                side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
-            )
-            painter.drawImage(left, card.top() + 8, scaled)
-            left += side + 8
-        self._paint_answer(
-            painter, QRect(left, card.top() + 6, card.right() - left - 6, card.height() - 12), example
-        )
-        painter.restore()
-
-    def _paint_answer(self, painter: QPainter, area: QRect, example: Prediction) -> None:
-        font = painter.font()
-        font.setPixelSize(12)
-        painter.setFont(font)
-        metrics = painter.fontMetrics()
-        align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-
-        def write(line: int, text: str, color: str, indent: int = 0, width: int | None = None) -> QRect:
-            rect = QRect(area.left() + indent, area.top() + line * 18, (width or area.width()) - indent, 18)
-            painter.setPen(theme.color(color))
-            painter.drawText(rect, align, metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width()))
-            return rect
-
-        if not example.probabilities:
-            write(0, self._model.answer(example), "text")
-            if example.target is not None:
-                write(1, f"target {self._model.target(example)}", "muted")
-            return
-        shares = np.asarray(example.probabilities)
-        best = np.argsort(-shares, kind="stable")[:LISTED]
-        wrong = example.target is not None and example.predicted != int(example.target)
-        if wrong:
-            best = best[: LISTED - 1]
-        widest = min(
-            max(metrics.horizontalAdvance(self._model.label(int(number))) for number in best),
-            area.width() // 2,
-        )
-        for line, number in enumerate(best):
-            write(line, self._model.label(int(number)), "text", width=widest + 1)
-            room = area.width() - widest - 8
-            track = QRect(area.left() + widest + 8, area.top() + line * 18 + 6, room, 6)
-            painter.fillRect(track, theme.color("raised"))
-            right = example.target is not None and number == int(example.target)
-            track.setWidth(max(1, round(room * float(np.nan_to_num(shares[number])))))
-            painter.fillRect(
-                track, theme.color("good" if right else "error" if wrong and line == 0 else "accent")
-            )
-        if wrong:
-            write(LISTED - 1, f"is {self._model.target(example)}", "error")
-        write(LISTED, percent(float(shares[best[0]])), "muted")
-
-
-def doubt(example: Prediction) -> float:
-    """How wrong an example is: minus log of the right class' probability, or the squared error."""
-    assert example.target is not None
-    if example.probabilities:
-        share = example.probabilities[int(example.target)]
-        return -math.log(share) if share > 0 else math.inf
-    error = (example.outputs[0] - example.target) ** 2
-    return error if math.isfinite(error) else math.inf
-
-
-def image_of(example: Prediction) -> QImage | None:
-    """The example's picture, or None where it has none that can be shown."""
-    shape = tuple(size for size in example.picture_shape)
-    if len(shape) == 2:
-        shape = (*shape, 1)
-    if len(shape) != 3 or shape[2] not in (1, 3) or len(example.picture) != int(np.prod(shape)):
-        return None
-    height, width, channels = shape
-    kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
-    # Copied, because QImage only borrows the bytes.
-    return QImage(example.picture, width, height, width * channels, kind).copy()
+#: How examples are ordered: words, and whether the best come first (None: as the data have them).
+ORDERS = (("In order", None), ("Worst first", False), ("Best first", True))
 
 
 class PredictionsPanel(Panel):
     """Examples with what the network makes of them, the confusion matrix, and figures per split.
 
+    While a run goes on, and when an earlier step is looked at, all follow: the examples by the weights
+    that the run keeps, the matrix by the run's own validations. Of a run that has ended its best
+    weights predict.
+
     Parameters
     ----------
     session
-        Its run's best weights predict.
+        The run.
     workers
         Asks the host: ``predict``, ``evaluate``, and the signal ``answered(request, event)``.
     """
@@ -248,6 +97,9 @@ class PredictionsPanel(Panel):
         self._have = False
         self._all = Predicted(0, (), ())
         self._pictured = False
+        #: The step whose weights the examples on show are predicted with; None: the best ones.
+        self._step: int | None = None
+        self._asking = Asking(self)
 
         self.split = QComboBox()
         self.split.setAccessibleName("Split")
@@ -281,8 +133,13 @@ class PredictionsPanel(Panel):
         self._compare = QStackedWidget()
         self._compare.addWidget(self.confusion)
         self._compare.addWidget(self.agreement)
-        self.worst = QAction("Worst examples first", self, checkable=True)
-        self.worst.setToolTip("All examples of the split, by how little the right answer was expected")
+        self.order = QComboBox()
+        self.order.setAccessibleName("Order of the examples")
+        self.order.setToolTip("All examples of the split, by how much the right answer was expected")
+        for words, best in ORDERS:
+            self.order.addItem(words, best)
+        for box in (self.split, self.order):
+            box.setMinimumWidth(56)
         self.figures = QTableWidget()
         self.figures.setAccessibleName("Figures per split")
         self.figures.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
@@ -302,6 +159,7 @@ class PredictionsPanel(Panel):
         column.addLayout(
             bar(
                 self.split,
+                self.order,
                 self.previous,
                 self.next,
                 self.update_button,
@@ -316,10 +174,14 @@ class PredictionsPanel(Panel):
         self.previous.clicked.connect(lambda: self._turn(-PAGE))
         self.next.clicked.connect(lambda: self._turn(PAGE))
         self.update_button.clicked.connect(self.ask)
-        self.worst.toggled.connect(self._order)
+        self.order.currentIndexChanged.connect(self._order)
         workers.answered.connect(self._answered)
         session.state_changed.connect(self._state_changed)
         session.started.connect(self.request)
+        session.confused.connect(self.request)
+        session.sought.connect(self._follow)
+        session.weights_kept.connect(self._follow)
+        self._asking.due.connect(self._ask_again)
         self.follow_theme()
         self.flush()
 
@@ -338,22 +200,51 @@ class PredictionsPanel(Panel):
         if run is None:
             return
         self._first = 0
+        self._step = self._session.weights_step()
         self._ask_whole(run)
         self._figures = self._workers.evaluate(run)
         self._ask_page()
 
+    def _follow(self, *_: object) -> None:
+        """Other weights belong to what is looked at: ask them, as soon as that is fair."""
+        self.request()
+        if self.isVisible() and self._session.weights_step() != self._step:
+            self._asking.soon()
+
+    def _ask_again(self) -> None:
+        if not self.isVisible() or self._page is not None or self._whole is not None:
+            return  # what is owed comes first; its answer asks again
+        self._step = self._session.weights_step()
+        if self.ordered:
+            self._ask_page()
+        elif self._session.run is not None:
+            self._asking.asked()
+            self._ask_whole(self._session.run)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the examples stand as the data have them."""
+        return self.order.currentData() is None
+
     def _ask_whole(self, run: str) -> None:
         # Pictures of thousands of examples are worth asking for only where some are shown.
         self._whole = self._workers.predict(
-            run, split=self.split.currentData(), first=0, count=MOST, pictures=self.worst.isChecked()
+            run,
+            split=self.split.currentData(),
+            first=0,
+            count=MOST,
+            pictures=not self.ordered,
+            step=self._step,
         )
 
     def _ask_page(self) -> None:
         run = self._session.run
         if run is not None:
-            self.status.setText("Asking …")
+            if not self.status.text():
+                self.status.setText("Asking …")
+            self._asking.asked()
             self._page = self._workers.predict(
-                run, split=self.split.currentData(), first=self._first, count=PAGE
+                run, split=self.split.currentData(), first=self._first, count=PAGE, step=self._step
             )
         self._enable()
 
@@ -369,7 +260,7 @@ class PredictionsPanel(Panel):
         if self._session.run != self._run:
             self._run = self._session.run
             self._have = False
-            self._page = self._whole = self._figures = None
+            self._page = self._whole = self._figures = self._step = None
             self.model.show_predicted(Predicted(0, (), ()))
             self._show_whole(Predicted(0, (), ()))
             self._show_figures({})
@@ -395,23 +286,28 @@ class PredictionsPanel(Panel):
             self.note.setText(event.note)
             self.note.setVisible(bool(event.note))
         self._have = self._have or not isinstance(event, Failed)
+        if request != self._figures:
+            self._asking.answered()
+            self._page = None if request == self._page else self._page
+            self._whole = None if request == self._whole else self._whole
+            if not isinstance(event, Failed):
+                self._follow()
         self.request()
 
     def _show_whole(self, predicted: Predicted) -> None:
         """Compare all answers of the split with their targets: counts of classes, or values."""
         self._all = predicted
-        self._pictured = self.worst.isChecked()
+        self._pictured = not self.ordered
         values = any(e.predicted is None and e.target is not None for e in predicted.predictions)
         self.tabs.setTabText(1, "Agreement" if values else "Confusion")
         self._compare.setCurrentWidget(self.agreement if values else self.confusion)
-        self.confusion.show_predicted(predicted)
         self.agreement.show_predicted(predicted)
-        if self.worst.isChecked():
+        if not self.ordered:
             self._order()
 
     def _order(self, *_: object) -> None:
-        """Show the worst examples of the split, or the page in the data's order."""
-        if not self.worst.isChecked():
+        """Show the worst or best examples of the split, or the page in the data's order."""
+        if self.ordered:
             self._ask_page()
             return
         run = self._session.run
@@ -419,20 +315,26 @@ class PredictionsPanel(Panel):
             self._pictured = True
             self._ask_whole(run)
         known = [example for example in self._all.predictions if example.target is not None]
-        ranked = tuple(sorted(known, key=doubt, reverse=True)[:SHOWN])
+        best = bool(self.order.currentData())
+        ranked = tuple(sorted(known, key=doubt, reverse=not best)[:SHOWN])
         self.model.show_predicted(Predicted(0, self._all.classes, ranked))
-        self.status.setText(f"The worst {len(ranked)} of {len(known):,}")
+        self._tell(f"the {'best' if best else 'worst'} {len(ranked)} of {len(known):,}", self._all.weights)
         self._enable()
 
+    def _tell(self, words: str, note: str) -> None:
+        """Say which examples these are, and whose weights predict."""
+        told = f"{words} · {note}" if note else words
+        self.status.setText(told[:1].upper() + told[1:])
+        self.status.setToolTip("")
+
     def _show_page(self, predicted: Predicted) -> None:
-        if self.worst.isChecked():
+        if not self.ordered:
             return
         self.model.show_predicted(predicted)
         count = len(predicted.predictions)
-        self.status.setToolTip("")
         if count:
             indices = [example.index for example in predicted.predictions]
-            self.status.setText(f"{indices[0] + 1:,} – {indices[-1] + 1:,}")
+            self._tell(f"{indices[0] + 1:,} – {indices[-1] + 1:,}", predicted.weights)
         else:
             self.status.setText("No more examples" if self._first else "No examples in this split")
         self._enable()
@@ -452,7 +354,7 @@ class PredictionsPanel(Panel):
                 self.figures.setItem(row, column, item)
 
     def _enable(self) -> None:
-        ordered = not self.worst.isChecked()
+        ordered = self.ordered
         self.previous.setEnabled(ordered and self._first > 0)
         self.next.setEnabled(ordered and len(self.model.predicted.predictions) == PAGE)
 
@@ -470,11 +372,23 @@ class PredictionsPanel(Panel):
             )
         else:
             self.show_content()
+            self._show_confusion()
             if not self._have and not self.status.text():
                 if self._session.active:
-                    self.status.setText("Press ⟳ to ask the best weights so far")
+                    self._follow()
                 else:
                     self.ask()
+
+    def _show_confusion(self) -> None:
+        """The matrix of the validation that belongs to what is looked at, else that of all answers."""
+        session = self._session
+        live = session.confusion() if self.split.currentData() == "validation" else None
+        if live is not None and (session.active or session.at is not None or not self._all.predictions):
+            size = math.isqrt(len(live.counts))
+            counts = np.asarray(live.counts, dtype=np.int64).reshape(size, size)
+            self.confusion.show_counts(counts, live.classes, f"validation at step {live.step:,}")
+        else:
+            self.confusion.show_predicted(self._all)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit to the room."""

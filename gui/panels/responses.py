@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from engine.host.protocol import Failed, Mapped, Responded
 from engine.network import Network
 from gui.document import Document
+from gui.panels.asking import Asking
 from gui.panels.curves import percent, split_title
 from gui.panels.drawpad import DrawPad
 from gui.panels.panel import Panel, bar
@@ -52,11 +53,18 @@ class Asks(Protocol):
     document: Document
 
     def respond(
-        self, run: str | None, split: str = ..., index: int = ..., values: Sequence[float] = ...
+        self,
+        run: str | None,
+        split: str = ...,
+        index: int = ...,
+        values: Sequence[float] = ...,
+        step: int | None = ...,
     ) -> int:
         """Ask how every node responds."""
 
-    def boundary(self, run: str | None, node: str | None = ..., unit: int = ...) -> int:
+    def boundary(
+        self, run: str | None, node: str | None = ..., unit: int = ..., step: int | None = ...
+    ) -> int:
         """Ask what is given on a plane."""
 
 
@@ -137,7 +145,8 @@ class ResponsesPanel(Panel):
     document
         The network, as it is drawn now.
     session
-        Its run's newest weights are taken where they fit.
+        Its run's weights are taken where they fit: those of the step that is looked at, the newest
+        ones while it goes on, in the end the best.
     selection
         Shown by a ground; a click selects. Of the chosen node a unit can be seen on the plane.
     workers
@@ -160,6 +169,9 @@ class ResponsesPanel(Panel):
         self._mapped: Mapped | None = None
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self.ask)
+        #: The step whose weights responded last; None: the best ones.
+        self._step: int | None = None
+        self._asking = Asking(self)
 
         self.mode = QComboBox()
         self.mode.setAccessibleName("What the layers are shown")
@@ -239,7 +251,9 @@ class ResponsesPanel(Panel):
         workers.answered.connect(self._answered)
         document.changed.connect(self._document_changed)
         session.state_changed.connect(self._soon)
-        session.metrics_added.connect(self._told)
+        session.weights_kept.connect(self._follow)
+        session.sought.connect(self._follow)
+        self._asking.due.connect(self.ask)
         selection.changed.connect(self._selected)
         self.follow_theme()
         self._mode_changed()
@@ -260,9 +274,10 @@ class ResponsesPanel(Panel):
         ):
             self._soon()
 
-    def _told(self, event: Any) -> None:
-        if event.split == "validation":  # new best weights may be there
-            self._soon()
+    def _follow(self, *_: object) -> None:
+        """Other weights belong to what is looked at: ask them, as soon as that is fair."""
+        if self.isVisible() and self._asked is None and self._session.weights_step() != self._step:
+            self._asking.soon()
 
     def ask(self) -> None:
         """Ask for what is chosen; while an answer is owed, ask once more when it has come."""
@@ -273,13 +288,15 @@ class ResponsesPanel(Panel):
             return
         self._again = False
         run, mode = self._session.run or None, self.mode.currentData()
+        step = self._step = self._session.weights_step()
+        self._asking.asked()
         if mode == "plane":
-            self._asked = self._workers.boundary(run, self._selection.current, self.unit.value())
+            self._asked = self._workers.boundary(run, self._selection.current, self.unit.value(), step)
         elif mode == "draw":
             self._fit_pad()
-            self._asked = self._workers.respond(run, values=self.pad.values.ravel().tolist())
+            self._asked = self._workers.respond(run, values=self.pad.values.ravel().tolist(), step=step)
         else:
-            self._asked = self._workers.respond(run, self.split.currentData(), self.index.value())
+            self._asked = self._workers.respond(run, self.split.currentData(), self.index.value(), step=step)
 
     def _fit_pad(self) -> None:
         for node in self._document.network.nodes.values():
@@ -291,6 +308,7 @@ class ResponsesPanel(Panel):
         if request != self._asked:
             return
         self._asked = None
+        self._asking.answered()
         if isinstance(event, Failed):
             self.status.setText(event.message)
             self.status.setToolTip(event.message)
@@ -303,6 +321,8 @@ class ResponsesPanel(Panel):
         self.request()
         if self._again:
             self.ask()
+        elif not isinstance(event, Failed):
+            self._follow()
 
     # ------------------------------------------------------------------ showing
 

@@ -1,0 +1,42 @@
+"""How often a panel asks the engine again while a run goes on."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+#: Seconds between two questions, at least; and how many times an answer's own time they are apart.
+APART, TIMES = 0.5, 10.0
+
+
+class Asking(QObject):
+    """Says when to ask, so that answers take at most a tenth of the machine's time.
+
+    :meth:`soon` may be called at any rate. What the user asks for by hand needs no leave.
+    """
+
+    #: Ask now.
+    due = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self.due)
+        self._asked = 0.0
+        self._free = 0.0
+
+    def soon(self) -> None:
+        """Ask as soon as that is fair."""
+        if not self._timer.isActive():
+            self._timer.start(max(1, round(1000 * (self._free - time.perf_counter()))))
+
+    def asked(self) -> None:
+        """A question has been put."""
+        self._timer.stop()
+        self._asked = time.perf_counter()
+
+    def answered(self) -> None:
+        """It has been answered."""
+        now = time.perf_counter()
+        self._free = now + max(APART, TIMES * (now - self._asked))
