@@ -91,6 +91,7 @@ ROWS = (
         reference=93.2,
     ),
     Row("all weights zero", "mnist_binarized", initialised("zeros"), reference=20.9),
+    Row("small CNN, binarized, 5 epochs", "mnist_binarized_cnn"),
 )
 
 
