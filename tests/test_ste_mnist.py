@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.ste.packing import packed_and_compared
 from tests.ste.rows import FAST, Row, estimators, train
 
 DATA = Path(os.environ.get("LAYERLAB_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -47,6 +48,19 @@ def test_a_small_network_comes_to_the_known_accuracy(
     row: Row, low: float, high: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert low <= accuracy(row, tmp_path, monkeypatch) <= high
+
+
+def test_packed_it_predicts_all_10_000_test_images_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAYERLAB_DATA", str(DATA))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    row = Row("ste_sign", "mnist_binarized", SMALL | FAST)
+    run = train(row, tmp_path, recipe__epochs=1)["run"]
+    figures = packed_and_compared(Path(run), tmp_path / "network.safetensors")
+    assert figures["same predictions"] == figures["images"] == 10_000
+    assert figures["size"]["binarized_ratio"] >= 25
+    assert figures["accuracy"]["packed"] == figures["accuracy"]["torch"] > 0.9
 
 
 @pytest.mark.full
