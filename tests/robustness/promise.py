@@ -16,6 +16,8 @@ class Row:
     #: Further figures by what they count; those of `longest` are seconds, of which the longest counts.
     counts: dict[str, int] = field(default_factory=dict)
     longest: dict[str, float] = field(default_factory=dict)
+    #: Figures of which the highest counts.
+    highest: dict[str, int] = field(default_factory=dict)
 
     def check(self, holds: bool, breach: str) -> None:
         """Count one trial."""
@@ -31,6 +33,10 @@ class Row:
         """Keep the longest time."""
         self.longest[what] = max(seconds, self.longest.get(what, 0.0))
 
+    def reached(self, what: str, number: int) -> None:
+        """Keep the highest number."""
+        self.highest[what] = max(number, self.highest.get(what, 0))
+
     def add(self, other: Row) -> None:
         """Take in the trials of another call."""
         self.tried += other.tried
@@ -39,9 +45,11 @@ class Row:
             self.count(what, number)
         for what, seconds in other.longest.items():
             self.took(what, seconds)
+        for what, number in other.highest.items():
+            self.reached(what, number)
 
     @property
     def note(self) -> str:
         """The further figures, in words."""
-        parts = [f"{number:,} {what}" for what, number in self.counts.items()]
+        parts = [f"{number:,} {what}" for what, number in (self.counts | self.highest).items()]
         return ", ".join([*parts, *(f"{what} {seconds:.2g} s" for what, seconds in self.longest.items())])

@@ -1,8 +1,9 @@
 """``python -m tests.robustness.report`` prints the promise's table, in its short form.
 
-``--full`` takes the counts that the help states (hours on two busy cores); ``--only NAME`` takes one
-line, as often as named. ``--results FILE`` keeps lines from earlier calls and ``--count N`` adds N further
-trials to them, so that the full table can be made bit by bit; ``--write`` puts the table into the help page.
+``--full`` takes the counts that the help states (hours on two cores); ``--only NAME`` takes one line, as
+often as named. With ``--results FOLDER`` what has been counted is kept there, chunk by chunk, and a later call
+goes on from it, so that the full table can be made bit by bit; ``--write`` puts the kept table into
+the help page, and measures nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -24,15 +25,40 @@ from tests.robustness.promise import Row
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "assets" / "help" / "promise.md"
-#: Name -> how it is measured in a folder, and how often: in short, in full.
-LINES: dict[str, tuple[Callable[[Path, int, int], Row], int, int]] = {
-    "kills": (kills.measure, 200, 10_000),
-    "faults": (lambda folder, paths, seed: faults.measure(folder, tuple(faults.PATHS)[:paths]), 2, 5),
-    "flips": (flips.measure, 900, 10_000),
-    "naughty": (lambda folder, most, first: strangers.measure_naughty(most, first), 500, 1_000_000),
-    "suite": (lambda folder, most, first: strangers.measure_suite(most, first), 2_000, 1_000_000),
-    "mutated": (lambda folder, count, seed: strangers.measure_mutated(count, seed), 1_500, 100_000),
-    "hosts": (hosts.measure, 1, 20),
+RESULTS = ROOT / "tests" / "benchmarks" / "results" / "promise"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    #: Given a folder to work in, how many trials, how many there have been, and a file for what was learned.
+    measure: Callable[[Path, int, int, Path | None], Row]
+    short: int
+    #: All there are, where that is less.
+    full: int
+    #: How many are made between two looks at the clock; 0: all at once, anew each time.
+    chunk: int = 0
+
+
+LINES = {
+    "kills": Line(lambda folder, count, done, kept: kills.measure(folder, count, done), 200, 10_000, 500),
+    "faults": Line(
+        lambda folder, count, done, kept: faults.measure(folder, tuple(faults.PATHS)[:count]),
+        2,
+        len(faults.PATHS),
+    ),
+    "flips": Line(lambda folder, count, done, kept: flips.measure(folder, count, done), 900, 10_000),
+    "naughty": Line(
+        lambda folder, count, done, kept: strangers.measure_naughty(count, done, kept), 500, 1_000_000, 2_000
+    ),
+    "suite": Line(
+        lambda folder, count, done, kept: strangers.measure_suite(count, done, kept), 2_000, 1_000_000, 5_000
+    ),
+    "mutated": Line(
+        lambda folder, count, done, kept: strangers.measure_mutated(count, done, kept), 1_500, 100_000, 2_000
+    ),
+    "hosts": Line(lambda folder, count, done, kept: hosts.measure(folder, count, done), 1, 20),
 }
 
 
@@ -53,37 +79,54 @@ def _write(rows: list[Row]) -> None:
     )
 
 
+def _kept(folder: Path | None, name: str) -> Row | None:
+    path = None if folder is None else folder / f"{name}.json"
+    return Row(**json.loads(path.read_text())) if path is not None and path.exists() else None
+
+
+def _measured(name: str, full: bool, results: Path | None) -> Row:
+    """One line, from what has been kept of it to its end."""
+    line = LINES[name]
+    total = line.full if full else line.short
+    row = _kept(results, name) if line.chunk else None
+    learned = None if results is None else results / f"{name}.learned"
+    while row is None or row.tried < total:
+        done = row.tried if row is not None else 0
+        with tempfile.TemporaryDirectory(prefix="layerlab-promise-") as folder:
+            more = line.measure(Path(folder), min(line.chunk or total, total - done), done, learned)
+        for breach in more.breaches[:5]:
+            print(f"  {name}: {breach}", file=sys.stderr)
+        if row is None:
+            row = more
+        else:
+            row.add(more)
+        if results is not None:
+            (results / f"{name}.json").write_text(json.dumps(asdict(row), indent=1) + "\n")
+        if not more.tried or not line.chunk:
+            break
+    return row
+
+
 def main() -> int:
     """Measure and print; 1 if the promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.robustness.report", description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", action="append", choices=list(LINES))
     parser.add_argument("--results", type=Path)
-    parser.add_argument("--count", type=int)
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
-    kept: dict[str, Row] = {}
-    if chosen.results is not None and chosen.results.exists():
-        kept = {name: Row(**row) for name, row in json.loads(chosen.results.read_text()).items()}
-    for name in [] if chosen.write else chosen.only or LINES:
-        measure, short, full = LINES[name]
-        began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="layerlab-promise-") as folder:
-            before = kept.get(name) if chosen.count else None
-            count = chosen.count or (full if chosen.full else short)
-            row = measure(Path(folder), count, before.tried if before else 0)
-        if before is not None:
-            before.add(row)
-        kept[name] = before or row
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        for breach in row.breaches[:5]:
-            print(f"  {breach}", file=sys.stderr)
-        if chosen.results is not None:
-            chosen.results.write_text(json.dumps({name: asdict(row) for name, row in kept.items()}, indent=1))
-    rows = [kept[name] for name in LINES if name in kept]
-    print(table(rows))
     if chosen.write:
+        rows = [row for name in LINES if (row := _kept(chosen.results or RESULTS, name)) is not None]
         _write(rows)
+    else:
+        if chosen.results is not None:
+            chosen.results.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for name in chosen.only or LINES:
+            began = time.monotonic()
+            rows.append(_measured(name, chosen.full, chosen.results))
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(table(rows))
     return int(any(row.breaches for row in rows))
 
 

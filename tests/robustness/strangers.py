@@ -1,77 +1,49 @@
 """Files from strangers: nothing in them may raise, hang, fill the memory or run.
 
 Naughty strings and the JSONTestSuite are spliced into every position of valid files; beyond that
-files are mutated at random, guided by what is new: a file that leads to a message or a problem that
-none has led to before is mutated further.
+files are mutated at random, guided by what is new: a file that reaches a line of the engine, or leads
+to a message or a problem, that none has before, is mutated further. All is done in pens.
 """
 
 from __future__ import annotations
 
 import ast
-import itertools
-import json
-import os
+import contextlib
+import gc
 import random
 import re
-import resource
-import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+
+import msgspec
 
 import engine
-from engine import storage, templates
+from engine import diff, storage
 from engine.findings import Analysis
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
+from tests.robustness.coverage import Coverage, Line
+from tests.robustness.mutations import Mutator
+from tests.robustness.pen import Growth, Mark, PenProblem, penned
 from tests.robustness.promise import Row
+from tests.robustness.splices import seeds, small, with_naughty_strings, with_the_suite
+from tests.robustness.watch import Watch
 
-DATA = Path(os.environ.get("LAYERLAB_DATA") or Path(__file__).parents[3] / "shared" / "data")
-FROZEN = Path(__file__).parents[1] / "frozen"
 #: Seconds beyond which a file hangs the program.
 LONGEST = 1.0
 #: Bytes beyond which a file makes the program take too much memory.
 MOST = 200e6
 
-_MODEST = 3_000_000
-_CODE = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class")
-_CODE += ("socket.connect", "socket.bind", "os.remove", "os.rename", "shutil.rmtree", "ctypes.dlopen")
-
-
-class Watch:
-    """Sees, by Python's audit hook, whether anything is run, written or sent."""
-
-    _events: list[str] | None = None
-    _installed = False
-
-    def __init__(self) -> None:
-        if not Watch._installed:
-            Watch._installed = True
-            sys.addaudithook(Watch._heard)
-
-    @staticmethod
-    def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-        heard = Watch._events
-        if heard is None:
-            return
-        if event in _CODE:
-            heard.append(f"{event} {arguments!r:.200}")
-        elif event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
-            heard.append(f"open for writing {arguments[0]!r}")
-        elif event == "compile" and arguments[1] not in (None, "<unknown>"):
-            heard.append(f"compile {arguments[1]!r}")
-        elif event == "exec" and not os.path.exists(arguments[0].co_filename):
-            heard.append(f"exec {arguments[0].co_filename!r}")
-
-    def __enter__(self) -> list[str]:
-        Watch._events = []
-        return Watch._events
-
-    def __exit__(self, *_: object) -> None:
-        Watch._events = None
+#: Files in one pen.
+_BATCH = 500
+#: Of so many mutated files the lines of one are followed, which takes four times as long.
+_FOLLOWED = 6
+#: Files larger than this, in bytes, are not mutated further.
+_MODEST = 100_000
 
 
 @dataclass
@@ -80,23 +52,24 @@ class Tally:
 
     row: Row
     #: Every kind of answer there was, and so what counts as new.
-    seen: set[object] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def feed(data: bytes, tally: Tally, watch: Watch) -> bool:
-    """Let the program have one file; whether it opened it, and with problems of a new kind."""
-    before, began = _peak(), time.perf_counter()
+def feed(data: bytes, tally: Tally, watch: Watch, coverage: Coverage | None = None) -> bool:
+    """Let the program have one file; whether it opened it, and came where it had not been before."""
+    growth, began = Growth(), time.perf_counter()
+    growth.begin()
+    if coverage is not None:
+        coverage.fresh = 0
+    opened = False
     with watch as heard:
         try:
-            answer = _answer(data, tally)
+            with coverage or contextlib.nullcontext():
+                answer, opened = _answer(data, tally)
             breach = ""
         except Exception:
             answer, breach = "traceback", traceback.format_exc(limit=-3)
-    seconds, grown = time.perf_counter() - began, _peak() - before
+    seconds, grown = time.perf_counter() - began, growth.most()
     if seconds > LONGEST and not breach:  # the machine may have been busy elsewhere: once more
         began = time.process_time()
         _answer(data, Tally(Row("")))
@@ -109,31 +82,36 @@ def feed(data: bytes, tally: Tally, watch: Watch) -> bool:
     if grown > MOST:
         breach = breach or f"took {grown / 1e6:.0f} MB"
     tally.row.check(not breach, f"{breach}\n{data[:400]!r}")
-    new = answer not in tally.seen
+    new = answer not in tally.seen or (coverage is not None and coverage.fresh > 0)
     tally.seen.add(answer)
-    return new and isinstance(answer, frozenset)
+    return new and opened
 
 
-def _answer(data: bytes, tally: Tally) -> object:
-    """What the program makes of a file, as something that can be compared."""
+def _answer(data: bytes, tally: Tally) -> tuple[str, bool]:
+    """What the program makes of a file, as something that can be compared, and whether it opened it."""
     try:
         network = storage.loads(data)
     except FileProblem as problem:
         tally.row.count("refused")
         message = str(problem)
         assert "\n" not in message, "a message of several lines"
-        return re.sub(r"\d+|'[^']*'|\"[^\"]*\"", "#", message)[:80]
+        return re.sub(r"\d+|'[^']*'|\"[^\"]*\"", "#", message)[:80], False
     tally.row.count("opened")
     assert storage.loads(storage.dumps(network)) == network, "what is saved does not come back"
+    changed = diff.changes(Network(), network)
+    assert diff.apply(Network(), changed) == network, "the journal does not bring it back"
     analysis = engine.analyze(network)
-    codes = frozenset(
+    codes = {
         (problem.severity, problem.code, (problem.field or "").partition(".")[0])
         for problem in analysis.problems
-    )
+    }
+    for problem in analysis.problems:
+        assert "\n" not in problem.message, f"a problem of several lines: {problem.message!r}"
+        assert "alloc" not in problem.message, problem.message
     if not analysis.errors:
         tally.row.count("without errors")
     _print(network, analysis, tally)
-    return codes
+    return repr(sorted(codes)), True
 
 
 def _print(network: Network, analysis: Analysis, tally: Tally) -> None:
@@ -172,219 +150,172 @@ def _inspect(tree: ast.AST) -> None:
             assert node.id not in _FORBIDDEN, f"printed code names {node.id}"
 
 
-# ---------------------------------------------------------------------------- what is fed
-
-
-def seeds() -> list[bytes]:
-    """Valid files: the templates and the frozen examples."""
-    found = [storage.dumps(template.network) for template in templates.templates()]
-    return [*found, *(path.read_bytes() for path in sorted(FROZEN.glob("*.layerlab")))]
-
-
-def small() -> bytes:
-    """A valid file with something of each kind, small enough to be spliced everywhere."""
-    form = json.loads((FROZEN / "v1.layerlab").read_bytes())
-    for id in ("left", "right", "sum"):
-        del form["nodes"][id]
-    form["nodes"]["stage"]["repeat"] = 1
-    chain = ["image", "conv1", "stage", "flat", "fc", "out"]
-    form["edges"] = [[a, b] for a, b in itertools.pairwise(chain)]
-    del form["blocks"]["Basic"]["nodes"]["norm"]
-    form["blocks"]["Basic"]["edges"] = [["begin", "conv"], ["conv", "out.input"]]
-    return json.dumps(form).encode()
-
-
-def naughty() -> list[str]:
-    """Strings that have broken programs."""
-    path = DATA / "naughty-strings.json"
-    strings: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return strings or [
-        "",
-        "NaN",
-        "<b>x</b>",
-        "../../etc/passwd",
-        "__class__",
-        "'; DROP TABLE",
-        "\u202e",
-        "a" * 9999,
-    ]
-
-
-def suite() -> list[bytes]:
-    """The files of the JSONTestSuite."""
-    return [path.read_bytes() for path in sorted((DATA / "json-test-suite").glob("*.json"))]
-
-
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    if path:
-        yield path
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _places(item, (*path, key))
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _places(item, (*path, number))
-
-
-def _with(value: Any, path: tuple[Any, ...], new: Any, as_key: bool = False) -> Any:
-    """`value` with `new` at `path`, or as the name of what is at `path`."""
-    key, *rest = path
-    if isinstance(value, dict):
-        if rest:
-            return {k: _with(v, tuple(rest), new, as_key) if k == key else v for k, v in value.items()}
-        return {
-            (new if as_key and k == key else k): (v if as_key or k != key else new) for k, v in value.items()
-        }
-    return [
-        (_with(v, tuple(rest), new, as_key) if rest else new) if n == key else v for n, v in enumerate(value)
-    ]
-
-
-def with_naughty_strings() -> Iterator[Callable[[], bytes]]:
-    """Each naughty string as each value and as each key of a valid file."""
-    form = json.loads(small())
-    for word in naughty():
-        for path in _places(form):
-            yield lambda path=path, word=word: _dumped(_with(form, path, word))
-            if isinstance(path[-1], str):
-                yield lambda path=path, word=word: _dumped(_with(form, path, word, as_key=True))
-
-
-def with_the_suite() -> Iterator[Callable[[], bytes]]:
-    """Each file of the JSONTestSuite in place of each token of a valid file."""
-    text = small()
-    tokens = [match.span() for match in re.finditer(rb'"[^"]*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', text)]
-    for piece in suite():
-        for start, end in tokens:
-            yield lambda start=start, end=end, piece=piece: text[:start] + piece[:100_000] + text[end:]
-
-
-def _dumped(form: Any) -> bytes:
-    return json.dumps(form, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-_VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 3, 255, 65537, 1 << 20, (1 << 20) + 1, 1 << 31, (1 << 63) - 1, 1 << 70,
-    0.5, -0.0, 1e-320, 1e308, float("nan"), float("inf"), "", "0", "all", [], [[]], {}, [0], [1, 2, 3, 4, 5],
-    [1 << 20, 1 << 20], [-1], {"expr": "channels * 2"}, {"expr": "().__class__"}, {"type": "Linear"},
-    "torch.nn.Linear", "__init__", "forward", "image", "conv1.weight", "../x", ["image", "image"],
-)  # fmt: skip
-
-
-class Mutator:
-    """Makes files from files."""
-
-    def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.words = naughty()
-
-    def __call__(self, data: bytes, other: bytes) -> bytes:
-        """One mutated file."""
-        for _ in range(self.chance.choice((1, 1, 1, 2, 4))):
-            data = self._tree(data, other) if self.chance.random() < 0.7 else self._raw(data, other)
-        return data
-
-    def _raw(self, data: bytes, other: bytes) -> bytes:
-        chance = self.chance
-        at = chance.randrange(len(data) + 1)
-        end = min(len(data), at + chance.choice((1, 2, 8, 64, 512)))
-        match chance.randrange(6):
-            case 0:
-                return data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
-            case 1:
-                return data[:at] + data[end:]
-            case 2:
-                return data[:end] + data[at:end] + data[end:]
-            case 3:
-                begin = chance.randrange(len(other) + 1)
-                return data[:at] + other[begin : begin + end - at] + data[end:]
-            case 4:
-                return (
-                    data[:at]
-                    + chance.choice((b"[", b"{", b'"', b"\\", b"-", b"9" * 30, b"\xed\xa0\x80"))
-                    + data[at:]
-                )
-            case _:
-                return data[:at]
-
-    def _tree(self, data: bytes, other: bytes) -> bytes:
-        chance = self.chance
-        try:
-            form, source = json.loads(data), json.loads(other)
-        except (ValueError, RecursionError):
-            return self._raw(data, other)
-        places = list(_places(form)) if isinstance(form, dict) else []
-        if not places:
-            return data
-        path = chance.choice(places)
-        match chance.randrange(6):
-            case 0 | 1:
-                new: Any = chance.choice(_VALUES)
-            case 2:
-                new = chance.choice(self.words)
-            case 3:
-                return _dumped(_with(form, path, chance.choice(self.words), as_key=True))
-            case 4:
-                new = _get(form, chance.choice(places))
-            case _:
-                there = list(_places(source)) if isinstance(source, dict) else []
-                new = _get(source, chance.choice(there)) if there else None
-        return _dumped(_with(form, path, new))
-
-
-def _get(value: Any, path: tuple[Any, ...]) -> Any:
-    for key in path:
-        value = value[key]
-    return value
-
-
 # ---------------------------------------------------------------------------- measuring
 
 
-def _warm(watch: Watch) -> None:
-    """Let everything be imported that the work imports when it is first needed."""
-    tally = Tally(Row(""))
-    for data in seeds():
-        feed(data, tally, watch)
+class Knowledge(msgspec.Struct):
+    """What earlier files have led to; what is new is judged by it."""
+
+    seen: set[str] = set()
+    lines: set[Line] = set()
+    #: Files worth being mutated further.
+    kept: list[bytes] = []
+    #: Lines of the engine that the valid files reach.
+    valid: int = 0
 
 
-def _measure_all(row: Row, files: Iterable[Callable[[], bytes]], most: int | None, first: int) -> Row:
-    """Feed all of `files`; or `most` of them, those from number `first` in an order of chance."""
-    tally, watch = Tally(row), Watch()
-    _warm(watch)
-    every = list(files)
-    random.Random(0).shuffle(every)
-    for make in every[first:] if most is None else every[first : first + most]:
-        feed(make(), tally, watch)
-    row.count("kinds of answer", len(tally.seen))
+class Report(msgspec.Struct):
+    """What a batch in a pen comes to."""
+
+    row: Row
+    knowledge: Knowledge
+
+
+class Files(Protocol):
+    """Makes files."""
+
+    def __call__(self, number: int) -> bytes:
+        """The file of that number."""
+
+    def keep(self, data: bytes) -> None:
+        """Take in a file that led to something new."""
+
+
+class Listed:
+    """Files that are all known beforehand, in an order of chance."""
+
+    def __init__(self, files: Sequence[Callable[[], bytes]]) -> None:
+        self._files = list(files)
+        random.Random(0).shuffle(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __call__(self, number: int) -> bytes:
+        return self._files[number]()
+
+    def keep(self, data: bytes) -> None:
+        """Nothing depends on what came before."""
+
+
+class Mutated:
+    """Files mutated from valid ones and from those that led to something new."""
+
+    def __init__(self, kept: Sequence[bytes]) -> None:
+        self._originals = seeds()
+        #: Small files more often: a change meets more of what is in them, and is judged sooner.
+        self._weights = [len(data) ** -0.5 for data in self._originals]
+        self._pool = [*self._originals, *kept]
+        self._mutate = Mutator(0)
+
+    def __call__(self, number: int) -> bytes:
+        mutate, chance = self._mutate, self._mutate.chance
+        chance.seed(number)
+        # Half of them from whole files, lest all that is mutated be broken in several ways already.
+        if chance.random() < 0.5:
+            data = chance.choices(self._originals, self._weights)[0]
+        else:
+            data = chance.choice(self._pool)
+        return mutate(data, chance.choice(self._pool))
+
+    def keep(self, data: bytes) -> None:
+        if len(data) < _MODEST:
+            self._pool.append(data)
+
+
+def _batch(numbers: Sequence[int], files: Files, knowledge: Knowledge, guided: bool, mark: Mark) -> bytes:
+    """Feed the files of `numbers`; the encoded report of what is new."""
+    tally, watch = Tally(Row(""), set(knowledge.seen)), Watch()
+    coverage = Coverage(knowledge.lines) if guided else None
+    kept = []
+    for number in numbers:
+        mark(number)
+        data = files(number)
+        follow = coverage if number % _FOLLOWED == 0 else None
+        if feed(data, tally, watch, follow) and guided:
+            files.keep(data)
+            kept.append(data)
+    lines = coverage.lines - knowledge.lines if coverage is not None else set()
+    return msgspec.msgpack.encode(Report(tally.row, Knowledge(tally.seen - knowledge.seen, lines, kept)))
+
+
+def _measure(row: Row, files: Files, numbers: range, knowledge: Knowledge, guided: bool = False) -> Row:
+    """Feed all of `numbers`, batch by batch, each in a pen."""
+    _warm(knowledge, guided)
+    bad: set[int] = set()
+    at = numbers.start
+    while at < numbers.stop:
+        batch = [number for number in range(at, min(at + _BATCH, numbers.stop)) if number not in bad]
+        try:
+            data = penned(lambda mark, batch=batch: _batch(batch, files, knowledge, guided, mark))  # type: ignore[misc]
+        except PenProblem as problem:
+            if problem.number < 0:
+                raise
+            bad.add(problem.number)
+            row.check(False, f"file {problem.number} {problem}\n{files(problem.number)[:400]!r}")
+            continue
+        report = msgspec.msgpack.decode(data, type=Report)
+        row.add(report.row)
+        knowledge.seen |= report.knowledge.seen
+        knowledge.lines |= report.knowledge.lines
+        knowledge.kept += report.knowledge.kept
+        for kept in report.knowledge.kept:
+            files.keep(kept)
+        at += _BATCH
+    row.reached("kinds of answer", len(knowledge.seen))
     return row
 
 
-def measure_naughty(most: int | None = None, first: int = 0) -> Row:
-    """Splice naughty strings into every place."""
+def _warm(knowledge: Knowledge, guided: bool) -> None:
+    """Let everything be imported that the work imports when it is first needed; the pens are forked from it."""
+    watch, coverage = Watch(), Coverage(knowledge.lines) if guided else None
+    for _ in range(2):
+        for data in [*seeds(), small()]:
+            feed(data, Tally(Row("")), watch, coverage)
+    if coverage is not None and not knowledge.valid:
+        knowledge.lines = coverage.lines
+        knowledge.valid = len(coverage.lines)
+    gc.collect()
+    gc.freeze()
+
+
+def _known(kept: Path | None) -> Knowledge:
+    if kept is None or not kept.exists():
+        return Knowledge()
+    return msgspec.msgpack.decode(kept.read_bytes(), type=Knowledge)
+
+
+def _keep(knowledge: Knowledge, kept: Path | None) -> None:
+    if kept is not None:
+        kept.write_bytes(msgspec.msgpack.encode(knowledge))
+
+
+def _measure_listed(row: Row, files: Listed, most: int | None, first: int, kept: Path | None) -> Row:
+    knowledge = _known(kept)
+    stop = len(files) if most is None else min(len(files), first + most)
+    _measure(row, files, range(first, stop), knowledge)
+    _keep(knowledge, kept)
+    return row
+
+
+def measure_naughty(most: int | None = None, first: int = 0, kept: Path | None = None) -> Row:
+    """Splice naughty strings into every place; `most` of those files, from number `first`."""
     row = Row("Naughty strings as every value and every key of a file")
-    return _measure_all(row, with_naughty_strings(), most, first)
+    return _measure_listed(row, Listed([*with_naughty_strings()]), most, first, kept)
 
 
-def measure_suite(most: int | None = None, first: int = 0) -> Row:
+def measure_suite(most: int | None = None, first: int = 0, kept: Path | None = None) -> Row:
     """Splice the JSONTestSuite into every place; its files may be absent, and then nothing is tried."""
-    return _measure_all(
-        Row("The JSONTestSuite spliced into every place of a file"), with_the_suite(), most, first
-    )
+    row = Row("The JSONTestSuite spliced into every place of a file")
+    return _measure_listed(row, Listed([*with_the_suite()]), most, first, kept)
 
 
-def measure_mutated(count: int, seed: int = 0) -> Row:
-    """Feed `count` mutated files."""
-    row = Row("Mutated network files")
-    tally, watch, mutate = Tally(row), Watch(), Mutator(seed)
-    _warm(watch)
-    originals, pool = seeds(), seeds()
-    for _ in range(count):
-        # Half of them from whole files, lest all that is mutated be broken in several ways already.
-        data = mutate(
-            mutate.chance.choice(mutate.chance.choice((originals, pool))), mutate.chance.choice(pool)
-        )
-        if feed(data, tally, watch) and len(data) < _MODEST:
-            pool.append(data)
-    row.count("kinds of answer", len(tally.seen))
+def measure_mutated(count: int, first: int = 0, kept: Path | None = None) -> Row:
+    """Feed `count` mutated files, guided by the lines that they reach; `kept` holds what earlier ones led to."""
+    row = Row("Mutated network files, those that reach new lines of the engine mutated further")
+    knowledge = _known(kept)
+    _measure(row, Mutated(knowledge.kept), range(first, first + count), knowledge, guided=True)
+    row.reached("lines of the engine reached", len(knowledge.lines))
+    row.reached("of them by the valid files", knowledge.valid)
+    _keep(knowledge, kept)
     return row
