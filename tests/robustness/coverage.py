@@ -16,7 +16,7 @@ import engine
 
 _ROOT = str(Path(engine.__file__).parent)
 #: Calls without a new line after which a function is followed in one of so many.
-_TIRED, _NOW_AND_THEN = 200, 32
+_TIRED, _NOW_AND_THEN = 40, 64
 
 #: A line: the file below the engine's folder, and the number.
 Line = tuple[str, int]

@@ -1,6 +1,12 @@
 """Files from strangers: the short form of the promise's table, and what it would catch."""
 
 import ast
+import contextlib
+import mmap
+import os
+import signal
+import sys
+import time
 
 import pytest
 
@@ -9,48 +15,128 @@ from engine import storage
 from engine.network import Network, Node
 from tests.networks import chain
 from tests.robustness import strangers
+from tests.robustness.coverage import Coverage
+from tests.robustness.pen import Growth, Mark, PenProblem, penned
 from tests.robustness.promise import Row
+from tests.robustness.splices import small, suite
+from tests.robustness.watch import Watch
+
+forks = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
 
 
+@forks
 def test_mutated_files_neither_raise_nor_hang_nor_fill_the_memory_nor_run_anything() -> None:
-    row = strangers.measure_mutated(1500)
+    row = strangers.measure_mutated(300)
     assert row.breaches == []
-    assert row.tried == 1500
+    assert row.tried == 300
+    assert row.highest["lines of the engine reached"] > row.highest["of them by the valid files"] > 1000
 
 
+@forks
 def test_naughty_strings_and_the_json_suite_do_no_harm_wherever_they_stand() -> None:
-    row = strangers.measure_naughty(500)
+    row = strangers.measure_naughty(300)
     assert row.breaches == []
-    assert row.tried == 500
-    row = strangers.measure_suite(2000)
+    assert row.tried == 300
+    row = strangers.measure_suite(1000)
     assert row.breaches == []
-    assert row.tried == (2000 if strangers.suite() else 0)
+    assert row.tried == (1000 if suite() else 0)
+
+
+# ---------------------------------------------------------------------------- what these would catch
 
 
 def test_the_watch_sees_what_is_run_and_written(tmp_path) -> None:
-    watch = strangers.Watch()
+    watch = Watch()
     with watch as heard:
         exec("1 + 1")
         (tmp_path / "file").write_text("x")
     assert len(heard) >= 3  # the compiling, the running, the writing
     with watch as heard:
-        storage.loads(strangers.small())
+        storage.loads(small())
     assert heard == []
 
 
 def test_a_file_that_raises_hangs_or_fills_the_memory_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Row("")
-    monkeypatch.setattr(strangers, "_answer", lambda data, tally: 1 / 0)
-    strangers.feed(b"{}", strangers.Tally(row), strangers.Watch())
-    assert "ZeroDivisionError" in row.breaches[0]
-    monkeypatch.setattr(strangers, "_answer", lambda data, tally: sum(range(10_000_000)))
+    def fed(answer) -> str:
+        row = Row("")
+        monkeypatch.setattr(strangers, "_answer", lambda data, tally: (repr(answer()), True))
+        strangers.feed(b"{}", strangers.Tally(row), Watch())
+        return "".join(row.breaches)
+
+    assert "ZeroDivisionError" in fed(lambda: 1 / 0)
+    assert fed(lambda: 1) == ""
     monkeypatch.setattr(strangers, "LONGEST", 0.001)
-    strangers.feed(b"{}", strangers.Tally(row), strangers.Watch())
-    assert "took" in row.breaches[1]
+    assert "took" in fed(lambda: sum(range(10_000_000)))
     monkeypatch.setattr(strangers, "LONGEST", 60.0)
-    monkeypatch.setattr(strangers, "_answer", lambda data, tally: len(b"x" * 400_000_000))
-    strangers.feed(b"{}", strangers.Tally(row), strangers.Watch())
-    assert "MB" in row.breaches[2]
+    assert "MB" in fed(lambda: len(b"x" * 400_000_000))
+
+
+@forks
+def test_memory_that_is_taken_and_never_touched_counts_as_taken() -> None:
+    def work(mark: Mark) -> bytes:
+        growth = Growth()
+        growth.begin()
+        before = growth.most()
+        mmap.mmap(-1, 300_000_000).close()  # no page of it is ever used
+        return f"{before} {growth.most()}".encode()
+
+    before, after = map(int, penned(work).split())
+    assert before < 1e6
+    assert 300e6 <= after < 310e6
+
+
+@forks
+def test_a_pen_gives_back_what_was_made_in_it_and_names_the_item_that_hung_or_died() -> None:
+    assert penned(lambda mark: b"x" * 3_000_000) == b"x" * 3_000_000
+
+    def hangs(mark) -> bytes:
+        mark(7)
+        while True:
+            time.sleep(1.0)
+
+    with pytest.raises(PenProblem, match="hung") as hung:
+        penned(hangs, hung=0.2)
+    assert hung.value.number == 7
+
+    def dies(mark) -> bytes:
+        mark(8)
+        os.kill(os.getpid(), signal.SIGSEGV)
+        return b""
+
+    with pytest.raises(PenProblem, match=f"signal {int(signal.SIGSEGV)}") as died:
+        penned(dies)
+    assert died.value.number == 8
+
+
+@forks
+def test_a_file_that_kills_its_pen_is_a_breach_and_the_others_are_still_fed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = strangers._answer
+    monkeypatch.setattr(
+        strangers, "_answer", lambda data, tally: os._exit(3) if data == b"evil" else real(data, tally)
+    )
+    files = strangers.Listed([lambda: b"{}", lambda: b"evil", small])
+    row = strangers._measure(Row(""), files, range(3), strangers.Knowledge())
+    assert row.tried == 3
+    (breach,) = row.breaches
+    assert "b'evil'" in breach
+
+
+def test_coverage_tells_a_file_that_reaches_new_lines_from_one_that_does_not() -> None:
+    coverage = Coverage()
+
+    def fresh(data: bytes) -> int:
+        coverage.fresh = 0
+        with coverage, contextlib.suppress(engine.FileProblem):
+            storage.loads(data)
+        return coverage.fresh
+
+    assert fresh(small()) > 0
+    assert fresh(small()) == 0
+    assert fresh(b'{"a": 1, "a": 1}') > 0  # the refusal of keys that appear twice
+    assert fresh(b'{"b": 1, "b": 1}') == 0
+    assert {file for file, _ in coverage.lines} > {"storage/strict.py", "storage/form.py"}
 
 
 @pytest.mark.parametrize(
