@@ -293,22 +293,24 @@ class Window(QMainWindow):
         self.banners.show_banner("host", text, kind="error")
 
     def _silence(self, silence: Silence) -> None:
-        """Say that a host stands still, for as long as it does."""
+        """Say that a host, or its work, stands still, for as long as it does."""
         run = silence.run
-        key = "silence" if run is None else "silent-run"
+        key = f"{'slow' if silence.answers else 'silence'}{'' if run is None else '-run'}"
         if not silence.silent:
             self.banners.hide_banner(key)
-        elif run is None:
-            self.banners.show_banner(
-                key, "The engine does not answer. It is replaced if that lasts.", kind="warning"
-            )
+            return
+        if run is not None:
+            text, button = "The run's process stands still.", ("End it", run.kill)
+            if silence.answers:
+                text = "The run has made no step for a while, though its process answers."
+            text += " Its last checkpoint is safe."
         else:
-            self.banners.show_banner(
-                key,
-                "The run's process stands still. Its last checkpoint is safe.",
-                [("End it", run.kill)],
-                kind="warning",
-            )
+            text = "The engine does not answer."
+            if silence.answers:
+                text = "The engine has been working at this drawing for a while, and shows an earlier one."
+            text += " It is replaced if that lasts."
+            button = ("Replace it now", self.workers.pool.replace_analyst)
+        self.banners.show_banner(key, text, [button], kind="warning")
 
     # ------------------------------------------------------------------ the run
 

@@ -749,8 +749,21 @@ def test_a_run_whose_process_stands_still_is_said_for_as_long_as_it_does(window:
     ended: list[bool] = []
     run = SimpleNamespace(kill=lambda: ended.append(True))
     window.workers.silence.emit(Silence(True, run))
-    assert "stands still" in (window.banners.text("silent-run") or "")
-    window.banners.button("silent-run", "End it").click()
+    assert "stands still" in (window.banners.text("silence-run") or "")
+    window.banners.button("silence-run", "End it").click()
     assert ended == [True]
     window.workers.silence.emit(Silence(False, run))
-    assert window.banners.text("silent-run") is None
+    assert window.banners.text("silence-run") is None
+    window.workers.silence.emit(Silence(True, run, answers=True))
+    assert "no step for a while, though its process answers" in (window.banners.text("slow-run") or "")
+    window.workers.silence.emit(Silence(False, run, answers=True))
+    assert window.banners.text("slow-run") is None
+
+
+def test_an_engine_that_is_stuck_is_said_and_replaced_at_a_press(window: Window, pool: PlayedPool) -> None:
+    window.workers.silence.emit(Silence(True, answers=True))
+    assert "shows an earlier one" in (window.banners.text("slow") or "")
+    window.banners.button("slow", "Replace it now").click()
+    assert pool.replaced == 1
+    window.workers.silence.emit(Silence(False, answers=True))
+    assert window.banners.text("slow") is None

@@ -64,7 +64,7 @@ from engine.host.protocol import (
     Welcome,
     WhatIf,
 )
-from engine.host.pulse import LOST, SILENT, Pulse, Silence
+from engine.host.pulse import LOST, SILENT, Pace, Pulse, Silence
 
 #: A host that dies this often in a row without a word is not started again by itself.
 TRIES = 3
@@ -115,6 +115,8 @@ class _Member:
         #: When it last said anything, and whether its silence has been told.
         self.heard = time.monotonic()
         self.silent = False
+        #: How what it owes gets on.
+        self.pace = Pace()
         self._on_event = on_event
         self._on_exit = on_exit
         self.host: Host
@@ -128,6 +130,7 @@ class _Member:
         if isinstance(request, Analyze):  # newest wins: what it supersedes may go unanswered
             self.pending = {n: p for n, p in self.pending.items() if not isinstance(p[0], Analyze)}
         self.pending[request.request] = (request, deaths)
+        self.pace.owes()
         self.host.send(request)
 
 
@@ -199,8 +202,8 @@ class Pool:
     on_trouble
         Gets a sentence for the user when hosts cannot be kept alive.
     on_silence
-        Gets a :class:`~engine.host.pulse.Silence` within two seconds when a host stands still, and
-        another when it goes on or has ended.
+        Gets a :class:`~engine.host.pulse.Silence` within two seconds when a host stands still, or
+        the work of one that answers, and another when it goes on or has ended.
     command
         What a host is; None: this engine with this Python.
     """
@@ -352,6 +355,7 @@ class Pool:
             if member is not None:
                 self._spare = None
                 self._running.append(member)
+                member.pace = Pace()
                 member.run = handle
                 handle._host = member.host
                 request = Train(handle.request, document, run, device, resume, weights, paused)
@@ -475,6 +479,7 @@ class Pool:
                 member.heard = now
                 continue
             member.heard += late
+            member.pace.forgive(late)
             silence = now - member.heard
             if silence > SILENT and not member.silent:
                 member.silent = True
@@ -482,7 +487,14 @@ class Pool:
             elif silence > LOST and member.run is None:
                 member.heard = now
                 member.host.end_lost()
+            if member is not self._spare and not member.silent:
+                self._tell_pace(member, member.pace.stands(now))
             member.host.send(Ping(0))
+
+    def _tell_pace(self, member: _Member, stands: bool) -> None:
+        if stands != member.pace.told:
+            member.pace.told = stands
+            self._tell(self._on_silence, Silence(stands, member.run, answers=True))
 
     def _speaks(self, member: _Member) -> None:
         member.heard = time.monotonic()
@@ -501,14 +513,16 @@ class Pool:
         if run is not None and not isinstance(event, Welcome | Warm | DataProgress):
             number = event.request if isinstance(event, _ANSWERS) else run.request
             if number == run.request:
-                self._receive_of_run(run, event)
+                self._receive_of_run(member, run, event)
                 return
         forward = isinstance(event, (*_ANSWERS, DataProgress)) and event.request > 0
         with self._lock:
             if isinstance(event, _ANSWERS):
                 self._deaths = 0
                 member.pending.pop(event.request, None)
+                member.pace.brought(bool(member.pending))
             elif isinstance(event, Warm):
+                member.pace.known = True
                 if event.prepared:
                     member.ready = True
                     self._deaths = 0
@@ -531,8 +545,14 @@ class Pool:
         for number in waiting:
             self._tell(self._on_event, DataProgress(number, event.what, event.done, event.total))
 
-    def _receive_of_run(self, run: Run, event: Event) -> None:
+    def _receive_of_run(self, member: _Member, run: Run, event: Event) -> None:
         self._tell(run._receive, event)
+        if run.ended or run.state == "paused":
+            member.pace.brought(False)
+        elif isinstance(event, Progress | Metrics):
+            member.pace.stepped()
+        if member.pace.told:
+            self._tell_pace(member, False)
         if isinstance(event, Metrics | Progress) or run.ended:
             # The next spare comes once this run is under way, so as not to hold up its start.
             with self._lock:
@@ -542,6 +562,7 @@ class Pool:
     def _gone(self, member: _Member, exit: Exit) -> None:
         """A host has ended: replace it, ask again what it owed, end its run."""
         self._speaks(member)
+        self._tell_pace(member, False)
         failed: list[Failed] = []
         trouble = ""
         with self._lock:

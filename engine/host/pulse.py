@@ -3,6 +3,9 @@
 A host answers from its reading thread, whatever it works at, so silence means that the process as a
 whole stands still: stopped, starved, or stuck inside a library that lets nothing else run. That is
 told within two seconds. It may pass; only a host that has been silent for long is given up.
+
+A host that answers may still be stuck in its work. That shows in what it owes: an analysis that does
+not come, a run that makes no step. It is told as soon, as what it is.
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ BEAT = 0.5
 SILENT = 1.5
 #: A host without a run that has been silent for so long is given up.
 LOST = 20.0
+#: A host that has not warmed up yet has this long for its first answer, and a run for its first step.
+COLD = 10.0
+#: A run stands still once it has taken so many times longer than it ever took to show progress.
+_TIMES = 3.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,48 @@ class Silence:
     silent: bool
     #: The run that it trains; None: it analyses, or waits.
     run: Run | None = None
+    #: Whether it answers, and only its work stands still.
+    answers: bool = False
+
+
+class Pace:
+    """How a host's work gets on, whether or not its process answers."""
+
+    def __init__(self) -> None:
+        #: When it last brought something while more was owed; None: nothing is.
+        self._since: float | None = None
+        self._longest = 0.0
+        #: Whether it is known how long it takes.
+        self.known = False
+        #: Whether that it stands still has been told.
+        self.told = False
+
+    def owes(self) -> None:
+        """Something is asked of it."""
+        if self._since is None:
+            self._since = time.monotonic()
+
+    def brought(self, more: bool) -> None:
+        """It has brought something, and whether it owes more."""
+        self._since = time.monotonic() if more else None
+
+    def stepped(self) -> None:
+        """A run has made progress; how long that takes is its own measure from then on."""
+        now = time.monotonic()
+        if self._since is not None:
+            self._longest = max(self._longest, now - self._since)
+            self.known = True
+        self._since = now
+
+    def stands(self, now: float) -> bool:
+        """Whether it has brought nothing for too long."""
+        patience = max(SILENT if self.known else COLD, _TIMES * self._longest)
+        return self._since is not None and now - self._since > patience
+
+    def forgive(self, seconds: float) -> None:
+        """Leave out time in which nobody could have been heard."""
+        if self._since is not None:
+            self._since += seconds
 
 
 class Pulse:

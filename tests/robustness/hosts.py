@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.host.pool import Pool, Run
-from engine.host.protocol import Analyzed, Event, Failed, RunState
+from engine.host.protocol import Analyzed, Event, Failed, Progress, RunState
 from engine.host.pulse import Silence
 from tests.robustness.promise import Row
 
@@ -62,6 +62,10 @@ class Held:
         run = self.pool.train(b"forever", str(folder / "run"), self.told.append)
         until(lambda: run.step > 0)
         return run
+
+    def heard(self, silent: bool, run: Run | None = None, answers: bool = False) -> bool:
+        """Whether a silence, or its end, has been told."""
+        return any(s == Silence(silent, run, answers) for s in list(self.silences))
 
     def interrupted(self) -> bool:
         """Whether the run's end has been told."""
@@ -115,9 +119,9 @@ def _analyst_killed(held: Held, folder: Path) -> float:
 def _run_hung(held: Held, folder: Path) -> float:
     run = held.run(folder)
     with_signal(run.pid, signal.SIGSTOP)
-    seconds = _timed(lambda: any(s.silent and s.run is run for s in held.silences))
+    seconds = _timed(lambda: held.heard(True, run))
     with_signal(run.pid, signal.SIGCONT)
-    if not until(lambda: any(not s.silent and s.run is run for s in held.silences)) or run.ended:
+    if not until(lambda: held.heard(False, run)) or run.ended:
         return float("inf")  # it went on, and that must be told too
     with_signal(run.pid, signal.SIGSTOP)
     run.kill()
@@ -128,9 +132,35 @@ def _analyst_hung(held: Held, folder: Path) -> float:
     held.works()
     analyst = held.pool.pids[0]
     with_signal(analyst, signal.SIGSTOP)
-    seconds = _timed(lambda: any(s.silent and s.run is None for s in held.silences))
+    seconds = _timed(lambda: held.heard(True))
     held.pool.replace_analyst()
     return seconds
+
+
+def _run_stuck(held: Held, folder: Path) -> float:
+    run = held.run(folder)
+    # The host keeps to its pace for a while, so that it is known.
+    until(lambda: sum(isinstance(event, Progress) for event in list(held.told)) > 3)
+    run.control("hang")
+    until((folder / "run" / "hanging").exists)
+    seconds = _timed(lambda: held.heard(True, run, answers=True))
+    if held.heard(True, run):
+        return float("inf")  # its process does answer
+    run.kill()
+    told = until(held.interrupted) and until(lambda: held.heard(False, run, answers=True))
+    return seconds if told else float("inf")
+
+
+def _analyst_stuck(held: Held, folder: Path) -> float:
+    held.works()
+    gate = folder / "gate"
+    held.pool.analyze(b"wait " + os.fsencode(gate))
+    seconds = _timed(lambda: held.heard(True, answers=True))
+    if held.heard(True):
+        return float("inf")
+    held.pool.replace_analyst()
+    gate.touch()
+    return seconds if until(lambda: held.heard(False, answers=True)) else float("inf")
 
 
 def _out_of_memory(held: Held, folder: Path) -> float:
@@ -150,6 +180,8 @@ FAULTS: dict[str, Callable[[Held, Path], float]] = {
     "the analysis host killed by a document": _analyst_killed,
     "a run's host standing still": _run_hung,
     "the analysis host standing still": _analyst_hung,
+    "a run's work standing still, its process not": _run_stuck,
+    "the analysis standing still, its process not": _analyst_stuck,
     "memory run out": _out_of_memory,
 }
 
@@ -164,7 +196,9 @@ def _nonsense(seed: int) -> tuple[float, bool]:
 
 def measure(folder: Path, times: int, seed: int = 0) -> Row:
     """Let hosts fail in every way, `times` over."""
-    row = Row("Faults of the engine's processes: killed, crashed, hung, out of memory, talking nonsense")
+    row = Row(
+        "Faults of the engine's processes: killed, crashed, hung, stuck, out of memory, talking nonsense"
+    )
     for turn in range(times):
         for name, fault in FAULTS.items():
             place = folder / f"{name}-{turn}"
