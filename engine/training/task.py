@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,11 +137,17 @@ class Task:
         """Whether the loss of a batch is a sum over its examples, and not their mean."""
         return all(head.sums for head in self.heads)
 
-    def evaluate(self, name: str, confusions: dict[str, Tensor] | None = None) -> dict[str, float]:
+    def evaluate(
+        self,
+        name: str,
+        confusions: dict[str, Tensor] | None = None,
+        between: Callable[[], None] | None = None,
+    ) -> dict[str, float]:
         """Loss and figures on one split, in evaluation mode; the model is left in it.
 
         With several outputs, each one's figures bear its name: ``age.mae``. `confusions` takes in, by
         output ("" where there is one), which classes were taken for which, shape [classes, classes].
+        `between` is called after each batch.
         """
         self.model.eval()
         columns = self.columns(self.dataset.splits[name])
@@ -160,6 +166,8 @@ class Task:
                 loss += value if self.sums else value.double() * len(batch[0])
                 for head, rows, label in zip(self.heads, gathered, labels, strict=True):
                     rows.add(self.output(outputs, head), label)
+                if between is not None:
+                    between()
         found = {"loss": float(loss) / count}
         for head, rows in zip(self.heads, gathered, strict=True):
             found |= {head.key + figure: value for figure, value in rows.figures().items()}

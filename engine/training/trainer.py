@@ -40,6 +40,8 @@ from engine.training.task import Task
 
 #: Seconds between two looks at where the run is.
 _TICK = 0.1
+#: Seconds without a word after which a validation says that it goes on.
+_LONG = 0.5
 #: Seconds of training between two checkpoints, at an epoch's end and within one.
 _CHECKPOINT_EPOCH = 10.0
 _CHECKPOINT_WITHIN = 60.0
@@ -173,6 +175,7 @@ class Trainer:
         self._before = self.position.seconds
         self._first_step = self.position.step
         self._halted: float | None = None
+        self._told_at = self._began
         self._saved_step, self._saved_at = self.position.step, self._began
         self.watch: Watch | None = None
 
@@ -522,7 +525,7 @@ class Trainer:
         with self._averaged():
             confusions: dict[str, Tensor] = {}
             figures = self.group.told(
-                self.task.evaluate("validation", confusions) if self.group.writes else None
+                self.task.evaluate("validation", confusions, self._still_there) if self.group.writes else None
             )
             self._tell("validation", figures)
             for output, counts in confusions.items():
@@ -544,7 +547,13 @@ class Trainer:
         step = self.position.step
         self.emit(Metrics(step, step / self.feed.steps, split, figures, self.seconds))
 
+    def _still_there(self) -> None:
+        """A long validation makes no step, and must not pass for a run that stands still."""
+        if time.perf_counter() - self._told_at > _LONG:
+            self._tell_progress()
+
     def _tell_progress(self) -> None:
+        self._told_at = time.perf_counter()
         step, steps = self.position.step, self.feed.steps * self.epochs
         rate = self.steps_per_second
         self.emit(
