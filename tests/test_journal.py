@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from engine import storage
 from engine.network import Network, Node
 from engine.problems import FileProblem
 from engine.runs import owner
-from engine.storage import WriteProblem, atomic, history, journal, recovery
+from engine.storage import WriteProblem, atomic, history, journal, leftovers, recovery
 from engine.storage.recovery import Holder, Safe
 from tests.strategies import networks
 
@@ -204,13 +205,74 @@ def test_a_journal_that_cannot_be_read_is_said_and_not_passed_over(tmp_path: Pat
     assert "damaged" in left.problem
 
 
-def test_what_killed_writers_left_is_swept_up_once_it_is_old(tmp_path: Path) -> None:
-    old, new = tmp_path / ".layerlab-0a.tmp", tmp_path / ".layerlab-0b.tmp"
-    for path in (old, new, tmp_path / "mine.tmp"):
+def _unfinished(folder: Path, process: int, machine: str | None = None, age: float = 120.0) -> Path:
+    path = folder / f".layerlab-{machine or atomic.machine()}-{process}-{process % 10:012}.tmp"
+    path.write_bytes(b"half")
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def _gone() -> int:
+    """The number of a process that is no more."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+def test_what_a_killed_writer_left_is_swept_up(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from engine.storage import atomic\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "atomic.write_bytes(sys.argv[1], b'new')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    path = tmp_path / "net.layerlab"
+    path.write_bytes(b"old")
+    subprocess.run([sys.executable, "-c", script, str(path)], env=environment, check=False)
+    (left,) = (other for other in tmp_path.iterdir() if other != path)
+    leftovers.sweep(tmp_path)
+    assert left.exists(), "it is not old yet"
+    os.utime(left, (0, 0))
+    leftovers.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_what_others_or_living_writers_write_is_never_swept_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = _gone()
+    kept = [
+        _unfinished(tmp_path, os.getpid()),  # this very process still writes it
+        _unfinished(tmp_path, gone, machine="00000000"),  # another machine's, on a network drive
+        _unfinished(tmp_path, gone + 1, age=10.0),  # written to a moment ago
+        tmp_path / ".layerlab-mine.tmp",
+        tmp_path / "layerlab.tmp",
+    ]
+    for path in kept[3:]:
         path.write_bytes(b"")
-    os.utime(old, (0, 0))
-    atomic.sweep(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".layerlab-0b.tmp", "mine.tmp"]
+        os.utime(path, (0, 0))
+    mine = _unfinished(tmp_path, gone)
+    if hasattr(os, "getuid"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getuid", lambda: 12345)  # as if another user looked
+            leftovers.sweep(tmp_path)
+        assert mine.exists()
+    leftovers.sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege there")
+def test_a_link_that_is_named_like_an_unfinished_file_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_bytes(b"")
+    link = tmp_path / f".layerlab-{atomic.machine()}-{_gone()}-{0:012}.tmp"
+    link.symlink_to(target)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    leftovers.sweep(tmp_path)
+    assert link.is_symlink()
+    assert target.exists()
 
 
 # ---------------------------------------------------------------------------- history

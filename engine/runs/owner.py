@@ -32,6 +32,11 @@ def is_alive(owner: Owner) -> bool:
     return _started(owner.pid) == owner.started
 
 
+def is_there(pid: int) -> bool:
+    """Whether any process has that number now."""
+    return _started(pid) is not None
+
+
 def _started(pid: int) -> str | None:
     """When process `pid` started, as the system says it; None if there is no such process."""
     if sys.platform == "win32":

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import hashlib
 import os
+import platform
 import secrets
 import stat
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,15 +47,17 @@ _REASONS = {
     errno.EMFILE: "too many files are open. Close other programs, and try again.",
     errno.ENFILE: "too many files are open. Close other programs, and try again.",
 }
-#: How the names of unfinished files begin and end.
-_TEMPORARY = (".layerlab-", ".tmp")
-#: An unfinished file that nobody has written to for so long, in seconds, is a crash's.
-_ABANDONED = 60.0
 
 
 def reason(error: OSError) -> str:
     """Why the system refused, and the way out, as the end of a sentence."""
     return _REASONS.get(error.errno or 0, f"{error.strerror or error}.")
+
+
+@functools.cache
+def machine() -> str:
+    """This machine, in eight digits: a folder on the network holds the files of others too."""
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -96,8 +100,8 @@ def _replace(target: Path, chunks: Iterable[bytes]) -> None:
         # Replacing needs a writable folder only, but who protected a file means to keep it.
         if not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, "is read-only")
-    prefix, suffix = _TEMPORARY
-    temporary = target.parent / f"{prefix}{secrets.token_hex(6)}{suffix}"
+    # Its name says who writes it, for :mod:`engine.storage.leftovers`.
+    temporary = target.parent / f".layerlab-{machine()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
     # os.open, and not tempfile: a new file then gets the permissions that the user's umask says.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
@@ -130,14 +134,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what writers that were killed have left unfinished in `folder`."""
-    prefix, suffix = _TEMPORARY
-    with contextlib.suppress(OSError):
-        for entry in list(os.scandir(folder)):
-            if entry.name.startswith(prefix) and entry.name.endswith(suffix):
-                with contextlib.suppress(OSError):
-                    if time.time() - entry.stat().st_mtime > _ABANDONED:
-                        os.unlink(entry.path)

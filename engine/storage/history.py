@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.network import Network
-from engine.storage import atomic, file
+from engine.storage import atomic, file, leftovers
 
 #: Saves that are kept of each file.
 KEPT = 20
@@ -70,6 +70,7 @@ def keep(root: Path, path: Path, data: bytes) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
         raise atomic.WriteProblem(error.errno, f"Cannot write {folder}: {atomic.reason(error)}") from error
+    leftovers.sweep(folder)
     # After the newest there is, even if the clock was set back.
     newest = int(earlier[0].path.name[:20]) if earlier else 0
     atomic.write_bytes(folder / f"{max(time.time_ns(), newest + 1):020}{file.SUFFIX}", data)

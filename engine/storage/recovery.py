@@ -18,7 +18,7 @@ import msgspec
 
 from engine.problems import FileProblem
 from engine.runs import owner
-from engine.storage import atomic, journal
+from engine.storage import atomic, journal, leftovers
 
 _OWNER = "owner.json"
 
@@ -130,7 +130,7 @@ def crashed(root: Path) -> list[Crashed]:
         except FileProblem as error:
             found, problem = None, str(error)
         if holder is not None and holder.path is not None:
-            atomic.sweep(Path(holder.path).parent)
+            leftovers.sweep(Path(holder.path).parent)
         if found is None and not problem:
             shutil.rmtree(folder, ignore_errors=True)
         else:

@@ -17,6 +17,7 @@ from engine.host.protocol import Event, Loading, RunStarted, RunState
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
 from engine.runs import Recorder, RunFolder
+from engine.storage import leftovers
 from engine.storage.atomic import write_bytes
 from engine.storage.file import read
 from engine.storage.file import write as write_network
@@ -203,6 +204,8 @@ class _Claim:
             tensors.save(self._folder.start, self._start)
             self._start = None
         self._folder.claim(self._facts)
+        for place in (self._folder.path, self._folder.checkpoints):
+            leftovers.sweep(place)  # an earlier process of this run may have been killed while it wrote
 
 
 def _train(

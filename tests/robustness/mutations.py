@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
-from tests.robustness.splices import dumped, naughty, places, with_new
+from tests.robustness.splices import dumped, naughty, places, seeds, with_new
+
+#: Files larger than this, in bytes, are not mutated further.
+_MODEST = 100_000
 
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3, 255, 65537, 1 << 20, (1 << 20) + 1, 1 << 31, (1 << 63) - 1, 1 << 70,
@@ -81,3 +85,28 @@ def _get(value: Any, path: tuple[Any, ...]) -> Any:
     for key in path:
         value = value[key]
     return value
+
+
+class Mutated:
+    """Files mutated from valid ones and from those that led to something new."""
+
+    def __init__(self, kept: Sequence[bytes]) -> None:
+        self._originals = seeds()
+        #: Small files more often: a change meets more of what is in them, and is judged sooner.
+        self._weights = [len(data) ** -0.5 for data in self._originals]
+        self._pool = [*self._originals, *kept]
+        self._mutate = Mutator(0)
+
+    def __call__(self, number: int) -> bytes:
+        mutate, chance = self._mutate, self._mutate.chance
+        chance.seed(number)
+        # Half of them from whole files, lest all that is mutated be broken in several ways already.
+        if chance.random() < 0.5:
+            data = chance.choices(self._originals, self._weights)[0]
+        else:
+            data = chance.choice(self._pool)
+        return mutate(data, chance.choice(self._pool))
+
+    def keep(self, data: bytes) -> None:
+        if len(data) < _MODEST:
+            self._pool.append(data)

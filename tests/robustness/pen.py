@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 #: Seconds at one item after which a child is killed. Far above what counts as hanging: the machine may be busy.
@@ -74,7 +75,7 @@ def _child(work: Callable[[Mark], bytes], shared: mmap.mmap, writing: int) -> No
             data = data[os.write(writing, data) :]
         code = 0
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -27,7 +27,7 @@ from engine.findings import Analysis
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
 from tests.robustness.coverage import Coverage, Line
-from tests.robustness.mutations import Mutator
+from tests.robustness.mutations import Mutated
 from tests.robustness.pen import Growth, Mark, PenProblem, penned
 from tests.robustness.promise import Row
 from tests.robustness.splices import seeds, small, with_naughty_strings, with_the_suite
@@ -42,8 +42,6 @@ MOST = 200e6
 _BATCH = 500
 #: Of so many mutated files the lines of one are followed, which takes four times as long.
 _FOLLOWED = 8
-#: Files larger than this, in bytes, are not mutated further.
-_MODEST = 100_000
 
 
 @dataclass
@@ -196,31 +194,6 @@ class Listed:
 
     def keep(self, data: bytes) -> None:
         """Nothing depends on what came before."""
-
-
-class Mutated:
-    """Files mutated from valid ones and from those that led to something new."""
-
-    def __init__(self, kept: Sequence[bytes]) -> None:
-        self._originals = seeds()
-        #: Small files more often: a change meets more of what is in them, and is judged sooner.
-        self._weights = [len(data) ** -0.5 for data in self._originals]
-        self._pool = [*self._originals, *kept]
-        self._mutate = Mutator(0)
-
-    def __call__(self, number: int) -> bytes:
-        mutate, chance = self._mutate, self._mutate.chance
-        chance.seed(number)
-        # Half of them from whole files, lest all that is mutated be broken in several ways already.
-        if chance.random() < 0.5:
-            data = chance.choices(self._originals, self._weights)[0]
-        else:
-            data = chance.choice(self._pool)
-        return mutate(data, chance.choice(self._pool))
-
-    def keep(self, data: bytes) -> None:
-        if len(data) < _MODEST:
-            self._pool.append(data)
 
 
 def _batch(numbers: Sequence[int], files: Files, knowledge: Knowledge, guided: bool, mark: Mark) -> bytes:
