@@ -62,8 +62,9 @@ def with_positions(network: Network, block: str | None, positions: Mapping[str, 
     """`network` with the layout of one graph replaced: id -> ``[x, y]``."""
     if block is None:
         return replace(network, view={**network.view, "positions": dict(positions)})
-    blocks = network.view.get("blocks", {})
-    inner = {**blocks.get(block, {}), "positions": dict(positions)}
+    blocks = network.layouts()
+    inner = blocks.get(block)
+    inner = {**(inner if isinstance(inner, Mapping) else {}), "positions": dict(positions)}
     return replace(network, view={**network.view, "blocks": {**blocks, block: inner}})
 
 

@@ -434,8 +434,8 @@ def rename_block(network: Network, old: str, new: str) -> Network:
         for name, block in network.blocks.items()
     }
     view = network.view
-    if old in view.get("blocks", {}):
-        layouts = {new if name == old else name: layout for name, layout in view["blocks"].items()}
+    if old in network.layouts():
+        layouts = {new if name == old else name: layout for name, layout in network.layouts().items()}
         view = {**view, "blocks": layouts}
     return replace(network, nodes=followed(network.nodes), blocks=blocks, view=view)
 
@@ -455,8 +455,8 @@ def remove_block(network: Network, name: str) -> Network:
         place = id if graph is None else f"{id} in {graph}"
         raise EditProblem(f"{name} is used by {place}. Unpack or delete its uses first.")
     view = network.view
-    if name in view.get("blocks", {}):
-        view = {**view, "blocks": {n: layout for n, layout in view["blocks"].items() if n != name}}
+    if name in network.layouts():
+        view = {**view, "blocks": {n: layout for n, layout in network.layouts().items() if n != name}}
     return replace(network, blocks={n: b for n, b in network.blocks.items() if n != name}, view=view)
 
 

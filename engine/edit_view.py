@@ -52,8 +52,7 @@ def view_of(network: Network, block: str | None = None) -> Mapping[str, Any]:
     """The ``view`` of one graph."""
     if block is None:
         return network.view
-    blocks = network.view.get("blocks")
-    inner = blocks.get(block) if isinstance(blocks, Mapping) else None
+    inner = network.layouts().get(block)
     return inner if isinstance(inner, Mapping) else {}
 
 
@@ -63,7 +62,7 @@ def _with_part(network: Network, block: str | None, part: str, value: Mapping[st
         view[part] = dict(value)
     if block is None:
         return replace(network, view=view)
-    blocks = {**network.view.get("blocks", {}), block: view}
+    blocks = {**network.layouts(), block: view}
     return replace(network, view={**network.view, "blocks": blocks})
 
 

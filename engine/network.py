@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 FORMAT_VERSION = 1
+#: Places lie within this distance of the middle, in scene units.
+FAR = 1e7
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -40,6 +42,15 @@ MODULE_ATTRIBUTES = frozenset(
 RESERVED_WORDS = frozenset(
     "torch nn F self format version min_reader name nodes edges recipe view blocks defaults index".split()
 )
+
+
+def is_place(value: object) -> bool:
+    """Whether `value` is a position ``[x, y]`` that makes sense."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(v, int | float) and -FAR < v < FAR for v in value)
+    )
 
 
 def identifier_problem(name: str) -> str | None:
@@ -214,7 +225,19 @@ class Network(msgspec.Struct, frozen=True):
         return node
 
     def positions(self, block: str | None = None) -> Mapping[str, Any]:
-        """Where nodes stand on the canvas: id -> ``[x, y]``, in scene units."""
-        view = self.view if block is None else self.view.get("blocks", {}).get(block, {})
-        positions: Mapping[str, Any] = view.get("positions", {})
-        return positions
+        """Where nodes stand on the canvas: id -> ``[x, y]``, in scene units; what is no place is left out."""
+        view = self.view if block is None else self.layouts().get(block)
+        positions = view.get("positions") if isinstance(view, Mapping) else None
+        if not isinstance(positions, Mapping):
+            return {}
+        try:  # asked at every frame of a drag, and nearly always all are places
+            if all(-FAR < x < FAR and -FAR < y < FAR for x, y in positions.values()):
+                return positions
+        except (TypeError, ValueError):
+            pass
+        return {id: at for id, at in positions.items() if is_place(at)}
+
+    def layouts(self) -> Mapping[str, Any]:
+        """The views of block definitions by name. A file may have anything in their place: that is none."""
+        layouts = self.view.get("blocks")
+        return layouts if isinstance(layouts, Mapping) else {}

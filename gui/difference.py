@@ -69,9 +69,7 @@ class Picture(QWidget):
         super().__init__(parent)
         self._compared = compared
         union = compared.union
-        written = {
-            id: (float(at[0]), float(at[1])) for id, at in union.positions().items() if layout.is_place(at)
-        }
+        written = {id: (float(at[0]), float(at[1])) for id, at in union.positions().items()}
         self._places = {
             id: QPointF(*at)
             for id, at in {**written, **layout.complete(union, {})}.items()

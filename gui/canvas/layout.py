@@ -237,15 +237,6 @@ def beside(
     return x, y
 
 
-def is_place(value: object) -> bool:
-    """Whether `value` is a position ``[x, y]`` that makes sense."""
-    return (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and all(isinstance(v, int | float) and abs(v) < 1e7 for v in value)
-    )
-
-
 def complete(
     network: Network,
     placed: Mapping[str, tuple[float, float]],
@@ -259,9 +250,9 @@ def complete(
     """
     graph = network.graph(block)
     written = network.positions(block)
-    if among is not None and all(id in placed or is_place(written.get(id)) for id in among):
+    if among is not None and all(id in placed or id in written for id in among):
         return {}
-    known = {id: (float(at[0]), float(at[1])) for id, at in written.items() if is_place(at)}
+    known = {id: (float(at[0]), float(at[1])) for id, at in written.items()}
     known.update((id, at) for id, at in placed.items() if id not in known and id in graph.nodes)
     missing = [id for id in graph.nodes if id not in known]
     if not missing:

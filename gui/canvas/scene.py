@@ -247,7 +247,7 @@ class Scene(Finder):
 
     def _position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
         place = positions.get(id)
-        if isinstance(place, list | tuple) and layout.is_place(place):
+        if isinstance(place, list | tuple):
             return float(place[0]), float(place[1])
         return self.placed.get(id, (0.0, 0.0))
 

@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 
 from tests.benchmarks.__main__ import machine
-from tests.robustness import faults, flips, hosts, kills, strangers
+from tests.robustness import faults, flips, hosts, kills, strangers, strangers_window
 from tests.robustness.promise import Row
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +58,7 @@ LINES = {
     "mutated": Line(
         lambda folder, count, done, kept: strangers.measure_mutated(count, done, kept), 1_500, 100_000, 2_000
     ),
+    "window": Line(lambda folder, count, done, kept: strangers_window.measure(count, done), 60, 5_000, 200),
     "hosts": Line(lambda folder, count, done, kept: hosts.measure(folder, count, done), 1, 20),
 }
 

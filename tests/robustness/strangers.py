@@ -16,13 +16,14 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 import engine
-from engine import diff, storage
+from engine import diff, edit, edit_blocks, edit_view, storage
 from engine.findings import Analysis
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
@@ -40,8 +41,8 @@ MOST = 200e6
 
 #: Files in one pen.
 _BATCH = 500
-#: Of so many mutated files the lines of one are followed, which takes four times as long.
-_FOLLOWED = 8
+#: Of so many mutated files the lines of one are followed, which takes five times as long.
+_FOLLOWED = 32
 
 
 @dataclass
@@ -109,7 +110,27 @@ def _answer(data: bytes, tally: Tally) -> tuple[str, bool]:
     if not analysis.errors:
         tally.row.count("without errors")
     _print(network, analysis, tally)
+    _edit(network)
     return repr(sorted(codes)), True
+
+
+def _edit(network: Network) -> None:
+    """What a person may do to it first: each edit is done, or refused in words."""
+    ids = list(network.nodes)
+    some = ids[:: 1 + len(ids) % 3]
+    edits: list[Callable[[], object]] = [
+        lambda: edit.paste(network, edit.copy(network, some)),
+        lambda: edit.remove(network, some, heal=True),
+        lambda: edit.move(network, dict.fromkeys(some, (1.0, 2.0))),
+        lambda: edit_blocks.make_block(network, some, "Brand_new"),
+        lambda: (edit_view.marks(network), edit_view.bends(network)),
+        *(partial(edit.rename, network, id, "brand_new") for id in ids[:1]),
+        *(partial(edit_blocks.unpack, network, id) for id in ids if network.nodes[id].type == "Block"),
+        *(partial(edit_blocks.rename_block, network, name, "Brand_new") for name in network.blocks),
+    ]
+    for do in edits:
+        with contextlib.suppress(edit.EditProblem):
+            do()
 
 
 def _print(network: Network, analysis: Analysis, tally: Tally) -> None:
