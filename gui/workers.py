@@ -230,6 +230,10 @@ class Workers(QObject):
         """Ask how every node of the document responds to an example; `answered` brings a Responded."""
         return self.pool.respond(file.dumps(self.document.network), run, split, index, values, step)
 
+    def newest_run(self) -> str | None:
+        """The folder of the run that was begun last; None: there is none."""
+        return self.session.run or None
+
     def boundary(
         self, run: str | None, node: str | None = None, unit: int = 0, step: int | None = None
     ) -> int:

@@ -55,6 +55,12 @@ class FakeWorkers(QObject):
     def look_at_data(self, path=None):
         return self._ask("look", path)
 
+    def respond(self, run, split, index):
+        return self._ask("respond", run, split, index)
+
+    def newest_run(self):
+        return None
+
     def number(self, *what):
         """The newest request that begins like this."""
         return max(i for i, asked in enumerate(self.asked, 1) if asked[: len(what)] == what)

@@ -656,6 +656,8 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
     seen: Excerpt
     #: All of them.
     shape: tuple[int, ...]
+    #: What comes into the activation inside the node; None where it has none.
+    into: Distribution | None = None
 
 
 class Responded(_Message, frozen=True):

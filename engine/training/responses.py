@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.compile import build
-from engine.compile.plan import CompiledNetwork
+from engine.compile.plan import CompiledNetwork, Line
 from engine.data import Dataset, load
 from engine.host.protocol import Boundary, Excerpt, Mapped, Respond, Responded, Response
 from engine.network import Network
@@ -102,7 +102,7 @@ def respond(request: Respond, network: Network) -> Responded:
         dataset = load(network.recipe.data, network.recipe.seed)
         classes = dataset.description.class_names
         inputs, target = _example(network, dataset, request.split, request.index)
-    watch = Watch(model)
+    watch = _Watch(model)
     with torch.inference_mode(), _watched(model, watch):
         output = model(*inputs)
     outputs = {
@@ -111,14 +111,14 @@ def respond(request: Respond, network: Network) -> Responded:
         if tensor.is_floating_point()
     }
     outputs |= watch.outputs()
-    told = distributions(outputs)
+    told, into = distributions(outputs), distributions(watch.into)
     first = next(iter(output.values())) if isinstance(output, dict) else output
     scores = first[0].float()
     likely = scores.softmax(0) if scores.dim() == 1 and len(scores) > 1 else None
     return Responded(
         request.request,
         {
-            node: Response(told[node], _seen(tensor), tuple(tensor.shape[1:]))
+            node: Response(told[node], _seen(tensor), tuple(tensor.shape[1:]), into.get(node))
             for node, tensor in outputs.items()
         },
         note,
@@ -126,6 +126,20 @@ def respond(request: Respond, network: Network) -> Responded:
         target,
         () if likely is None else tuple(likely.tolist()),
     )
+
+
+class _Watch(Watch):
+    """Sees what comes into the activations inside nodes too."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        #: Node -> what comes into its activation.
+        self.into: dict[str, Tensor] = {}
+
+    def __call__(self, line: Line, result: Any) -> None:
+        if line.child and line.child[-1].endswith("__activation") and line.node in self._found:
+            self.into[line.node] = self._found[line.node][0]
+        super().__call__(line, result)
 
 
 def _watched(model: nn.Module, watch: Watch) -> Any:

@@ -7,14 +7,17 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
 from gui.document import Document
+from gui.inspector.activation import ActivationPart
+from gui.inspector.example import Example
 from gui.inspector.header import Header, Problems
-from gui.inspector.learning import ActivationPart, BinarizePart, InitPart
-from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart, WindowPart
+from gui.inspector.learning import BinarizePart, InitPart
+from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart
 from gui.inspector.preview import Desk, Previews
 from gui.inspector.sees import SeesPart
 from gui.inspector.subject import Drafts, Subject
 from gui.inspector.summary import Summary
 from gui.inspector.what_if import WhatIfPart
+from gui.inspector.window_part import WindowPart
 from gui.selection import Selection
 from gui.theme import SPACE
 
@@ -37,7 +40,7 @@ class Inspector(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setMinimumWidth(MINIMUM_WIDTH)
-        self._desk = Desk(workers)
+        self._desk = Desk(workers, Example(document, workers, self))
         self._drafts: Drafts = {}
         self._document = document
         self._subject = Subject(document, selection, self._drafts)
@@ -142,7 +145,7 @@ class NodePanel(QWidget):
         self.header = Header(subject)
         self.problems = Problems(subject)
         self.fields = FieldsPart(subject)
-        self.window_part = WindowPart(subject)
+        self.window_part = WindowPart(subject, desk)
         self.sees = SeesPart(subject, desk)
         self.what_if = WhatIfPart(subject, desk)
         self.activation = ActivationPart(subject, desk)

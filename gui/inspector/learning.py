@@ -1,14 +1,13 @@
-"""The parts that draw a function or a distribution: activation, initialisation, binarization."""
+"""The parts that draw a distribution or an estimator: initialisation, binarization."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from engine import edit
-from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, Entry, Initializer, Layer
+from engine.catalog import BINARIZERS, INITIALIZERS, Entry, Initializer
 from engine.host.protocol import CurvePreview, Failed, InitPreview
 from engine.network import Choice
 from engine.storage import form as document_form
@@ -21,95 +20,6 @@ from gui.inspector.subject import Subject
 from gui.inspector.words import breakable, count_text, number_text, shape_text
 from gui.plain import tip
 from gui.theme import SPACE, theme
-
-
-class ActivationPart(Section):
-    """The activation inside the node, or the node that is one: chooser, curve, derivative, range."""
-
-    def __init__(self, subject: Subject, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__("activation", "Activation", parent)
-        self._subject = subject
-        self._workers = desk.workers
-        self.choice = ChoiceEditor(
-            ACTIVATIONS, "Activation", none="None", drafts=subject.drafts("activation")
-        )
-        self.choice.chosen.connect(self._chosen)
-        self.choice.ended.connect(subject.document.end_merge)
-        self.plot = CurvePlot("The activation's curve and derivative")
-        self.note = text_label(role="muted")
-        self.range = Figures()
-        for widget in (self.choice, self.plot, self.note, self.range):
-            self.rows.addWidget(widget)
-        self._preview = Preview(desk, self._received, self)
-        self.toggled.connect(self.refresh)
-
-    def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
-        self.sync()
-        self.choice.set_drafts(self._subject.drafts("activation"))
-
-    def refresh(self) -> None:
-        """Show the current node's activation."""
-        subject = self._subject
-        layer, node = subject.layer, subject.node
-        own = layer is not None and layer.is_activation
-        show_if(self, own or node.activation is not None or (layer is not None and layer.activatable))
-        shown = Choice(node.type, node.fields) if own else node.activation
-        show_if(self.choice, not own)
-        if not own:
-            self.choice.show_choice(shown)
-        entry = ACTIVATIONS.get(shown.id) if shown else None
-        self.set_title("Curve" if own else "Activation", entry.title if entry else "None")
-        show_if(self.plot, entry is not None)
-        show_if(self.range, entry is not None)
-        if entry is None or shown is None:
-            self._preview.forget()
-            show_if(self.note, False)
-            return
-        told = _range_of(entry, shown.fields)
-        figures = [("Values", told, "The range of what comes out.")] if told else []
-        show_if(self.note, bool(self.note.text()))
-        self.range.show_figures(figures)
-        wrong = entry.check(shown.fields)
-        if wrong:
-            self._preview.forget()
-            self.plot.set_curves(())
-            self.plot.set_message(f"No curve: {wrong[0][0]} {wrong[0][1]}")
-        elif self.open:
-            fields = dict(shown.fields)
-            self._preview.want((shown.id, fields), lambda: self._workers.preview_activation(shown.id, fields))
-
-    def _received(self, event: object) -> None:
-        if isinstance(event, CurvePreview):
-            self.plot.set_curves(
-                (
-                    Curve("f(x)", event.x, event.y, "Activation"),
-                    Curve("f′(x)", event.x, event.slope, "muted", dashed=True),
-                )
-            )
-            self.note.setText(event.note)
-            show_if(self.note, bool(event.note))
-        elif isinstance(event, Failed):
-            self.plot.set_curves(())
-            self.plot.set_message(event.message)
-
-    def _chosen(self, choice: Choice | None, merge: str) -> None:
-        block = self._subject.block
-        self._subject.edit(
-            "Set the activation",
-            lambda network, id: edit.set_activation(network, id, choice, block=block),
-            merge,
-        )
-
-
-def _range_of(entry: Layer, fields: Mapping[str, Any]) -> str:
-    """The values that an activation gives, with its fields' numbers in place of their names."""
-    told = entry.values
-    for field in entry.fields:
-        value = fields.get(field.name, field.default)
-        if isinstance(value, int | float):
-            told = told.replace(field.name, number_text(value))
-    return told.replace("−−", "")
 
 
 class InitPart(Section):

@@ -13,9 +13,7 @@ from engine.network import Network, Training
 from gui.forms import Form, show_if, with_field
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
-from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, SPREADING_RULE, axes_of
 from gui.inspector.subject import Subject
-from gui.inspector.window_view import WindowView
 from gui.inspector.words import breakable
 
 
@@ -101,47 +99,6 @@ class FieldsPart(Section):
 def _effective(field: Field, values: Mapping[str, Any]) -> object:
     value = values.get(field.name, None if field.required else field.default)
     return field.canonical(value) if field.check(value) is None else ("wrong", repr(value))
-
-
-class WindowPart(Section):
-    """For convolution and pooling: the window as it moves, and the output size in numbers."""
-
-    def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
-        super().__init__("window", "Window", parent)
-        self._subject = subject
-        self.view = WindowView()
-        self.working = text_label()
-        self.note = text_label(role="muted")
-        for widget in (self.view, self.working, self.note):
-            self.rows.addWidget(widget)
-
-    def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
-        self.sync()
-
-    def refresh(self) -> None:
-        """Draw the window for the current fields and input."""
-        subject = self._subject
-        layer, inputs = subject.layer, subject.inputs
-        single = len(subject.ids) == 1 and layer is not None and inputs
-        axes = (
-            axes_of(layer, subject.node.fields, inputs[0].shape[1:]) if single and layer is not None else ()
-        )
-        there = bool(axes) and all(axis.output for axis in axes)
-        show_if(self, there)
-        if not there or layer is None:
-            return
-        self.view.set_axes(axes, layer.group)
-        names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}.get(len(axes), ())
-        if len({axis.working for axis in axes}) == 1:
-            self.working.setText(axes[0].working)
-        else:
-            self.working.setText(
-                "\n".join(f"{name}: {axis.working}" for name, axis in zip(names, axes, strict=False))
-            )
-        adaptive = any(field.name == "output_size" for field in layer.fields)
-        rule = ADAPTIVE_RULE if adaptive else SPREADING_RULE if axes[0].spreads else SLIDING_RULE
-        self.note.setText(rule + (".\nA corner is shown." if self.view.cropped else ""))
 
 
 _TRAINING: tuple[Field, ...] = (

@@ -225,6 +225,14 @@ class CurvePlot(Plot):
         super().__init__(name, parent)
         self.curves: tuple[Curve, ...] = ()
         self._limits: tuple[float, float, float, float] | None = None
+        #: Edges of bins, and the share of values in each: where on the axis real values fall.
+        self.falls: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+
+    def set_falls(self, edges: Sequence[float], counts: Sequence[int]) -> None:
+        """Show under the curves where values fall; none: nothing."""
+        total = sum(counts)
+        self.falls = (tuple(edges), tuple(count / total for count in counts) if total else ())
+        self.update()
 
     def set_curves(self, curves: Sequence[Curve]) -> None:
         """Show these."""
@@ -241,7 +249,8 @@ class CurvePlot(Plot):
         return [(curve.name, curve.color, curve.dashed) for curve in self.curves if curve.name]
 
     def draw(self, painter: QPainter, area: QRectF) -> None:
-        """Draw each curve, broken where it is not finite."""
+        """Draw where values fall, and each curve, broken where it is not finite."""
+        self._draw_falls(painter, area)
         for curve in self.curves:
             color = self.color(curve.color)
             for piece in self._pieces(curve):
@@ -257,6 +266,21 @@ class CurvePlot(Plot):
                 painter.setPen(QPen(color, 1.6 if curve.dashed else 2, style))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawPolyline(QPolygonF(piece))
+
+    def _draw_falls(self, painter: QPainter, area: QRectF) -> None:
+        edges, shares = self.falls
+        if not shares or self._limits is None:
+            return
+        fill = self.color("accent")
+        fill.setAlpha(70)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        high = 0.45 * area.height() / max(shares)
+        bars = []
+        for share, left, right in zip(shares, edges, edges[1:], strict=False):
+            start, end = self.place(left, 0).x(), self.place(right, 0).x()
+            bars.append(QRectF(start, area.bottom() - share * high, max(end - start, 0.5), share * high))
+        painter.drawRects([bar.intersected(area) for bar in bars if bar.intersects(area)])
 
     def _pieces(self, curve: Curve) -> list[list[QPointF]]:
         pieces: list[list[QPointF]] = [[]]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer
 
 from engine.host.protocol import Failed
+
+if TYPE_CHECKING:
+    from gui.inspector.example import Example
 
 #: Milliseconds between two requests while a value is being scrubbed.
 _PAUSE = 40
@@ -38,12 +41,20 @@ class Previews(Protocol):
     def look_at_data(self, path: str | None = None) -> int:
         """Ask what the document's data look like."""
 
+    def respond(self, run: str | None, split: str, index: int) -> int:
+        """Ask how every node responds to an example."""
+
+    def newest_run(self) -> str | None:
+        """The run whose weights are the newest."""
+
 
 class Desk:
     """Where previews are asked for, and answers kept."""
 
-    def __init__(self, workers: Previews) -> None:
+    def __init__(self, workers: Previews, example: Example) -> None:
         self.workers = workers
+        #: A real example on its way through the network.
+        self.example = example
         self._answers: dict[str, object] = {}
 
     def keep(self, key: str, answer: object) -> None:

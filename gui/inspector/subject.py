@@ -119,6 +119,15 @@ class Subject:
         return tuple(found)
 
     @property
+    def feeding(self) -> str:
+        """The node that feeds the current one's first input, as the analysis names it; "": there is none."""
+        prefix = self.path[: len(self.path) - len(self.id)]
+        for edge in self.document.network.graph(self.block).edges:
+            if edge.target.node == self.id and edge.source.port is None:
+                return prefix + edge.source.node
+        return ""
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """The problems of these nodes."""
         names = set(self.ids) if self.block is None else {self.path}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation
-from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtGui import QColor, QHideEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.inspector.sliding import Axis
@@ -16,6 +18,10 @@ from gui.theme import SPACE, family_color, theme
 _STAND, _MOVE = 520, 140
 #: Cells of the input that are shown along an axis, padding included, unless the window is larger.
 _SHOWN = 14
+#: The same where the cells show a real example: a digit can be made out.
+_SHOWN_REAL = 36
+#: About how long the window takes for all of its way over a real example, in milliseconds.
+_TOUR = 20_000
 #: Pixels between the grids, above them, and of the largest cell's side.
 _GAP, _CAPTION, _LARGEST = 8 * SPACE, 6 * SPACE, 18
 
@@ -37,6 +43,9 @@ class WindowView(QWidget):
         self.setAccessibleName("The window moving over the input")
         self._rows = self._columns = Axis(0, 0, 0, (), "")
         self._group = "Other"
+        #: What the cells of both grids hold, coarser where there are many.
+        self.source: NDArray[np.float32] | None = None
+        self.result: NDArray[np.float32] | None = None
         self._index = 0
         self._held = False
         self._timer = QTimer(self)
@@ -64,6 +73,17 @@ class WindowView(QWidget):
         self.updateGeometry()
         self.update()
         self._run()
+
+    def set_values(self, source: NDArray[np.float32] | None, result: NDArray[np.float32] | None) -> None:
+        """Fill the cells with real values ``[rows, columns]`` (coarser where there are many); None: none."""
+        before = self.source is None
+        self.source, self.result = source, result
+        if before != (source is None):
+            self._index = 0
+            self._from = QRectF()
+            self.updateGeometry()
+            self._run()
+        self.update()
 
     @property
     def running(self) -> bool:
@@ -112,7 +132,11 @@ class WindowView(QWidget):
         self.updateGeometry()
 
     def _run(self) -> None:
-        several = self._outputs(self._rows) * self._outputs(self._columns) > 1
+        total = self._outputs(self._rows) * self._outputs(self._columns)
+        several = total > 1
+        self._timer.setInterval(
+            _STAND if self.source is None else max(60, min(_STAND, _TOUR // max(1, total)))
+        )
         if self.isVisible() and several and not self._held:
             self._timer.start()
         else:
@@ -126,7 +150,8 @@ class WindowView(QWidget):
         if index != self._index:
             self._from = self._window(self._index)
             self._index = index
-            self._glide.start()
+            if self._timer.interval() > _MOVE:
+                self._glide.start()
             self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -153,12 +178,23 @@ class WindowView(QWidget):
         """Cells of the padded input that are shown."""
         reach = max((max(window) - min(window) + 1 for window in axis.windows), default=1)
         step = axis.windows[1][0] - axis.windows[0][0] if axis.output > 1 else 0
-        return min(_padded(axis), max(_SHOWN, reach + step))
+        return min(_padded(axis), max(_SHOWN if self.source is None else _SHOWN_REAL, reach + step))
+
+    def _first(self, axis: Axis) -> int:
+        """The first cell that is shown, padding below 0: of a real example the middle is."""
+        skipped = 0 if self.source is None else (_padded(axis) - self._span(axis)) // 2
+        return skipped - axis.before
+
+    def _shown(self, axis: Axis) -> list[int]:
+        """The numbers of the windows that lie wholly in what is shown."""
+        first = self._first(axis)
+        end = max(first + self._span(axis), 1)
+        found = [n for n, window in enumerate(axis.windows) if window[0] >= first and window[-1] < end]
+        return found or list(range(min(1, axis.output)))
 
     def _outputs(self, axis: Axis) -> int:
         """Windows that lie wholly in what is shown."""
-        end = self._span(axis) - axis.before
-        return sum(1 for window in axis.windows if window[-1] < max(end, 1)) or min(1, axis.output)
+        return len(self._shown(axis))
 
     def _frames(self) -> tuple[QRectF, QRectF, float]:
         """Rectangles of input and output, and the side of a cell."""
@@ -179,7 +215,8 @@ class WindowView(QWidget):
         columns = self._outputs(self._columns)
         if not columns or not self._rows.output:
             return QRectF()
-        row, column = self._rows.windows[index // columns], self._columns.windows[index % columns]
+        row = self._rows.windows[self._shown(self._rows)[index // columns]]
+        column = self._columns.windows[self._shown(self._columns)[index % columns]]
         return QRectF(column[0], row[0], column[-1] - column[0] + 1, row[-1] - row[0] + 1)
 
     # ------------------------------------------------------------------ painting
@@ -209,17 +246,21 @@ class WindowView(QWidget):
         painter.drawText(QPointF(left, frame.top() - SPACE - metrics.descent()), text)
 
     def _input(self, painter: QPainter, frame: QRectF, cell: float) -> None:
-        real = QRectF(
-            frame.left() + self._columns.before * cell,
-            frame.top() + self._rows.before * cell,
-            min(self._columns.size, self._span(self._columns) - self._columns.before) * cell,
-            min(self._rows.size, self._span(self._rows) - self._rows.before) * cell,
+        left, top = self._first(self._columns), self._first(self._rows)
+        whole = QRectF(
+            frame.left() - left * cell,
+            frame.top() - top * cell,
+            self._columns.size * cell,
+            self._rows.size * cell,
         )
+        real = whole.intersected(frame)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("raised"))
         painter.drawRect(frame)
         painter.setBrush(theme.color("surface"))
         painter.drawRect(real)
+        if self.source is not None:
+            _paint_values(painter, self.source, whole, real)
         self._lines(painter, frame, cell)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(theme.color("muted"), 1))
@@ -230,11 +271,36 @@ class WindowView(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("surface"))
         painter.drawRect(frame)
+        if self.result is not None:
+            self._paint_result(painter, frame, cell, columns)
+            self._lines(painter, frame, cell)
+            return
         painter.setBrush(_faint(accent, 60))
         for index in range(self._index):
             row, column = divmod(index, columns)
             painter.drawRect(QRectF(frame.left() + column * cell, frame.top() + row * cell, cell, cell))
         self._lines(painter, frame, cell)
+
+    def _paint_result(self, painter: QPainter, frame: QRectF, cell: float, columns: int) -> None:
+        """What has been passed stands out; what is to come is there, faintly."""
+        if self.result is None:
+            return
+        left, top = self._shown(self._columns)[0], self._shown(self._rows)[0]
+        whole = QRectF(
+            frame.left() - left * cell,
+            frame.top() - top * cell,
+            self._columns.output * cell,
+            self._rows.output * cell,
+        )
+        painter.setOpacity(0.3)
+        _paint_values(painter, self.result, whole, frame)
+        painter.setOpacity(1.0)
+        row, column = divmod(self._index + 1, columns)
+        _paint_values(
+            painter, self.result, whole, QRectF(frame.left(), frame.top(), frame.width(), row * cell)
+        )
+        passed = QRectF(frame.left(), frame.top() + row * cell, column * cell, cell)
+        _paint_values(painter, self.result, whole, passed)
 
     def _lines(self, painter: QPainter, frame: QRectF, cell: float) -> None:
         if cell < 4:
@@ -242,7 +308,9 @@ class WindowView(QWidget):
             painter.setPen(QPen(theme.color("line"), 1))
             painter.drawRect(frame)
             return
-        painter.setPen(QPen(theme.color("line"), 1))
+        line = theme.color("line")
+        line.setAlpha(255 if self.source is None else 70)
+        painter.setPen(QPen(line, 1))
         for column in range(round(frame.width() / cell) + 1):
             x = frame.left() + column * cell
             painter.drawLine(QPointF(x, frame.top()), QPointF(x, frame.bottom()))
@@ -266,15 +334,15 @@ class WindowView(QWidget):
             start.height() + (goal.height() - start.height()) * share,
         )
         origin = QPointF(
-            source.left() + (self._columns.before + place.x()) * cell,
-            source.top() + (self._rows.before + place.y()) * cell,
+            source.left() + (place.x() - self._first(self._columns)) * cell,
+            source.top() + (place.y() - self._first(self._rows)) * cell,
         )
         outline = QRectF(origin.x(), origin.y(), place.width() * cell, place.height() * cell)
         row, column = divmod(index, columns)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_faint(accent, 130))
-        for tap_row in self._rows.windows[row]:
-            for tap_column in self._columns.windows[column]:
+        painter.setBrush(_faint(accent, 130 if self.source is None else 70))
+        for tap_row in self._rows.windows[self._shown(self._rows)[row]]:
+            for tap_column in self._columns.windows[self._shown(self._columns)[column]]:
                 x = origin.x() + (tap_column - goal.x()) * cell
                 y = origin.y() + (tap_row - goal.y()) * cell
                 painter.drawRect(QRectF(x, y, cell, cell).adjusted(0.5, 0.5, -0.5, -0.5))
@@ -285,13 +353,33 @@ class WindowView(QWidget):
         painter.setPen(QPen(accent, 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(outline)
-        painter.setBrush(accent)
+        painter.setBrush(accent if self.result is None else Qt.BrushStyle.NoBrush)
         painter.drawRect(target.adjusted(1, 1, -1, -1))
 
 
 def _padded(axis: Axis) -> int:
     last = max((window[-1] for window in axis.windows), default=0) + 1
     return axis.before + max(axis.size + axis.after, last)
+
+
+def _paint_values(painter: QPainter, values: NDArray[np.float32], whole: QRectF, part: QRectF) -> None:
+    """Paint values over `whole`, and of that what lies in `part`: ink above zero, its counterpart below."""
+    if part.isEmpty():
+        return
+    ground, above, below = (theme.color(name) for name in ("surface", "text", "validation"))
+    strength = np.abs(values) / max(float(np.abs(values).max()), 1e-12)
+    pixels = np.empty((*values.shape, 4), np.uint8)
+    for channel, name in enumerate(("blue", "green", "red")):
+        start, high, low = (getattr(color, name)() for color in (ground, above, below))
+        pixels[..., channel] = start + (np.where(values >= 0, high, low) - start) * strength
+    pixels[..., 3] = 255
+    image = QImage(
+        pixels.tobytes(), values.shape[1], values.shape[0], 4 * values.shape[1], QImage.Format.Format_RGB32
+    )
+    painter.save()
+    painter.setClipRect(part, Qt.ClipOperation.IntersectClip)
+    painter.drawImage(whole, image)
+    painter.restore()
 
 
 def _sizes(rows: Axis, columns: Axis, name: str) -> str:
