@@ -309,6 +309,16 @@ class Menus:
                 tip="Train for a moment with a growing rate, and see where the loss falls fastest",
             )
         )
+        self.run.addSeparator()
+        self.run.addAction(
+            add(
+                "run.machines",
+                "Other &machines…",
+                self.window.show_machines,
+                icon="mdi6.server-network",
+                tip="Machines to train on, and a test of each",
+            )
+        )
 
     def update_run(self) -> None:
         """Enable what the last run and the weights on the disk allow."""
@@ -316,7 +326,9 @@ class Menus:
         folder = RunFolder(Path(session.run)) if session.run else None
         trained = folder is not None and not session.active and folder.weights.is_file()
         self.save_weights.setEnabled(trained)
-        self.evaluate.setEnabled(trained)
+        ended = bool(session.run) and not session.active and session.begun is not None
+        elsewhere = self.window.workers.elsewhere.machine(session.run) is not None
+        self.evaluate.setEnabled(trained or (ended and elsewhere))
         there = document.path is not None and beside(document.path).is_file()
         chosen = self.window.running.weights
         self.from_weights.setEnabled(there or chosen is not None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
@@ -12,10 +14,19 @@ RECENT = 10
 LAYOUT_VERSION = 1
 
 
+class Machine(NamedTuple):
+    """Another machine to train on."""
+
+    name: str
+    #: What starts a host there, as typed: ``ssh gpu1 layerlab host``.
+    command: str
+
+
 class Settings(QObject):
     """The settings, in the user's folder or at `path`."""
 
     recent_changed = Signal()
+    machines_changed = Signal()
 
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,6 +77,24 @@ class Settings(QObject):
     @device.setter
     def device(self, device: str) -> None:
         self._store.setValue("device", device)
+
+    @property
+    def machines(self) -> list[Machine]:
+        """Other machines to train on, in the user's order."""
+        try:
+            found = json.loads(str(self._store.value("machines", "[]")))
+            return [Machine(str(name), str(command)) for name, command in found]
+        except (ValueError, TypeError):  # an INI file that was edited by hand
+            return []
+
+    @machines.setter
+    def machines(self, machines: list[Machine]) -> None:
+        self._store.setValue("machines", json.dumps(machines))
+        self.machines_changed.emit()
+
+    def command(self, machine: str) -> str | None:
+        """The command of the machine of that name; None if there is none."""
+        return dict(self.machines).get(machine) or None
 
     @property
     def folder(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine import edit
 from engine.host.protocol import Welcome
 from gui.document import Document
+from gui.elsewhere import MARK
 from gui.plain import tip
 from gui.running import Running, story
 from gui.settings import Settings
@@ -29,10 +30,15 @@ from gui.theme import SPACE, theme
 #: More epochs than anyone trains.
 MAX_EPOCHS = 1_000_000
 _GIB = 1 << 30
+#: The entry of the list of devices that opens the list of machines.
+_MACHINES = "machines"
 
 
 class Toolbar(QToolBar):
     """The window's one toolbar."""
+
+    #: The list of other machines is to be shown.
+    machines_wanted = Signal()
 
     def __init__(self, document: Document, running: Running, settings: Settings, history: list[QAction]):
         super().__init__("Toolbar")
@@ -55,9 +61,11 @@ class Toolbar(QToolBar):
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.device.addItem("Automatic", "auto")
         if settings.device != "auto":
-            self.device.addItem(settings.device, settings.device)
+            self.device.addItem(settings.device.removeprefix(MARK), settings.device)
             self.device.setCurrentIndex(1)
         self.device.activated.connect(self._device_chosen)
+        self._welcome: Welcome | None = None
+        settings.machines_changed.connect(self._list_machines)
         self.epochs = QSpinBox(minimum=1, maximum=MAX_EPOCHS)
         self.epochs.setToolTip("Passes over the training data")
         self.epochs.setAccessibleName("Epochs")
@@ -99,7 +107,8 @@ class Toolbar(QToolBar):
         return button
 
     def set_devices(self, welcome: Welcome) -> None:
-        """List the devices that the host has found."""
+        """List the devices that the host has found, and other machines."""
+        self._welcome = welcome
         wanted = self.settings.device
         self.device.clear()
         self.device.addItem("Automatic", "auto")
@@ -108,13 +117,27 @@ class Toolbar(QToolBar):
             self.device.addItem(device.id.upper() if device.id == "cpu" else device.id, device.id)
             tip = f"{device.name}{memory}"
             self.device.setItemData(self.device.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        for machine in self.settings.machines:
+            self.device.addItem(machine.name, f"{MARK}{machine.name}")
+            self.device.setItemData(self.device.count() - 1, machine.command, Qt.ItemDataRole.ToolTipRole)
+        self.device.insertSeparator(self.device.count())
+        self.device.addItem("Machines…", _MACHINES)
         row = self.device.findData(wanted)
         self.device.setCurrentIndex(max(row, 0))
         if row < 0:
             self.settings.device = "auto"
 
+    def _list_machines(self) -> None:
+        if self._welcome is not None:
+            self.set_devices(self._welcome)
+
     def _device_chosen(self, row: int) -> None:
-        self.settings.device = str(self.device.itemData(row))
+        chosen = str(self.device.itemData(row))
+        if chosen == _MACHINES:
+            self.device.setCurrentIndex(max(self.device.findData(self.settings.device), 0))
+            self.machines_wanted.emit()
+        else:
+            self.settings.device = chosen
 
     def _show_epochs(self) -> None:
         epochs = self.document.network.recipe.epochs

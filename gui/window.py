@@ -111,6 +111,8 @@ class Window(QMainWindow):
         self.workers.analyzed.connect(self._analyzed)
         self.workers.welcomed.connect(self.toolbar.set_devices)
         self.workers.host_lost.connect(self._host_lost)
+        self.workers.elsewhere.command = self.settings.command
+        self.toolbar.machines_wanted.connect(self.show_machines)
         self.workers.silence.connect(self._silence)
         self.session.state_changed.connect(self._run_changed)
         self.session.started.connect(self._run_began)
@@ -288,6 +290,14 @@ class Window(QMainWindow):
         self.status.showMessage(text, 8000)
         if self.workers.analysis.errors:
             self.docks.reveal("problems")
+
+    def show_machines(self) -> None:
+        """Show the list of machines to train on."""
+        from gui.machines import MachinesDialog
+
+        dialog = MachinesDialog(self.settings, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _host_lost(self, text: str) -> None:
         self.banners.show_banner("host", text, kind="error")

@@ -16,12 +16,14 @@ from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
 from engine.catalog import plugins
 from engine.findings import Analysis
 from engine.host import protocol
+from engine.host.client import HostProblem
 from engine.host.pool import Pool, Run
 from engine.host.pulse import Silence
 from engine.network import Network
-from engine.runs import create
+from engine.runs import create, stem
 from engine.storage import file
 from gui.document import Document
+from gui.elsewhere import Elsewhere, machine_of
 from gui.session import Session
 
 #: An analysis host that has answered before and now says nothing for so long hangs, and is replaced.
@@ -119,6 +121,8 @@ class Workers(QObject):
         self.current = False
         self.welcome: protocol.Welcome | None = None
         self.pool, self._mailbox = hosts or start_hosts()
+        #: The hosts of other machines.
+        self.elsewhere = Elsewhere(self._mailbox.put, self._mailbox.put, self.pool.numbers)
         #: Where runs go instead of beside the document's file.
         self.runs_folder: Path | None = None
         self._run: Run | None = None
@@ -199,7 +203,7 @@ class Workers(QObject):
 
     def evaluate(self, run: str) -> int:
         """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""
-        return self.pool.evaluate(run)
+        return self._of(run).evaluate(run)
 
     def predict(
         self,
@@ -215,7 +219,7 @@ class Workers(QObject):
 
         With the weights that it kept of `step`, else with its best ones; so too below.
         """
-        return self.pool.predict(
+        return self._of(run).predict(
             run, split=split, first=first, count=count, file=file, pictures=pictures, step=step
         )
 
@@ -228,7 +232,7 @@ class Workers(QObject):
         step: int | None = None,
     ) -> int:
         """Ask how every node of the document responds to an example; `answered` brings a Responded."""
-        return self.pool.respond(file.dumps(self.document.network), run, split, index, values, step)
+        return self._of(run).respond(file.dumps(self.document.network), run, split, index, values, step)
 
     def newest_run(self) -> str | None:
         """The folder of the run that was begun last; None: there is none."""
@@ -238,7 +242,7 @@ class Workers(QObject):
         self, run: str | None, node: str | None = None, unit: int = 0, step: int | None = None
     ) -> int:
         """Ask what the document's network gives on the plane of its inputs; `answered` brings a Mapped."""
-        return self.pool.boundary(file.dumps(self.document.network), run, node, unit, step)
+        return self._of(run).boundary(file.dumps(self.document.network), run, node, unit, step)
 
     def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to the document; `answered` brings a Measured."""
@@ -246,6 +250,7 @@ class Workers(QObject):
 
     def find_rate(self, device: str = "auto") -> int:
         """Ask for the loss over a growing learning rate; `answered` brings a RateFound."""
+        device = "auto" if machine_of(device) else device
         return self.pool.find_rate(file.dumps(self.document.network), device)
 
     def binary_laboratory(self, run: str | None = None, race: int = 0, estimators: str | None = None) -> int:
@@ -268,11 +273,17 @@ class Workers(QObject):
     ) -> None:
         """Train the document as it is now; :attr:`session` tells the story.
 
-        `weights` is a safetensors file to start from, `resume` the folder of a run to go on with.
+        `device` is one of this computer's, or ``@`` and the name of another machine. `weights` is a
+        safetensors file to start from, `resume` the folder of a run to go on with, where it lies.
         """
         if self.session.active:
             return
         network = self.document.network
+        machine = self.elsewhere.machine(resume) if resume else machine_of(device)
+        if machine is not None:
+            self._train_elsewhere(network, machine, weights, resume, paused)
+            return
+        device = "auto" if machine_of(device) else device
         parent = self.runs_folder or runs_folder(self.document.path)
         try:
             folder = resume or str(create(parent, network.name).path)
@@ -284,18 +295,62 @@ class Workers(QObject):
                 f"{problem.strerror or problem}. Save the network in a folder that you may write to.",
             )
             return
+        self._begin(self.pool, network, folder, device, weights, resume is not None, paused)
+
+    def _train_elsewhere(
+        self, network: Network, machine: str, weights: str | None, resume: str | None, paused: bool
+    ) -> None:
+        """Train on another machine, with its files and into a folder of its own."""
+        problem = (
+            f"The weights to start from lie on this computer, where {machine} cannot read them. Start from a "
+            "fresh draw, or train here."
+            if weights is not None
+            else ""
+        )
+        folder = resume or f"layerlab-runs/{stem(network.name)}"
+        try:
+            pool = self.elsewhere.pool(machine)
+        except HostProblem as unknown:
+            problem = str(unknown)
+        if problem:
+            self.session.begin(network, "")
+            self.session.set_state("failed", problem)
+            return
+        self.elsewhere.note(folder, machine)
+        self._begin(pool, network, folder, "auto", weights, resume is not None, paused)
+
+    def _begin(
+        self,
+        pool: Pool,
+        network: Network,
+        folder: str,
+        device: str,
+        weights: str | None,
+        resume: bool,
+        paused: bool,
+    ) -> None:
         self._run_number += 1
         number = self._run_number
         self.session.begin(network, folder)
-        self._run = self.pool.train(
+        self._run = pool.train(
             file.dumps(network),
             folder,
             lambda event: self._mailbox.put(event, number),
             device=device,
-            resume=resume is not None,
+            resume=resume,
             weights=weights,
             paused=paused,
         )
+
+    def _of(self, run: str | None) -> Pool:
+        """The hosts on the machine that a run lies on."""
+        machine = self.elsewhere.machine(run)
+        if machine is None:
+            return self.pool
+        try:
+            return self.elsewhere.pool(machine)
+        except HostProblem:  # it was taken off the list meanwhile; here nothing is found, and said
+            return self.pool
 
     def control(self, action: str) -> None:
         """ "pause", "resume", "step" or "stop"."""
@@ -352,6 +407,7 @@ class Workers(QObject):
             self._mailbox.notify(None)
             for timer in (self._analyze_soon, self._prepare_soon, self._patience):
                 timer.stop()
+            self.elsewhere.close()
             self.pool.close()
 
 

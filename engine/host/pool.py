@@ -13,7 +13,7 @@ import itertools
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.host.client import Exit, Host, HostProblem
@@ -206,6 +206,10 @@ class Pool:
         the work of one that answers, and another when it goes on or has ended.
     command
         What a host is; None: this engine with this Python.
+    numbers
+        Numbers requests; pools that share it never give the same number twice.
+    analyses
+        Whether there is to be an analysis host; without one there are spares and runs alone.
     """
 
     def __init__(
@@ -215,12 +219,14 @@ class Pool:
         on_trouble: Callable[[str], None] | None = None,
         on_silence: Callable[[Silence], None] | None = None,
         command: Sequence[str] | None = None,
+        numbers: Iterator[int] | None = None,
+        analyses: bool = True,
     ) -> None:
         self._on_event = on_event
         self._on_silence = on_silence or (lambda silence: None)
         self._on_trouble = on_trouble or (lambda message: None)
         self._command = command
-        self._numbers = itertools.count(1)
+        self.numbers = numbers or itertools.count(1)
         self._lock = threading.RLock()
         self._analyst: _Member | None = None
         self._spare: _Member | None = None
@@ -228,8 +234,9 @@ class Pool:
         self._prepare = b""  # asked for while there was no spare
         self._deaths = 0  # in a row, before a host had said anything
         self._closed = False
-        with self._lock:
-            self._need_analyst()
+        if analyses:
+            with self._lock:
+                self._need_analyst()
         self._pulse = Pulse(self._beat)
 
     # ------------------------------------------------------------------ requests
@@ -349,7 +356,7 @@ class Pool:
         `on_event` gets ``RunStarted``, ``Metrics``, ``Progress``, ``Observation`` and ``RunState``;
         the last is a ``RunState`` of :data:`~engine.host.protocol.FINAL_STATES`, whatever happens.
         """
-        handle = Run(next(self._numbers), run, on_event)
+        handle = Run(next(self.numbers), run, on_event)
         with self._lock:
             member = self._need_spare()
             if member is not None:
@@ -441,7 +448,7 @@ class Pool:
         return self._ask(self._need_spare, make)
 
     def _ask(self, need: Callable[[], _Member | None], make: Callable[[int], _Numbered]) -> int:
-        number = next(self._numbers)
+        number = next(self.numbers)
         problem = "The engine cannot be started."
         with self._lock:
             member = need()

@@ -130,6 +130,12 @@ def _json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def stem(name: str) -> str:
+    """What the folder of a run of network `name` that begins now is called: date, time and the name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "untitled"
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{slug}"
+
+
 def create(parent: Path, name: str) -> RunFolder:
     """Make a new, empty run folder in `parent` (made if need be): date, time and the network's name.
 
@@ -138,12 +144,11 @@ def create(parent: Path, name: str) -> RunFolder:
     OSError
         If it cannot be made.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "untitled"
-    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{slug}"
+    own = stem(name)
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
-        path = parent / (stem if number == 1 else f"{stem}_{number}")
+        path = parent / (own if number == 1 else f"{own}_{number}")
         try:
             path.mkdir()
         except FileExistsError:
