@@ -55,45 +55,45 @@ class PlayedPool:
         self.runs: list[PlayedRun] = []
         self.replaced = 0
         self.closed = False
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
 
     def analyze(self, document: bytes) -> int:
-        self.analyses.append((next(self._numbers), document))
+        self.analyses.append((next(self.numbers), document))
         return self.analyses[-1][0]
 
     def answer(self, analysis: Analysis, which: int = -1) -> None:
         self.mailbox.put(protocol.Analyzed(self.analyses[which][0], analysis, 0.001))
 
     def preview_init(self, document: bytes, node: str, parameter: str) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def preview_activation(self, id: str, fields: object = None) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def preview_binarizer(self, id: str, fields: object = None) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def evaluate(self, run: str) -> int:
-        self.evaluations.append((next(self._numbers), run))
+        self.evaluations.append((next(self.numbers), run))
         return self.evaluations[-1][0]
 
     def predict(self, run: str, **how: object) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def print_source(self, document: bytes) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def look_at_data(self, document: bytes, path: str | None = None) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def cancel_data(self, request: int) -> None:
         pass
 
     def respond(self, document: bytes, *how: object) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def boundary(self, document: bytes, *how: object) -> int:
-        return next(self._numbers)
+        return next(self.numbers)
 
     def prepare(self, document: bytes) -> None:
         self.prepared.append(document)

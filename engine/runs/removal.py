@@ -24,8 +24,9 @@ def remove(path: Path) -> list[Path]:
         raise FileProblem(f"{path}: is no run, so nothing was removed.")
     if run.state() == "running":
         raise FileProblem(f"{path}: is training at this moment. Stop it first.")
-    if run.checkpoints.is_dir() and not run.checkpoints.is_symlink():
-        shutil.rmtree(run.checkpoints)
+    for folder in (run.checkpoints, run.kept(0).parent):
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
     # What says that it is a run goes last: a removal that is cut short can be repeated.
     own = (
         run.result,
