@@ -87,6 +87,18 @@ class Remark(msgspec.Struct, frozen=True):
     message: str
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """What could be fetched, if the user says so."""
+
+    title: str
+    files: int
+    #: Bytes in all.
+    size: int
+    #: From where, and into which folder.
+    address: str
+    folder: str
+
+
 class DataView(msgspec.Struct, frozen=True):
     """A data set, looked at."""
 

@@ -33,6 +33,14 @@ class DataChanged(UserWarning):
     """The data of a run are not those that it began with."""
 
 
+class DataMissing(DataProblem):
+    """Files of a well-known data set that are not here, and can be fetched: `source` says which."""
+
+    def __init__(self, message: str, field: str | None, source: str) -> None:
+        super().__init__(message, field)
+        self.source = source
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean 'stride'?`` when something close is known, else the empty string."""
     by_lower = {name.lower(): name for name in known}

@@ -185,9 +185,17 @@ class Workers(QObject):
         """Ask for a binarizer's two curves; `answered` brings a CurvePreview."""
         return self.pool.preview_binarizer(id, fields)
 
-    def look_at_data(self, path: str | None = None) -> int:
-        """Ask what the document's data look like, or what lies at a path; `answered` brings a DataLooked."""
-        return self.pool.look_at_data(file.dumps(self.document.network), path)
+    def look_at_data(self, path: str | None = None, download: bool = False) -> int:
+        """Ask what the document's data look like, or what lies at a path; `answered` brings a DataLooked.
+
+        It brings a DataAbsent where files of a well-known set could be fetched, which `download` asks for.
+        """
+        return self.pool.look_at_data(file.dumps(self.document.network), path, download)
+
+    def analyze_again(self) -> None:
+        """Analyse the document though it is the same: its data have come."""
+        self.current = False
+        self._analyze_soon.start()
 
     def cancel_data(self, request: int) -> None:
         """Call a look at data off; `answered` brings a Failed."""

@@ -5,11 +5,12 @@ import json
 import pytest
 from PySide6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from engine.analysis import analyze
 from engine.data.view import view
-from engine.host.protocol import CANCELLED, DataLooked, DataProgress, Failed
+from engine.dataview import Offer
+from engine.host.protocol import CANCELLED, DataAbsent, DataLooked, DataProgress, Failed
 from engine.network import Choice, Data, Network, Node, Recipe
 from gui.document import Document
 from gui.panels import DataPanel
@@ -28,10 +29,16 @@ class Looks(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[str | None] = []
+        self.fetched: list[bool] = []
+        self.analyses = 0
         self.cancelled: list[int] = []
 
-    def look_at_data(self, path: str | None = None) -> int:
+    def analyze_again(self) -> None:
+        self.analyses += 1
+
+    def look_at_data(self, path: str | None = None, download: bool = False) -> int:
         self.asked.append(path)
+        self.fetched.append(download)
         return len(self.asked)
 
     def cancel_data(self, request: int) -> None:
@@ -160,6 +167,29 @@ def test_data_that_changed_since_the_run_are_noticed(panel, looks, tmp_path):
     facts.write_text(json.dumps({"data_sha256": panel.view.sha256}))
     panel.flush()
     assert "have changed" not in panel._remarks.text()
+
+
+@pytest.mark.parametrize("said", ["Download", "Cancel"])
+def test_missing_files_are_fetched_only_when_the_user_says_so(panel, looks, qtbot, said):
+    offer = Offer("MNIST", 4, 11_594_722, "https://example.org", "/home/me/mnist")
+    looks.answered.emit(1, DataAbsent(1, "The MNIST files are not here yet.", offer))
+    assert panel.fetch.isVisible()
+    assert panel.fetch.text() == "Download MNIST (12 MB)…"
+    panel.fetch.click()
+    assert looks.fetched == [False], "nothing is fetched before that is said"
+    (box,) = panel.findChildren(QMessageBox)
+    assert "12 MB, from https://example.org into /home/me/mnist" in box.informativeText()
+    next(button for button in box.buttons() if button.text().replace("&", "") == said).click()
+    if said == "Cancel":
+        assert looks.fetched == [False]
+        return
+    assert looks.fetched == [False, True]
+    assert not panel.fetch.isVisible()
+    looks.answered.emit(2, DataProgress(2, "Downloading train-images", 3, 9))
+    assert panel._progress.isVisible()
+    assert looks.analyses == 0
+    looks.answer(Data("iris"))
+    assert looks.analyses == 1, "the problem that they were missing is over"
 
 
 def test_a_folder_dropped_onto_the_window_is_looked_at(qtbot, tmp_path):

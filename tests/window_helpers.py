@@ -83,7 +83,7 @@ class PlayedPool:
     def print_source(self, document: bytes) -> int:
         return next(self.numbers)
 
-    def look_at_data(self, document: bytes, path: str | None = None) -> int:
+    def look_at_data(self, document: bytes, path: str | None = None, download: bool = False) -> int:
         return next(self.numbers)
 
     def cancel_data(self, request: int) -> None:

@@ -36,6 +36,12 @@ def data(
         ),
     ],
     set: Set = None,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="Fetch the files of mnist, fashion_mnist or emnist first, checked by SHA-256."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what a data set is: samples, balance, ranges, what a network receives, and what is odd about it.
@@ -43,7 +49,7 @@ def data(
     --set takes fields of the source (target=price), of the split (split.validation=0.3), and augment.
     """
     try:
-        found = _look(source, set or [])
+        found = _look(source, set or [], download=download)
     except DataProblem as problem:
         raise Failure(str(problem), 2) from None
     if json:
@@ -54,9 +60,11 @@ def data(
         _print(found)
 
 
-def _look(source: str, assignments: list[str]) -> DataView:
+def _look(source: str, assignments: list[str], *, download: bool) -> DataView:
     chosen, reason, seed = _chosen(source, assignments)
     from engine.data import watched
+    from engine.data.description import fields, loader
+    from engine.data.download import download as fetch
     from engine.data.view import view
 
     with Progress(console=progress_console, transient=True, disable=not progress_console.is_terminal) as bar:
@@ -66,6 +74,9 @@ def _look(source: str, assignments: list[str]) -> DataView:
             bar.update(task, description=what, completed=done, total=total)
 
         with watched(tell):
+            if download:
+                loader(chosen)  # refuses wrong fields
+                fetch(chosen.source, fields(chosen))
             return view(chosen, seed, reason=reason)
 
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from engine.data import idx
 from engine.data.description import Loader
+from engine.data.download import offer
 from engine.data.files import chosen_file, stamp
 from engine.data.folders import places
 from engine.data.pool import Part, Pool, Shape
-from engine.problems import DataProblem
+from engine.problems import DataMissing, DataProblem
 
 #: Images and labels of the training set, images and labels of the test set.
 FILES = (
@@ -110,18 +111,29 @@ def find(source: str, fields: Mapping[str, Any]) -> tuple[Path, Path, Path, Path
         if len(missing) < len(family.files) and best is None:
             best = folder, missing
     if best is not None:
-        raise DataProblem(
+        raise DataMissing(
             f"{best[0]}: of the four {family.title} files {' and '.join(best[1])} missing (.gz or not). "
-            "Put them there, or choose another folder.",
+            f"Put them there, choose another folder, or download them: {_asked(source, fields)}",
             "folder",
+            source,
         )
     where = sought[0] if chosen is not None else [p for p in places(source, None) if p.name == source][-1]
-    raise DataProblem(
+    raise DataMissing(
         f"The {family.title} files are not here yet. Put {', '.join(family.files[:-1])} and "
-        f"{family.files[-1]} (.gz or not) into {where}"
-        + (" or choose another folder." if chosen is not None else ", or say their folder."),
+        f"{family.files[-1]} (.gz or not) into {where}, "
+        + ("choose another folder" if chosen is not None else "say their folder")
+        + f", or download them: {_asked(source, fields)}",
         "folder",
+        source,
     )
+
+
+def _asked(source: str, fields: Mapping[str, Any]) -> str:
+    """How to ask for the files, and what that brings."""
+    found = offer(source, fields)
+    assert found is not None
+    folder = f" --set folder={fields['folder']}" if fields.get("folder") else ""
+    return f"`layerlab data {source}{folder} --download`, {found.size / 1e6:,.0f} MB."
 
 
 def _shape_of_four(source: str, fields: Mapping[str, Any]) -> Shape:

@@ -28,6 +28,7 @@ from engine.host.protocol import (
     ChannelProblem,
     Control,
     CurvePreview,
+    DataAbsent,
     DataLooked,
     DataProgress,
     Evaluate,
@@ -98,6 +99,7 @@ _ANSWERS = (
     Measured,
     BinaryMeasured,
     DataLooked,
+    DataAbsent,
     Responded,
     Mapped,
 )
@@ -196,7 +198,7 @@ class Pool:
     ----------
     on_event
         Gets the answers to numbered requests (``Analyzed``, ``InitPreview``, ``CurvePreview``,
-        ``Evaluated``, ``Predicted``, ``DataLooked``, ``Failed``), ``DataProgress``
+        ``Evaluated``, ``Predicted``, ``DataLooked``, ``DataAbsent``, ``Failed``), ``DataProgress``
         on the way, the analysis host's ``Welcome`` (which names the
         devices) and ``Warm`` when the spare is ready to train.
     on_trouble
@@ -322,9 +324,9 @@ class Pool:
         """Ask for the loss over a growing learning rate."""
         return self._ask_spare(lambda n: FindRate(n, document, device))
 
-    def look_at_data(self, document: bytes, path: str | None = None) -> int:
-        """Ask what a document's data look like, or what lies at a path."""
-        return self._ask_spare(lambda n: LookAtData(n, document, path))
+    def look_at_data(self, document: bytes, path: str | None = None, download: bool = False) -> int:
+        """Ask what a document's data look like, or what lies at a path; `download`: fetch them first."""
+        return self._ask_spare(lambda n: LookAtData(n, document, path, download))
 
     def cancel_data(self, request: int) -> None:
         """Call a look at data off; it ends in ``Failed``."""

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from engine.dataview import DataView
+from engine.dataview import DataView, Offer
 from engine.findings import Analysis
 from engine.lab import LabReport, Race
 from engine.lab_binary import BinaryReport
@@ -186,6 +186,8 @@ class LookAtData(_Message, frozen=True):
     document: bytes
     #: A file or folder whose kind is guessed.
     path: str | None = None
+    #: Fetch a well-known set's files first: the user has said so.
+    download: bool = False
 
 
 class CancelData(_Message, frozen=True):
@@ -641,6 +643,14 @@ class DataProgress(_Message, frozen=True):
     total: int
 
 
+class DataAbsent(_Message, frozen=True):
+    """The answer to LookAtData where the files of a well-known set are not here, but can be fetched."""
+
+    request: int
+    message: str
+    offer: Offer
+
+
 class DataLooked(_Message, frozen=True):
     """The answer to LookAtData."""
 
@@ -712,6 +722,7 @@ Event = (
     | Predicted
     | DataProgress
     | DataLooked
+    | DataAbsent
     | Responded
     | Mapped
 )

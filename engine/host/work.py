@@ -26,6 +26,7 @@ from engine.host.protocol import (
     BinaryMeasured,
     Boundary,
     ChannelProblem,
+    DataAbsent,
     DataLooked,
     DataProgress,
     Device,
@@ -54,7 +55,7 @@ from engine.host.protocol import (
 )
 from engine.host.what_if import what_if
 from engine.network import Choice, Data, Edge, End, Network, Node
-from engine.problems import FileProblem
+from engine.problems import DataMissing, FileProblem
 from engine.runs import RunFolder
 from engine.storage.file import loads
 from engine.training.control import Control
@@ -255,6 +256,8 @@ class Work:
 
     def _look(self, request: LookAtData, emit: Callable[[Event], None]) -> None:
         from engine.data import Cancelled, watched
+        from engine.data.description import fields
+        from engine.data.download import download, offer
         from engine.data.guess import guess
         from engine.data.view import view
 
@@ -268,9 +271,15 @@ class Work:
             tell("Looking", 0, 0)
             data, reason = (recipe.data, "") if request.path is None else guess(request.path)
             with watched(tell):
+                if request.download:
+                    download(data.source, fields(data))
                 emit(DataLooked(request.request, view(data, recipe.seed, reason=reason)))
         except Cancelled:
             emit(Failed(request.request, CANCELLED))
+        except DataMissing as problem:
+            found = offer(problem.source, recipe.data.fields)
+            assert found is not None
+            emit(DataAbsent(request.request, problem.message, found))
         finally:
             self._cancelled.discard(request.request)
 

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QMenu,
+    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -28,9 +29,9 @@ from PySide6.QtWidgets import (
 )
 
 from engine import datawords, diff, edit
-from engine.dataview import DataView
+from engine.dataview import DataView, Offer
 from engine.findings import Analysis
-from engine.host.protocol import CANCELLED, DataLooked, DataProgress, Failed
+from engine.host.protocol import CANCELLED, DataAbsent, DataLooked, DataProgress, Failed
 from engine.network import Network, Node
 from engine.runs import RunFolder
 from gui.document import Document
@@ -56,8 +57,11 @@ class Looks(Protocol):
     answered: Any
     analyzed: Any
 
-    def look_at_data(self, path: str | None = None) -> int:
-        """Ask what the document's data look like, or what lies at a path."""
+    def look_at_data(self, path: str | None = None, download: bool = False) -> int:
+        """Ask what the document's data look like, or what lies at a path; `download`: fetch them first."""
+
+    def analyze_again(self) -> None:
+        """Analyse the document anew: its data have come."""
 
     def cancel_data(self, request: int) -> None:
         """Call a look off."""
@@ -113,6 +117,11 @@ class DataPanel(Panel):
         self.varied = QCheckBox("Augmented")
         self.varied.setToolTip("Show each example as it is and as augmentation makes it")
         self.varied.toggled.connect(self.samples.show_varied)
+        self.fetch = QPushButton()
+        self.fetch.setProperty("primary", True)
+        self.fetch.clicked.connect(self.ask_to_fetch)
+        self._offer: Offer | None = None
+        self._fetching = False
         self._progress = QProgressBar()
         self._progress.setMaximumWidth(240)
         self._progress.setMinimumWidth(80)
@@ -150,7 +159,7 @@ class DataPanel(Panel):
             self.varied,
         )
         self._doing = QWidget()
-        self._doing.setLayout(bar(self.use, self.fit, None))
+        self._doing.setLayout(bar(self.use, self.fit, self.fetch, None))
         page = QVBoxLayout(self.content)
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(self._tabs)
@@ -158,7 +167,7 @@ class DataPanel(Panel):
         assert isinstance(own, QVBoxLayout)
         own.insertLayout(0, row)
         own.insertWidget(1, self._doing)
-        hidden = (self._progress, self.cancel, self.varied, self.fit, self.use, self._doing)
+        hidden = (self._progress, self.cancel, self.varied, self.fit, self.use, self.fetch, self._doing)
         for widget in hidden:
             widget.hide()
         self.show_empty("No data looked at yet", "Choose a file or folder, or drop one onto the window.")
@@ -205,12 +214,30 @@ class DataPanel(Panel):
             if self._tabs.tabText(index) == "Samples":
                 self._tabs.setCurrentIndex(index)
 
-    def _look(self) -> None:
+    def ask_to_fetch(self) -> None:
+        """Ask whether the files may be fetched, and from where; nothing is fetched before that is said."""
+        offer = self._offer
+        if offer is None:
+            return
+        box = QMessageBox(QMessageBox.Icon.Question, "Layerlab", f"Download {offer.title}?", parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        files = "1 file" if offer.files == 1 else f"{offer.files} files"
+        box.setInformativeText(
+            f"{files}, {offer.size / 1e6:,.0f} MB, from {offer.address} into {offer.folder}. Each is checked "
+            "by its SHA-256; what breaks off is gone on with the next time."
+        )
+        yes = box.addButton("Download", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.buttonClicked.connect(lambda button: self._look(download=True) if button is yes else None)
+        box.open()
+
+    def _look(self, *, download: bool = False) -> None:
         if self._request:
             self._workers.cancel_data(self._request)
         self._rest.stop()
-        self._looked = self._wanted()
-        self._request = self._workers.look_at_data(self.path)
+        self._looked, self._offer, self._fetching = self._wanted(), None, download
+        self._request = self._workers.look_at_data(self.path, download)
         self._progress.setRange(0, 0)
         self._show_busy(True)
 
@@ -239,6 +266,10 @@ class DataPanel(Panel):
         self._problem = ""
         if isinstance(event, DataLooked):
             self.view = event.view
+            if self._fetching:  # what was missing is here: the drawing can be trained now
+                self._workers.analyze_again()
+        elif isinstance(event, DataAbsent):
+            self.view, self._problem, self._offer = None, event.message, event.offer
         elif isinstance(event, Failed):
             self.view = None
             self._problem = event.message
@@ -247,6 +278,8 @@ class DataPanel(Panel):
         self.flush()
 
     def _show_busy(self, busy: bool) -> None:
+        if busy:
+            self.fetch.hide()
         self._progress.setVisible(busy)
         self.cancel.setVisible(busy)
 
@@ -313,7 +346,10 @@ class DataPanel(Panel):
         self.use.setVisible(view is not None and self.path is not None)
         unfit = bool(self.fitting()) or self._lacks_ends()
         self.fit.setVisible(view is not None and self.path is None and unfit)
-        self._doing.setVisible(not (self.use.isHidden() and self.fit.isHidden()))
+        self.fetch.setVisible(self._offer is not None and not self._request)
+        if self._offer is not None:
+            self.fetch.setText(f"Download {self._offer.title} ({self._offer.size / 1e6:,.0f} MB)…")
+        self._doing.setVisible(not all(b.isHidden() for b in (self.use, self.fit, self.fetch)))
         pictured = view is not None and any(s.augmented or s.varied_lines for s in view.samples)
         self.varied.setVisible(pictured)
         if view is None:
@@ -321,6 +357,8 @@ class DataPanel(Panel):
                 self.show_empty(
                     "Not looked at", "Loading was cancelled. Choose the data again to look at them."
                 )
+            elif self._offer is not None:
+                self.show_empty(f"The {self._offer.title} files are not here yet", self._problem)
             elif self._problem:
                 self.show_empty("These data cannot be used", self._problem)
             return
