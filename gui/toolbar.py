@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
@@ -30,15 +30,10 @@ from gui.theme import SPACE, theme
 #: More epochs than anyone trains.
 MAX_EPOCHS = 1_000_000
 _GIB = 1 << 30
-#: The entry of the list of devices that opens the list of machines.
-_MACHINES = "machines"
 
 
 class Toolbar(QToolBar):
     """The window's one toolbar."""
-
-    #: The list of other machines is to be shown.
-    machines_wanted = Signal()
 
     def __init__(self, document: Document, running: Running, settings: Settings, history: list[QAction]):
         super().__init__("Toolbar")
@@ -56,7 +51,7 @@ class Toolbar(QToolBar):
             self._button(action)
         self.addSeparator()
         self.device = QComboBox()
-        self.device.setToolTip("Where to train")
+        self.device.setToolTip("Where to train; Run › Other machines adds some")
         self.device.setAccessibleName("Device")
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.device.addItem("Automatic", "auto")
@@ -120,8 +115,6 @@ class Toolbar(QToolBar):
         for machine in self.settings.machines:
             self.device.addItem(machine.name, f"{MARK}{machine.name}")
             self.device.setItemData(self.device.count() - 1, machine.command, Qt.ItemDataRole.ToolTipRole)
-        self.device.insertSeparator(self.device.count())
-        self.device.addItem("Machines…", _MACHINES)
         row = self.device.findData(wanted)
         self.device.setCurrentIndex(max(row, 0))
         if row < 0:
@@ -132,12 +125,7 @@ class Toolbar(QToolBar):
             self.set_devices(self._welcome)
 
     def _device_chosen(self, row: int) -> None:
-        chosen = str(self.device.itemData(row))
-        if chosen == _MACHINES:
-            self.device.setCurrentIndex(max(self.device.findData(self.settings.device), 0))
-            self.machines_wanted.emit()
-        else:
-            self.settings.device = chosen
+        self.settings.device = str(self.device.itemData(row))
 
     def _show_epochs(self) -> None:
         epochs = self.document.network.recipe.epochs

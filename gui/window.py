@@ -112,7 +112,6 @@ class Window(QMainWindow):
         self.workers.welcomed.connect(self.toolbar.set_devices)
         self.workers.host_lost.connect(self._host_lost)
         self.workers.elsewhere.command = self.settings.command
-        self.toolbar.machines_wanted.connect(self.show_machines)
         self.workers.silence.connect(self._silence)
         self.session.state_changed.connect(self._run_changed)
         self.session.started.connect(self._run_began)

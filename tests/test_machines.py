@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from engine.host.pool import Pool
+from engine.host.protocol import Device, Welcome
 from engine.runs import RunFolder
 from gui.document import Document
 from gui.machines import MachinesDialog
 from gui.settings import Machine, Settings
 from gui.workers import Mailbox, Workers
 from tests.test_training import perceptron
+from tests.window_helpers import PlayedPool, close_window, open_window
 
 pytestmark = pytest.mark.gui
 PATIENCE = 120_000
@@ -139,3 +142,19 @@ def test_what_a_machine_cannot_have_is_said(qtbot: QtBot, settings: Settings, tm
         assert "lie on this computer" in workers.session.message
     finally:
         workers.close()
+
+
+def test_machines_stand_under_device_and_are_remembered(qtbot: QtBot, tmp_path: Path):
+    Settings(tmp_path / "settings.ini").machines = [Machine("gpu1", "ssh gpu1 layerlab host")]
+    pool = PlayedPool()
+    window = open_window(tmp_path, pool)
+    pool.mailbox.put(Welcome(1, 1, "3.11", "2.13.0", (Device("cpu", "CPU"),)))
+    device = window.toolbar.device
+    qtbot.waitUntil(lambda: device.count() == 3)
+    assert [device.itemText(row) for row in range(3)] == ["Automatic", "CPU", "gpu1"]
+    device.setFocus()
+    QTest.keyClick(device, Qt.Key.Key_End)
+    assert window.settings.device == "@gpu1"
+    window.settings.machines = []
+    assert window.settings.device == "auto"  # the list follows, and so does the choice
+    close_window(window)
