@@ -210,6 +210,38 @@ def set_bends(
     return network if forms == before else _with_part(network, block, "bends", forms)
 
 
+def copy_bends(network: Network, ids: Iterable[str], *, block: str | None = None) -> dict[str, Any]:
+    """The bends of the wires among `ids`, for :func:`paste_bends`."""
+    chosen = set(ids)
+    return {
+        _key(edge): [list(point) for point in points]
+        for edge, points in bends(network, block).items()
+        if edge.source.node in chosen and edge.target.node in chosen
+    }
+
+
+def paste_bends(
+    network: Network,
+    fragment: Mapping[str, Any],
+    names: Mapping[str, str],
+    offset: Point = (0.0, 0.0),
+    *,
+    block: str | None = None,
+) -> Network:
+    """Lead the wires of a copied piece as they were led; `names`: its ids -> those that they have now."""
+    there = set(network.graph(block).edges)
+    led = {}
+    for edge, points in bends(Network(view={"bends": fragment.get("bends")})).items():
+        if edge.source.node in names and edge.target.node in names:
+            new = Edge(
+                edge.source._replace(node=names[edge.source.node]),
+                edge.target._replace(node=names[edge.target.node]),
+            )
+            if new in there:
+                led[new] = [(x + offset[0], y + offset[1]) for x, y in points]
+    return set_bends(network, led, block=block) if led else network
+
+
 def follow_edges(
     network: Network, renamed: Mapping[str, str] | None = None, *, block: str | None = None
 ) -> Network:

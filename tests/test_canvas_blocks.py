@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
 
-from engine import edit
+from engine import edit, edit_blocks
 from engine.analysis import analyze
 from engine.network import End
 
@@ -145,7 +145,31 @@ def test_a_block_is_renamed_where_it_stands(bench):
     assert b.selection.block == "Stem"
     b.document.undo_stack.undo()
     assert b.network == before
-    assert b.selection.block is None  # what was open has gone; the drawing around it is shown
+    assert b.selection.block == "Block1"  # what was open stays open
+    assert names(b) == [b.network.name, "Block1"]
+    assert b.canvas.use == use
+    b.document.undo_stack.redo()
+    assert b.selection.block == "Stem"
+    assert names(b) == [b.network.name, "Stem"]
+    b.document.undo_stack.undo()
+    b.document.undo_stack.undo()  # of the block's making
+    assert b.selection.block is None
+    assert not b.network.blocks
+
+
+def test_inside_of_two_blocks_the_outer_one_can_be_renamed_and_back(bench):
+    b = bench(chain("Input", "Conv2d", "ReLU", "Conv2d", "Output"))
+    inner = collapsed(b)
+    b.selection.set((inner, "conv2"))
+    hands.key(b.canvas, Qt.Key.Key_B, CTRL)
+    (outer,) = b.selection.nodes
+    b.canvas.interior.enter(outer)
+    b.canvas.interior.enter(inner)
+    b.document.edit(edit_blocks.rename_block(b.network, "Block2", "Stage"), "Rename")
+    assert names(b) == [b.network.name, "Stage", "Block1"]
+    b.document.undo_stack.undo()
+    assert names(b) == [b.network.name, "Block2", "Block1"]
+    assert b.canvas.use == f"{outer}.{inner}"
 
 
 def test_a_block_of_the_network_is_found_by_the_search_and_used_again(bench):

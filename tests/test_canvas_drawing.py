@@ -1,13 +1,19 @@
 """How the canvas draws: pictures of cards are true and soon sharp, and much that is new comes in slices."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
 from engine.network import Edge, End
-from gui.canvas import arrivals, pictures
+from gui.canvas import Canvas, arrivals, pictures
+from gui.document import Document
+from gui.selection import Selection
 from tests.benchmarks.canvas import analysis_of, network_of
 from tests.canvas_bench import Bench, chain
 
@@ -151,3 +157,21 @@ def test_edges_between_says_what_came_and_went_also_of_doubled_ones():
     assert diff.edges_between((a, b), (a, c)) == ([b], [c])
     assert diff.edges_between((a, a), (a,)) == ([], [])
     assert diff.edges_between((a, b), (b, a)) == ([], [])
+
+
+def test_a_closed_canvas_lets_go_of_its_document(qtbot):
+    def used() -> tuple[weakref.ref, ...]:
+        document, selection = Document(chain("Input", "Conv2d", "Output")), Selection()
+        canvas = Canvas(document, selection)
+        canvas.show()
+        selection.set(("conv1",))
+        selection.show_block(None)
+        canvas.grab()
+        canvas.close()
+        canvas.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        return weakref.ref(document), weakref.ref(selection), weakref.ref(canvas)
+
+    held = used()
+    gc.collect()
+    assert [ref() is None for ref in held] == [True, True, True]

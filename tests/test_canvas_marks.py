@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests import gui_helpers as hands
@@ -249,6 +251,44 @@ def test_escape_leads_a_wire_as_it_was(bench):
     hands.key(b.canvas, Qt.Key.Key_Escape)
     assert b.network is before
     assert next(iter(b.canvas.drawing.wires.values())).way == way
+
+
+@pytest.mark.parametrize("how", ["paste", "duplicate", "alt-drag"])
+def test_copies_of_led_wires_are_led_as_they_are(bench, how):
+    b = bench(chain("Input", "ReLU", "Output"))
+    edge = Edge(End("input1"), End("relu1"))
+    b.document.edit(edit_view.set_bends(b.network, {edge: [(200.0, 160.0), (240.0, 120.0)]}), "Bend")
+    before = b.network
+    b.selection.set(("input1", "relu1"))
+    if how == "paste":
+        hands.key(b.canvas, Qt.Key.Key_C, CTRL)
+        assert "200.0" in QApplication.clipboard().text()
+        hands.key(b.canvas, Qt.Key.Key_V, CTRL)
+    elif how == "duplicate":
+        hands.key(b.canvas, Qt.Key.Key_D, CTRL)
+    else:
+        start = b.node("relu1")
+        hands.drag(b.port, start, start + QPoint(60, 200), modifiers=ALT)
+    first, second = b.selection.nodes
+    (dx, dy) = (b.network.positions()[first][i] - before.positions()["input1"][i] for i in (0, 1))
+    copied = edit_view.bends(b.network)[Edge(End(first), End(second))]
+    assert copied == ((200.0 + dx, 160.0 + dy), (240.0 + dx, 120.0 + dy))
+    assert edit_view.bends(b.network)[edge] == edit_view.bends(before)[edge]
+    wire = b.canvas.drawing.wires[Edge(End(first), End(second))]
+    assert [(point.x(), point.y()) for point in wire.bends] == list(copied)
+    b.undo_and_redo(before)
+
+
+@pytest.mark.parametrize("bends", [7, {"a > b": "x"}, {"input1 > nobody": [[1, 2]]}, {"": []}])
+def test_bends_of_a_mailed_piece_that_make_no_sense_are_passed_over(bench, bends):
+    b = bench(chain("Input", "ReLU"))
+    b.selection.set(("input1", "relu1"))
+    b.canvas.editor.copy()
+    piece = json.loads(QApplication.clipboard().text())
+    QApplication.clipboard().setText(json.dumps({**piece, "bends": bends}))
+    b.canvas.editor.paste()
+    assert len(b.network.nodes) == 4
+    assert edit_view.bends(b.network) == {}
 
 
 def test_the_straighten_command_frees_the_selected_wire(bench):

@@ -1,10 +1,14 @@
 """The inspector beside a real example: the window over the real input, and where real values fall on a curve."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
 from msgspec.structs import replace
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QEvent, QPoint
+from PySide6.QtWidgets import QApplication
 
 from engine import edit
 from engine.compile import build
@@ -13,8 +17,11 @@ from engine.host.previews import preview_activation
 from engine.host.protocol import Failed, Respond
 from engine.network import Choice, Node
 from engine.training.responses import respond
+from gui.document import Document
+from gui.inspector import Inspector
+from gui.selection import Selection
 from tests import gui_helpers as hands
-from tests.test_inspector import NETWORK, Bench
+from tests.test_inspector import NETWORK, Bench, FakeWorkers
 
 pytestmark = pytest.mark.gui
 
@@ -160,3 +167,20 @@ def test_an_activation_that_is_a_layer_shows_what_the_layer_before_it_gives(qtbo
     edges, shares = part.plot.falls
     assert edges[0] < 0 < edges[-1]  # a convolution's outputs lie on both sides
     assert sum(shares) == pytest.approx(1)
+
+
+def test_a_closed_inspector_lets_go_of_its_document(qtbot):
+    def used():
+        document, selection = Document(NETWORK), Selection()
+        inspector = Inspector(document, selection, FakeWorkers())
+        inspector.show()
+        for id in NETWORK.nodes:
+            selection.set((id,))
+        inspector.close()
+        inspector.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        return weakref.ref(document), weakref.ref(inspector)
+
+    held = used()
+    gc.collect()
+    assert [ref() is None for ref in held] == [True, True]

@@ -211,10 +211,22 @@ class Interior:
         old = self.canvas.block
         if old is None or name == old:
             return
-        trail = [(name if block == old else block, use) for block, use in self._trail]
-        if self.canvas.editor.attempt(
+        self.canvas.editor.attempt(
             f"Rename {old}", lambda network: edit_blocks.rename_block(network, old, name)
-        ):
-            self._trail = trail
-            self.canvas.selection.show_block(name)
+        )
         self.follow()
+
+    def follow_rename(self, before: Network, after: Network) -> None:
+        """A block has another name (also again, by undo): what was open stays open under it."""
+        gone = [name for name in before.blocks if name not in after.blocks]
+        come = [name for name in after.blocks if name not in before.blocks]
+        if len(gone) != 1 or len(come) != 1:
+            return
+        (old,), (new,) = gone, come
+        if list(before.blocks[old].nodes) != list(after.blocks[new].nodes):
+            return
+        self._trail = [(new if name == old else name, use) for name, use in self._trail]
+        if self.canvas.block == old:
+            self.canvas.selection.show_block(new)
+        else:
+            self.follow()

@@ -134,6 +134,7 @@ def copied(
     written = edit.move(network, _unwritten(network, places, block), block=block)
     piece = edit.copy(written, ids, block=block)
     found = edit_view.copy_marks(network, marks, block=block)
+    found["bends"] = edit_view.copy_bends(network, piece["nodes"], block=block)
     return {**piece, **{part: forms for part, forms in found.items() if forms}}
 
 
@@ -147,6 +148,8 @@ def paste(
     """Add a piece of a drawing, moved by `offset`; returns the network, new nodes, new frames and notes."""
     written = edit.move(network, _unwritten(network, places, block), block=block)
     after, nodes = edit.paste(written, piece, offset, block=block)
+    names = dict(zip(map(str, piece["nodes"]), nodes, strict=True))
+    after = edit_view.paste_bends(after, piece, names, offset, block=block)
     after, marks = edit_view.paste_marks(after, piece, offset, block=block)
     return after, nodes, marks
 

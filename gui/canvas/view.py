@@ -83,7 +83,7 @@ class Canvas(Camera):
         self.drawing.rerouted.connect(self.refresh_far)
         document.changed.connect(self._changed)
         selection.changed.connect(self._selected)
-        selection.block_changed.connect(lambda *_: self._show_graph())
+        selection.block_changed.connect(self._show_graph)
         theme.changed.connect(self._restyle)
         self._show_graph()
 
@@ -136,8 +136,12 @@ class Canvas(Camera):
     def _changed(self, before: Network, after: Network) -> None:
         if self.gesture is not None:
             self.hands.cancel()
+        shown = self.block
+        if before.blocks.keys() != after.blocks.keys():
+            self.interior.follow_rename(before, after)
         if self.block is not None and self.block not in after.blocks:
             self.selection.show_block(None)
+        if self.block != shown:
             return
         if before.name != after.name:
             self.interior.follow()
@@ -155,7 +159,7 @@ class Canvas(Camera):
         self.selection.set(nodes, edges, marks)
         self._selected()
 
-    def _show_graph(self) -> None:
+    def _show_graph(self, *_: object) -> None:
         self.hands.forget()
         self.interior.follow()
         self.drawing.set_analysis(self._analysis, self.network, self.block, self.use)

@@ -254,7 +254,7 @@ class BinarizePart(Section):
             tip("Binarize this layer, and give it its normalisation, border, recipe: one undo step")
         )
         self.whole.clicked.connect(self._ask)
-        theme.changed.connect(lambda: self.whole.setIcon(theme.icon("mdi6.plus-minus-variant")))
+        theme.changed.connect(self._restyle)
         self.rows.addWidget(self.whole)
         self.toggled.connect(self.refresh)
 
@@ -263,6 +263,9 @@ class BinarizePart(Section):
 
         subject = self._subject
         BinarizeDialog(subject.document, subject.analysis, subject.ids, subject.block, self.window()).open()
+
+    def _restyle(self) -> None:
+        self.whole.setIcon(theme.icon("mdi6.plus-minus-variant"))
 
     def turn(self) -> None:
         """Speak of other nodes of the same kind."""
