@@ -26,10 +26,11 @@ _DOCKS = {
     "code": ("Code", _AREA.RightDockWidgetArea),
     "problems": ("Problems", _AREA.BottomDockWidgetArea),
     "lab_init": ("Initialisation laboratory", _AREA.BottomDockWidgetArea),
+    "lab_ste": ("Binarization laboratory", _AREA.BottomDockWidgetArea),
     "rate": ("Learning rate", _AREA.BottomDockWidgetArea),
 }
 #: Those that are asked for when they are wanted, and then stand in a window of their own: name -> its size.
-_APART = {"lab_init": (1040, 460), "rate": (620, 420)}
+_APART = {"lab_init": (1040, 460), "lab_ste": (1140, 600), "rate": (620, 420)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (
     ("inspector", "recipe", "code", "history"),

@@ -302,6 +302,16 @@ class Menus:
         )
         self.run.addAction(
             add(
+                "run.lab_ste",
+                "&Binarization laboratory",
+                lambda: self.window.docks.reveal("lab_ste"),
+                icon="mdi6.contrast-circle",
+                keys="Ctrl+Alt+B",
+                tip="Signs that flip, gradients that are masked, size and XNOR, a race of estimators",
+            )
+        )
+        self.run.addAction(
+            add(
                 "run.rate",
                 "Find a &learning rate",
                 lambda: self.window.docks.reveal("rate"),

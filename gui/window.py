@@ -166,6 +166,7 @@ class Window(QMainWindow):
     def _build_panels(self) -> None:
         from gui.panels import (
             ActivationsPanel,
+            BinaryLabPanel,
             CodePanel,
             CurvesPanel,
             DataPanel,
@@ -209,6 +210,8 @@ class Window(QMainWindow):
         self.docks.fill("lab_init", self.lab_init)
         self.rate = RatePanel(self.document, self.workers, lambda: self.settings.device)
         self.docks.fill("rate", self.rate)
+        self.lab_ste = BinaryLabPanel(self.document, self.selection, self.session, self.workers)
+        self.docks.fill("lab_ste", self.lab_ste)
         self._complete = True
         if self.workers.current:
             self._analyzed(self.workers.analysis)
@@ -279,6 +282,7 @@ class Window(QMainWindow):
             self.problems.set_analysis(analysis)
             self.lab_init.set_analysis(analysis)
             self.rate.set_analysis(analysis)
+            self.lab_ste.set_analysis(analysis)
         self._offer_weights(analysis)
 
     def _edit_layer(self, node: str) -> None:

@@ -154,7 +154,7 @@ def binarize(
     ] = 0,
     samples: Annotated[
         int, typer.Option(min=2, max=4096, help="Values of each weight and input whose loss is compared.")
-    ] = 32,
+    ] = 128,
     set: Set = None,
     json: Json = False,
 ) -> None:

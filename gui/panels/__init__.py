@@ -9,6 +9,7 @@ from gui.panels.gradients import GradientsPanel
 from gui.panels.health import HealthPanel
 from gui.panels.history import HistoryPanel
 from gui.panels.lab_init import InitLabPanel
+from gui.panels.lab_ste import BinaryLabPanel
 from gui.panels.predictions import PredictionsPanel
 from gui.panels.problems import ProblemsPanel
 from gui.panels.rate import RatePanel
@@ -17,6 +18,7 @@ from gui.panels.weights import WeightsPanel
 
 __all__ = [
     "ActivationsPanel",
+    "BinaryLabPanel",
     "CodePanel",
     "CurvesPanel",
     "DataPanel",

@@ -140,6 +140,8 @@ class BarDelegate(RowDelegate):
         value = model.value(index)
         rect = QRectF(option.rect)
         self.ground(painter, option, index)
+        if model.names[index.row()] not in model.values[index.column() - 1]:
+            return  # it has no such figure
         words = painter.fontMetrics().horizontalAdvance("8.88e-88")
         track = QRectF(rect.left() + 4, rect.center().y() - 4, rect.width() - words - 16, 8)
 
