@@ -133,9 +133,6 @@ class SignsPanel(DistributionsPanel):
             return name.removesuffix(INPUT).split(".")
         return super().path(name)
 
-    def _observations(self) -> list[Observation]:
-        return [o for o in super()._observations() if o.binary_weights or o.binary_inputs]
-
     def measured(self, observation: Observation) -> Sequence[Mapping[str, float]]:
         """Flips an epoch, over the last looks."""
         begun = self._session.begun
@@ -164,8 +161,9 @@ class SignsPanel(DistributionsPanel):
             told.append(f"masked {percent(weight.masked)}")
         return size, told
 
-    def _draw(self, name: str, observations: list[Observation]) -> None:
-        super()._draw(name, observations)
+    def _draw(self, name: str, observations: list[Observation]) -> Iterator[None]:
+        yield from super()._draw(name, observations)
+        yield
         for trend in self.trend_plots[:1] + self.trend_plots[2:]:
             trend.setVisible(not name.endswith(INPUT))
         self._show_flops(name, observations[-1].binary_weights.get(name))
