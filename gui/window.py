@@ -24,6 +24,7 @@ from gui.diagnosing import Diagnosing, said
 from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
+from gui.fitting import Fitting
 from gui.menus import Menus
 from gui.running import RESUMABLE, Running
 from gui.scrubber import Scrubber
@@ -72,6 +73,7 @@ class Window(QMainWindow):
         self._welcome_wanted = True
 
         self.banners = Banners()
+        self.fitting = Fitting(self.document, self.workers, self.banners, self.settings, self)
         self.welcome = Welcome(self.settings)
         # Canvas and docks are a main window inside this one, so that the welcome can stand in for
         # all of them without touching their arrangement.
@@ -335,6 +337,7 @@ class Window(QMainWindow):
                 self.docks.reveal("curves")
         elif self.session.message and state in ("failed", "diverged", "interrupted"):
             buttons = [("Continue the run", self.running.resume)] if state in RESUMABLE else []
+            buttons += self.fitting.buttons()
             self.banners.show_banner("run", self.session.message, buttons, kind="error")
         self.menus.update_run()
 

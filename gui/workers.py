@@ -256,6 +256,11 @@ class Workers(QObject):
         """Ask what initialisations do to the document; `answered` brings a Measured."""
         return self.pool.laboratory(file.dumps(self.document.network), schemes, race)
 
+    def find_batch(self, device: str = "auto") -> int:
+        """Ask for the batch size that fits into memory; `answered` brings a BatchFound."""
+        device = "auto" if machine_of(device) else device
+        return self.pool.find_batch(file.dumps(self.document.network), device)
+
     def find_rate(self, device: str = "auto") -> int:
         """Ask for the loss over a growing learning rate; `answered` brings a RateFound."""
         device = "auto" if machine_of(device) else device

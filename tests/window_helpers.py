@@ -51,6 +51,7 @@ class PlayedPool:
         self.mailbox = Mailbox()
         self.analyses: list[tuple[int, bytes]] = []
         self.evaluations: list[tuple[int, str]] = []
+        self.batches: list[int] = []
         self.prepared: list[bytes] = []
         self.runs: list[PlayedRun] = []
         self.replaced = 0
@@ -76,6 +77,10 @@ class PlayedPool:
     def evaluate(self, run: str) -> int:
         self.evaluations.append((next(self.numbers), run))
         return self.evaluations[-1][0]
+
+    def find_batch(self, document: bytes, device: str = "auto") -> int:
+        self.batches.append(next(self.numbers))
+        return self.batches[-1]
 
     def predict(self, run: str, **how: object) -> int:
         return next(self.numbers)

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from engine.binary_cost import total
 from engine.commands.inspect import File, Set, load
-from engine.commands.output import Failure, out, print_json
+from engine.commands.output import Failure, out, print_json, progress_console
 from engine.commands.start import Json
+from engine.commands.training import Device, require_device
 from engine.host.protocol import BinaryWeight, Observation
 from engine.lab import LabReport, Race
 from engine.lab_binary import FLIP_FLOP, BinaryReport
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     laboratory.command("init")(init)
     laboratory.command("binarize")(binarize)
     laboratory.command("rate")(rate)
+    laboratory.command("batch")(batch)
     app.add_typer(laboratory, name="lab")
 
 
@@ -60,6 +62,37 @@ def rate(
             f"The loss falls fastest at {curve.suggestion:.1e}: "
             f"--set recipe.optimizer.lr={curve.suggestion:.1e}"
         )
+
+
+def batch(
+    file: File,
+    device: Device = "auto",
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Find a batch size that fits into memory: the file's, its half, quarter …, tried one after another.
+
+    They are tried in a process of its own, which may die of it. For a run that the system has ended.
+    """
+    network = load(file, set)
+    require_device(device)
+    from engine.training import find_batch
+
+    asked = network.recipe.batch_size
+    found = find_batch(
+        network, device=device, tell=lambda size: progress_console.print(f"trying batches of {size:,}")
+    )
+    accumulate = (
+        None if found is None else -(-asked // found) * int(network.recipe.options.get("accumulate", 1))
+    )
+    if json:
+        print_json({"batch_size": found, "accumulate": accumulate})
+    elif found is not None:
+        said = f": --set recipe.batch_size={found}" if found < asked else "."
+        more = f" --set recipe.accumulate={accumulate}" if found < asked else ""
+        out.print(f"Batches of {found:,} fit into the memory that is free now{said}{more}")
+    if found is None:
+        raise Failure("" if json else "Not even one example fits. Make the layers smaller.")
 
 
 def _drawn(rates: tuple[float, ...], losses: tuple[float, ...], suggestion: float | None) -> list[str]:

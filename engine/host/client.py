@@ -31,6 +31,8 @@ from engine.host.protocol import (
 
 #: Lines of a host's standard error that are kept for a report.
 LOG_LINES = 400
+#: What is said of a host that the system has ended.
+KILLED = "The engine's process was killed, perhaps because memory ran out."
 
 
 class HostProblem(Exception):
@@ -250,7 +252,7 @@ class Host:
         """Why it ended, as well as can be told from outside."""
         last = next((line.strip() for line in reversed(self._log) if line.strip()), "")
         if code == -9:
-            return "The engine's process was killed, perhaps because memory ran out."
+            return KILLED
         if code < 0:
             return f"The engine's process crashed (signal {-code})." + (
                 f" It last said: {last}" if last else ""

@@ -21,6 +21,7 @@ from engine.host.protocol import (
     FINAL_STATES,
     Analyze,
     Analyzed,
+    BatchFound,
     BinaryLaboratory,
     BinaryMeasured,
     Boundary,
@@ -35,6 +36,7 @@ from engine.host.protocol import (
     Evaluated,
     Event,
     Failed,
+    FindBatch,
     FindRate,
     InitPreview,
     Laboratory,
@@ -81,12 +83,14 @@ _Numbered = (
     | Predict
     | Laboratory
     | BinaryLaboratory
+    | FindBatch
     | FindRate
     | LookAtData
     | Respond
     | Boundary
 )
 _ANSWERS = (
+    BatchFound,
     RateFound,
     Analyzed,
     Failed,
@@ -319,6 +323,10 @@ class Pool:
     ) -> int:
         """Ask what a document's estimators do with a run's weights, or for a race of `race` steps."""
         return self._ask_spare(lambda n: BinaryLaboratory(n, document, run, race, estimators))
+
+    def find_batch(self, document: bytes, device: str = "auto") -> int:
+        """Ask for the batch size that fits into memory."""
+        return self._ask_spare(lambda n: FindBatch(n, document, device))
 
     def find_rate(self, document: bytes, device: str = "auto") -> int:
         """Ask for the loss over a growing learning rate."""
@@ -616,6 +624,7 @@ class Pool:
                 | Predict
                 | Laboratory
                 | BinaryLaboratory
+                | FindBatch
                 | FindRate
                 | LookAtData
                 | Respond

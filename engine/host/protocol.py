@@ -169,6 +169,14 @@ class BinaryLaboratory(_Message, frozen=True):
     estimators: str | None = None
 
 
+class FindBatch(_Message, frozen=True):
+    """Find the batch size that fits into memory: the document's, or its half, quarter …"""
+
+    request: int
+    document: bytes
+    device: str = "auto"
+
+
 class FindRate(_Message, frozen=True):
     """Train a document for some steps with a growing learning rate; nothing is kept."""
 
@@ -253,6 +261,7 @@ Request = (
     | Boundary
     | Laboratory
     | BinaryLaboratory
+    | FindBatch
     | FindRate
     | LookAtData
     | CancelData
@@ -622,6 +631,13 @@ class BinaryMeasured(_Message, frozen=True):
     race: Race | None = None
 
 
+class BatchFound(_Message, frozen=True):
+    """The answer to FindBatch; None where not even one example fits."""
+
+    request: int
+    batch_size: int | None
+
+
 class RateFound(_Message, frozen=True):
     """The answer to FindRate: each step's rate, the loss smoothed up to it, and where it falls fastest."""
 
@@ -718,6 +734,7 @@ Event = (
     | Evaluated
     | Measured
     | BinaryMeasured
+    | BatchFound
     | RateFound
     | Predicted
     | DataProgress

@@ -233,7 +233,12 @@ def default_threads() -> int:
 
 
 def settle(niceness: int = 10) -> None:
-    """Make way for the window: lower this process's priority, and leave Ctrl+C to the parent."""
+    """Make way for the window: lower this process's priority, and leave Ctrl+C to the parent.
+
+    Where memory runs out, the system shall end this process and not the window (Linux).
+    """
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
             os.nice(niceness)

@@ -22,6 +22,7 @@ from engine.host.protocol import (
     PROTOCOL_VERSION,
     Analyze,
     Analyzed,
+    BatchFound,
     BinaryLaboratory,
     BinaryMeasured,
     Boundary,
@@ -34,6 +35,7 @@ from engine.host.protocol import (
     Evaluated,
     Event,
     Failed,
+    FindBatch,
     FindRate,
     Laboratory,
     LookAtData,
@@ -192,6 +194,11 @@ class Work:
                 report = lab_init.compare(network, chosen)
                 raced = lab_init.race(network, chosen, request.race) if request.race else None
                 emit(Measured(request.request, report, raced))
+            case FindBatch():
+                from engine.training import find_batch
+
+                fits = find_batch(loads(request.document), device=request.device)
+                emit(BatchFound(request.request, fits))
             case FindRate():
                 from engine.training import find_rate
 

@@ -25,17 +25,19 @@ def fitting_batch(task: Task, failed: int) -> int | None:
     size = min(failed, len(columns[0])) // 2
     task.model.train()
     while size >= 1:
-        if _trains(task, [column[:size] for column in columns]):
+        if trains(task, [column[:size] for column in columns]):
             return size
         size //= 2
     return None
 
 
-def _trains(task: Task, columns: list[torch.Tensor]) -> bool:
-    """Whether a forward and a backward pass go through."""
+def trains(task: Task, columns: list[torch.Tensor], optimizer: torch.optim.Optimizer | None = None) -> bool:
+    """Whether a forward and a backward pass go through, and a step of `optimizer`."""
     try:
         inputs, targets, _ = task.parted([column.to(task.device) for column in columns])
         task.loss(task.model(*inputs), *targets).backward()
+        if optimizer is not None:
+            optimizer.step()
     except (RuntimeError, MemoryError, ValueError):  # also what a batch of one is refused with
         return False
     finally:

@@ -268,10 +268,11 @@ def _with_fitting_batch(task: Task, message: str) -> tuple[str, dict[str, Any]]:
     if fits is None:
         return message, {}
     said = message.partition(". ")[0]
+    accumulate = failed // fits * options(task.network.recipe).accumulate
     return (
         f"{said}. Batches of {fits} fit: set recipe.batch_size to {fits}, and recipe.accumulate to "
-        f"{failed // fits} for steps like those of {failed}.",
-        {"fits": {"batch_size": fits, "accumulate": failed // fits}},
+        f"{accumulate} for steps like those of {failed}.",
+        {"fits": {"batch_size": fits, "accumulate": accumulate}},
     )
 
 
