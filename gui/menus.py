@@ -16,6 +16,7 @@ from engine.storage import write_bytes
 from gui.actions import Command, CommandPalette
 from gui.exchange import FORMS, Exchange
 from gui.files import tell
+from gui.past import Past
 from gui.plain import tip
 from gui.theme import theme
 from gui.weights import beside
@@ -289,6 +290,7 @@ class Menus:
             tip="Loss and metrics of the run's best weights on all of its data",
         )
         self.run.addAction(self.evaluate)
+        self.past = Past(self.window, self.run)
         self.run.addSeparator()
         self.run.addAction(
             add(

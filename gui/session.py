@@ -5,6 +5,8 @@ A plain model: :mod:`gui.workers` feeds it events on the GUI thread, panels list
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QObject, Signal
 
 from engine.host import protocol
@@ -78,6 +80,14 @@ class Session(QObject):
         self.clear()
         self.network, self.run = network, run
         self.set_state("starting")
+
+    def recall(self, network: Network, run: str, events: Iterable[object], end: protocol.RunState) -> None:
+        """Tell the story of an ended run again; its :attr:`state` is its end's."""
+        self.clear()
+        self.network, self.run = network, run
+        for event in events:
+            self.take(event)
+        self.take(end)
 
     def take(self, event: object) -> None:
         """Take in one event of the run."""

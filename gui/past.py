@@ -1,0 +1,104 @@
+"""Runs that have ended, opened again: their story is told to the session as their host once told it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from engine.host.protocol import Observation, RunStarted, RunState, WeightsKept
+from engine.problems import FileProblem
+from engine.runs import RunFolder, listed, read_events
+from engine.storage import file
+from gui.files import tell
+from gui.plain import tip
+from gui.session import Session
+from gui.workers import runs_folder, same_meaning
+
+if TYPE_CHECKING:
+    from gui.window import Window
+
+#: Runs that the menu lists, the newest first.
+LISTED = 12
+
+
+def recall(session: Session, path: Path) -> None:
+    """Let `session` show the run in folder `path`: its curves, observations, weights and end.
+
+    Raises
+    ------
+    FileProblem
+        If it is no run, trains at this moment, or has told nothing yet; the session stays as it was.
+    """
+    folder = RunFolder(path)
+    if not folder.network.is_file():
+        raise FileProblem(f"{path}: is no run: it has no {folder.network.name}.")
+    state = folder.state()
+    if state == "running":
+        raise FileProblem(f"{path}: trains at this moment. Open it when it has ended.")
+    network = file.read(folder.network)
+    told = read_events(folder.metrics)
+    if not any(isinstance(event, RunStarted) for event in told):
+        raise FileProblem(f"{path}: this run ended before its first step.")
+    seen = [event for event in read_events(folder.observations) if isinstance(event, Observation)]
+    session.recall(
+        network,
+        str(path),
+        [*(event for event in told if not isinstance(event, RunState)), *seen],
+        RunState(state, 0, result=folder.read_result()),
+    )
+    session.take(WeightsKept(tuple(folder.kept_steps())))
+
+
+class Past:
+    """The menu of runs that can be opened."""
+
+    def __init__(self, window: Window, menu: QMenu) -> None:
+        self._window = window
+        self.menu = menu.addMenu("&Open a run")
+        self.menu.setToolTipsVisible(True)
+        self.menu.aboutToShow.connect(self.fill)
+
+    def fill(self) -> None:
+        """List the newest runs of this document."""
+        self.menu.clear()
+        folder = self._window.workers.runs_folder or runs_folder(self._window.document.path)
+        for run in listed(folder)[:LISTED]:
+            accuracy = (run.result.get("validation") or {}).get("accuracy")
+            figure = "" if accuracy is None else f", {100 * accuracy:.1f} %"
+            action = self.menu.addAction(f"{run.path.name.replace('&', '&&')}   {run.state}{figure}")
+            action.setToolTip(tip(str(run.path)))
+            action.setEnabled(run.state != "running")
+            action.triggered.connect(lambda checked=False, path=run.path: self.open(path))
+        if not self.menu.isEmpty():
+            self.menu.addSeparator()
+        other = self.menu.addAction("Another &folder…")
+        other.triggered.connect(lambda: self._choose(folder))
+
+    def _choose(self, folder: Path) -> None:
+        start = folder if folder.is_dir() else self._window.settings.folder
+        name = QFileDialog.getExistingDirectory(self._window, "Open a run", str(start))
+        if name:
+            self.open(Path(name))
+
+    def open(self, path: Path) -> None:
+        """Show the run in folder `path`; where nothing is drawn, its network too."""
+        window, session = self._window, self._window.session
+        if session.active:
+            tell(window, "A run is under way.", "Stop it first, or open this one in another window.")
+            return
+        try:
+            recall(session, path)
+        except (FileProblem, OSError) as problem:
+            tell(window, "The run cannot be opened.", str(problem))
+            return
+        assert session.network is not None
+        drawn = window.document.network
+        if not drawn.nodes:
+            window.bring_back()
+        elif not same_meaning(session.network, drawn):
+            window.banners.show_banner(
+                "differs", "This run trained another drawing.", [("Bring its version", window.bring_back)]
+            )
+        window.docks.reveal("curves")
