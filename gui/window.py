@@ -213,6 +213,7 @@ class Window(QMainWindow):
         self.rate = RatePanel(self.document, self.workers, lambda: self.settings.device)
         self.docks.fill("rate", self.rate)
         self.lab_ste = BinaryLabPanel(self.document, self.selection, self.session, self.workers)
+        self.lab_ste.binarize_wanted.connect(self.commands["edit.binarize"].trigger)
         self.docks.fill("lab_ste", self.lab_ste)
         self._complete = True
         if self.workers.current:

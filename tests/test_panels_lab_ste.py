@@ -18,6 +18,7 @@ from engine.host.protocol import BinaryMeasured, Event, Failed, Metrics, Observa
 from engine.lab import Race
 from engine.network import Network, Node, Recipe
 from engine.training import lab_binary
+from gui.binarizing import BinarizeDialog
 from gui.document import Document
 from gui.panels import BinaryLabPanel
 from gui.panels.estimators import remark
@@ -26,6 +27,7 @@ from gui.selection import Selection
 from gui.session import Session
 from tests.gui_helpers import click
 from tests.networks import chain, choice
+from tests.window_helpers import PlayedPool, close_window, open_window, template
 
 pytestmark = pytest.mark.gui
 
@@ -297,3 +299,17 @@ class TestRace:
         for item in page._items():
             item.setCheckState(Qt.CheckState.Unchecked)
         assert not page.race.isEnabled()
+
+
+def test_in_the_window_the_button_opens_the_dialog_that_binarizes(qtbot: QtBot, tmp_path: Path) -> None:
+    window = open_window(tmp_path, PlayedPool(), template("digits_mlp"))
+    try:
+        window.commands["run.lab_ste"].trigger()
+        panel = window.lab_ste
+        qtbot.waitUntil(panel.isVisible)
+        qtbot.mouseClick(panel.binarize, Qt.MouseButton.LeftButton)
+        (dialog,) = window.findChildren(BinarizeDialog)
+        assert dialog.isVisible()
+        dialog.reject()
+    finally:
+        close_window(window)
