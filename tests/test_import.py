@@ -28,6 +28,7 @@ REFERENCES: dict[str, tuple[str, list[str], int | None]] = {
     "unet": ("unet", [], None),
     "mobilenet_v2": ("mobilenet_v2", ["3,32,32"], 3_504_872),
     "vgg11": ("vgg11", ["3,32,32"], None),
+    "vgg16": ("vgg16", ["3,32,32"], 138_357_544),
     "lstm_classifier": ("lstm_classifier", ["20:int64"], None),
     "vit": ("vit", [], None),
     "gpt": ("gpt", [], None),
@@ -53,7 +54,9 @@ def batch_of(network: engine.Network) -> list[Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name == "vgg16")) for name in REFERENCES]
+)
 def test_a_hand_written_model_is_imported_analysed_exported_and_run_as_the_same(
     name: str, tmp_path: Path
 ) -> None:
@@ -102,6 +105,33 @@ def test_repeated_modules_become_blocks_whose_differences_are_arguments(tmp_path
     }
     assert plain.nodes["conv1"].fields["out_channels"] == {"expr": "out_channels"}
     assert "class BasicBlock(nn.Module):" in engine.source(network)
+
+
+def test_modules_within_modules_become_blocks_within_blocks(tmp_path: Path) -> None:
+    report = import_module(f"{MODELS / 'unet'}.py:unet", tmp_path / "u.layerlab")
+    network = engine.load(tmp_path / "u.layerlab")
+    # inc, and one in each of Down (3 uses), Up and Up_2: drawn once wherever channels alone differ.
+    down = network.blocks["Down"]
+    inner = [node for node in down.nodes.values() if node.type == "Block"]
+    assert len(inner) == 1
+    double = network.blocks[str(inner[0].block)]
+    assert [node.type for node in double.nodes.values() if node.type == "Conv2d"] == ["Conv2d"] * 2
+    assert "out_channels" in down.arguments
+    assert inner[0].fields == {"out_channels": {"expr": "out_channels"}}
+    assert report["blocks"]["Down"] == 3
+    text = engine.source(network)
+    assert text.count("class Down(nn.Module)") == 1
+    assert "DoubleConv(" in text.partition("class Down")[2].partition("class ")[0]
+
+
+def test_torch_export_is_asked_for_a_second_opinion(tmp_path: Path) -> None:
+    report = import_module(f"{__name__}:Arithmetic", tmp_path / "a.layerlab", ["6"], opinion=True)
+    assert report["torch_export"]["exported"]
+    assert report["torch_export"]["batch"]
+    assert report["torch_export"]["largest_difference"] < 1e-5
+    report = import_module(f"{__name__}:Deciding", tmp_path / "d.layerlab", ["6"], opinion=True)
+    assert not report["torch_export"]["exported"]
+    assert report["torch_export"]["reason"]
 
 
 def test_tied_weights_stay_one(tmp_path: Path) -> None:
@@ -161,6 +191,18 @@ class Arithmetic(nn.Module):
         y = 1 - y / 2 + 3 * y - (-x) ** 2
         y += x[:, :1] * x[:, -1:]
         return torch.stack([y, 2 / (x + 1)], dim=1).unflatten(2, (2, 3))[..., 0]
+
+
+class Deciding(nn.Module):
+    """A branch on values, which torch.export cannot read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.fc(x)
+        return y if float(y.detach().sum()) > -1e9 else -y
 
 
 class Functional(nn.Module):

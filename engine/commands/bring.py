@@ -1,4 +1,4 @@
-"""Bring a network in from PyTorch code, in a process of its own."""
+"""Bring a network in from PyTorch code or an ONNX file, in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def register(app: typer.Typer) -> None:
 
 def bring(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="PyTorch code, as file and factory: model.py:make_model.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="PyTorch code, as file and factory: model.py:make_model. Or an ONNX file: model.onnx.",
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The network file to make.")],
     input: Annotated[
@@ -37,19 +41,16 @@ def bring(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Run the code without asking.")] = False,
     json: Json = False,
 ) -> None:
-    """Import a PyTorch module: it is run once, recorded and drawn, and outputs are compared.
+    """Import a PyTorch module or an ONNX file: it is run once, recorded and drawn, and outputs are compared.
 
-    This runs the code in SOURCE, with all that it does.
+    Of PyTorch this runs the code in SOURCE, with all that it does; an ONNX file holds no code.
     """
-    if source.endswith(".onnx"):
-        raise Failure(
-            f"{source}: ONNX files are exported, not imported. Give PyTorch code: model.py:factory.", 2
-        )
     if output.exists():
         raise Failure(f"{output} exists already. Choose another name, or remove it first.", 2)
-    complain(f"this runs the code in {source.rpartition(':')[0] or source}.")
-    if not yes and sys.stdin.isatty():
-        typer.confirm("Run it?", abort=True, err=True)
+    if not source.lower().endswith(".onnx"):
+        complain(f"this runs the code in {source.rpartition(':')[0] or source}.")
+        if not yes and sys.stdin.isatty():
+            typer.confirm("Run it?", abort=True, err=True)
     report = _run(source, output, input or [])
     if json:
         print_json(report)
@@ -100,6 +101,8 @@ def _tell(report: dict[str, Any]) -> list[str]:
         f"Parameters: {parameters['network']:,} of the module's {parameters['module']:,}; "
         f"values in {report['weights']}."
     )
+    if "with" in comparison:
+        lines.append(f"Compared with {comparison['with']}.")
     if comparison["equal"]:
         lines.append(f"Outputs of {comparison['examples']} examples are equal to the last bit.")
     elif comparison["same"]:
@@ -112,4 +115,17 @@ def _tell(report: dict[str, Any]) -> list[str]:
             f"Outputs DIFFER by {comparison['largest_difference']:.2g}: the module decides by values or "
             "sizes that one example does not show."
         )
+    if "torch_export" in report:
+        lines.append(_opinion(report["torch_export"]))
     return lines
+
+
+def _opinion(found: dict[str, Any]) -> str:
+    """What torch.export says to it."""
+    if not found["exported"]:
+        return f"torch.export cannot read this code, so there is no second opinion: {found['reason']}"
+    sizes = "for every batch size" if found["batch"] else "for this batch size alone"
+    return (
+        f"torch.export, which reads the code another way {sizes}, gives the same outputs within "
+        f"{found['largest_difference']:.2g}."
+    )

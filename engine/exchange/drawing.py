@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from torch import Tensor
 
 from engine.catalog import LAYERS
+from engine.exchange.grouping import Group, tree
 from engine.exchange.recording import Made, Recording, Source
 from engine.network import Argument, Block, Edge, End, Network, Node, identifier_problem
 
@@ -23,23 +24,32 @@ class Drawn(NamedTuple):
     #: Nodes with all blocks laid open, without the Outputs.
     layers: int
 
+    def uses(self) -> dict[str, int]:
+        """How often each block is used, in the network and within other blocks."""
+        graphs: list[Network | Block] = [self.network, *self.network.blocks.values()]
+        return {
+            name: sum(node.block == name for graph in graphs for node in graph.nodes.values())
+            for name in self.network.blocks
+        }
 
-class _Group(NamedTuple):
-    """What one call of a module did: to be one use of a block."""
 
-    path: str
-    members: list[Made]
-    #: What comes in from outside, in order of first use.
-    inputs: list[Source]
-    #: What is used outside.
-    outputs: list[Source]
+class _Use(NamedTuple):
+    """One use of a block."""
+
+    block: str
+    #: All arguments by value, and of these what its node says.
+    arguments: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    #: What the block calls its elements, its inputs and its outputs.
+    names: Sequence[str]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
 
 
 def draw(recording: Recording, name: str) -> Drawn:
     """The network of a recording. Nodes that nothing uses are left out, Inputs excepted."""
     made = _used(recording)
-    groups = _groups(recording, made)
-    return _Drawer(recording, made, groups, name).drawn()
+    return _Drawer(recording, made, tree(recording, made), name).drawn()
 
 
 def _used(recording: Recording) -> list[Made]:
@@ -51,88 +61,6 @@ def _used(recording: Recording) -> list[Made]:
             needed.add(id(made))
             todo += [source.made for source in made.inputs.values()]
     return [made for made in recording.made if id(made) in needed]
-
-
-# ---------------------------------------------------------------------------- groups
-
-
-def _groups(recording: Recording, made: Sequence[Made]) -> list[_Group]:
-    """Calls of users' classes of which there are several."""
-    entered: dict[type, list[str]] = {}
-    for path, kind in recording.classes.items():
-        if path and recording.calls[path] == 1 and not kind.__module__.startswith("torch.nn."):
-            entered.setdefault(kind, []).append(path)
-    repeated = {path for paths in entered.values() if len(paths) > 1 for path in paths}
-    members: dict[str, list[Made]] = {}
-    for item in made:
-        outermost = next((path for path in item.scope if path in repeated), None)
-        if outermost is not None:
-            members.setdefault(outermost, []).append(item)
-    tied = {id(owner) for item in made for owner, _ in item.shares.values()}
-    found = []
-    for path, items in members.items():
-        inside = {id(item) for item in items}
-        if len(items) < 2 or any(
-            item.shares or id(item) in tied or item.type not in LAYERS for item in items
-        ):
-            continue
-        inputs = _distinct(s for item in items for s in item.inputs.values() if id(s.made) not in inside)
-        outputs = _distinct(
-            [
-                s
-                for item in made
-                if id(item) not in inside
-                for s in item.inputs.values()
-                if id(s.made) in inside
-            ]
-            + [s for s in recording.outputs.values() if id(s.made) in inside]
-        )
-        if inputs and outputs:
-            found.append(_Group(path, items, inputs, outputs))
-    return found
-
-
-def _distinct(sources: Iterable[Source]) -> list[Source]:
-    return list(dict.fromkeys(sources))
-
-
-def _signature(group: _Group, kind: type) -> Any:
-    """What two groups must have in common to be uses of one block."""
-    places: dict[Source, Any] = {source: ("in", i) for i, source in enumerate(group.inputs)}
-    lines = []
-    for number, item in enumerate(group.members):
-        wires = tuple((port, places[source]) for port, source in item.inputs.items())
-        lines.append((_relative(item, group.path), item.type, item.frozen, wires, _firm(item)))
-        places |= {Source(item, port): (number, port) for port in item.outputs}
-    return kind, tuple(lines), tuple(places[source] for source in group.outputs)
-
-
-def _full(item: Made) -> dict[str, Any]:
-    """All fields of a node, those at their default too, pairs of one number as that number."""
-    found = {}
-    for field in LAYERS[item.type].fields:
-        value = item.fields.get(field.name, None if field.required else field.default)
-        value = list(value) if isinstance(value, tuple) else value
-        if isinstance(value, list) and field.kind == "size" and len(set(map(str, value))) == 1:
-            value = value[0]
-        found[field.name] = value
-    return found
-
-
-def _firm(item: Made) -> tuple[Any, ...]:
-    """The fields that cannot become arguments, by value; of the others their type."""
-    return tuple(
-        (name, type(value).__name__ if isinstance(value, bool | int | float | str) else repr(value))
-        for name, value in _full(item).items()
-    )
-
-
-def _relative(item: Made, path: str) -> str:
-    inner = item.path[len(path) :].lstrip(".") if item.path.startswith(path) else item.path
-    return "_".join(part for part in (inner, item.word) if part)
-
-
-# ---------------------------------------------------------------------------- drawing
 
 
 class _Ids:
@@ -156,120 +84,204 @@ class _Ids:
 
 class _Drawer:
     def __init__(
-        self, recording: Recording, made: Sequence[Made], groups: Sequence[_Group], name: str
+        self, recording: Recording, made: Sequence[Made], elements: Sequence[Made | Group], name: str
     ) -> None:
-        self.recording, self.made, self.name = recording, made, name
-        self.group_of = {id(item): group for group in groups for item in group.members}
-        self.ids = _Ids()
+        self.recording, self.made, self.elements, self.name = recording, made, elements, name
         self.blocks: dict[str, Block] = {}
-        #: Path of a group -> the block's name, ids inside, and names of its ports.
-        self.uses: dict[str, tuple[str, dict[str, Any], list[str], list[str], list[str]]] = {}
-        self._define(groups)
+        #: Path of a group -> its use.
+        self.uses: dict[str, _Use] = {}
+        self._define()
 
     def drawn(self) -> Drawn:
-        nodes: dict[str, Node] = {}
-        place: dict[int, str] = {}  # id(Made) -> its path in the network
+        """The network, and where weights belong."""
+        ids = _Ids()
+        names = [ids.new(self._relative(element, "")) for element in self.elements]
+        nodes = {name: self._node(e, e.fields if isinstance(e, Made) else self.uses[e.path].fields)
+                 for name, e in zip(names, self.elements, strict=True)}  # fmt: skip
         ends: dict[Source, End] = {}
-        wires: list[tuple[Source, End]] = []
-        for item in self.made:
-            group = self.group_of.get(id(item))
-            if group is None:
-                id_ = self.ids.new(_relative(item, ""))
-                nodes[id_], place[id(item)] = item.node(), id_
-                ends |= {Source(item, port): _end(id_, port, item.outputs) for port in item.outputs}
-                wires += [(s, _target(id_, port, item)) for port, s in item.inputs.items()]
-            elif item is group.members[0]:
-                block, fields, inner, inputs, outputs = self.uses[group.path]
-                id_ = self.ids.new(group.path.replace(".", "_"))
-                nodes[id_] = Node("Block", fields, block=block)
-                place |= {id(m): f"{id_}.{name}" for m, name in zip(group.members, inner, strict=True)}
-                ends |= {s: _end(id_, p, outputs) for s, p in zip(group.outputs, outputs, strict=True)}
-                wires += [(s, _end(id_, p, inputs)) for s, p in zip(group.inputs, inputs, strict=True)]
-        for name, source in self.recording.outputs.items():
-            id_ = self.ids.new(name)
-            nodes[id_] = Node("Output")
-            wires.append((source, End(id_)))
+        for name, element in zip(names, self.elements, strict=True):
+            ends |= self._outputs(name, element)
+        edges = [
+            edge for name, e in zip(names, self.elements, strict=True) for edge in self._wires(name, e, ends)
+        ]
+        for output, source in self.recording.outputs.items():
+            id = ids.new(output)
+            nodes[id] = Node("Output")
+            edges.append(Edge(ends[source], End(id)))
+        place: dict[int, str] = {}
+        for name, element in zip(names, self.elements, strict=True):
+            self._place(element, name, place)
         state: dict[str, Tensor] = {}
         for item in self.made:
-            path = place[id(item)]
+            path = place[id_of(item)]
             shared = {}
-            for name, tensor in item.state.items():
-                owner = item.shares.get(name)
-                if owner is not None and id(owner[0]) in place and owner[0] is not item:
-                    shared[name] = f"{place[id(owner[0])]}.{owner[1]}"
+            for parameter, tensor in item.state.items():
+                owner = item.shares.get(parameter)
+                if owner is not None and id_of(owner[0]) in place and owner[0] is not item:
+                    shared[parameter] = f"{place[id_of(owner[0])]}.{owner[1]}"
                 else:
-                    state[f"{path}.{name}"] = tensor
+                    state[f"{path}.{parameter}"] = tensor
             if shared:
                 nodes[path] = replace(nodes[path], shares=shared)
-        edges = tuple(Edge(ends[source], target) for source, target in wires)
-        return Drawn(Network(self.name, _in_order(nodes), edges, self.blocks), state, len(self.made))
+        network = Network(self.name, _in_order(nodes), tuple(edges), dict(reversed(self.blocks.items())))
+        return Drawn(network, state, len(self.made))
 
-    def _define(self, groups: Sequence[_Group]) -> None:
-        alike: dict[Any, list[_Group]] = {}
-        for group in groups:
-            alike.setdefault(_signature(group, self.recording.classes[group.path]), []).append(group)
+    def _place(self, element: Made | Group, path: str, place: dict[int, str]) -> None:
+        """Note where the nodes of `element`, which is at `path`, lie."""
+        if isinstance(element, Made):
+            place[id_of(element)] = path
+            return
+        for name, inner in zip(self.uses[element.path].names, element.elements, strict=True):
+            self._place(inner, f"{path}.{name}", place)
+
+    # ------------------------------------------------------------------ an element of a graph
+
+    def _relative(self, element: Made | Group, path: str) -> str:
+        """What an element is called in the module at `path`."""
+        inner = element.path[len(path) :].lstrip(".") if element.path.startswith(path) else element.path
+        return "_".join(part for part in (inner, element.word if isinstance(element, Made) else "") if part)
+
+    def _node(self, element: Made | Group, fields: Mapping[str, Any]) -> Node:
+        if isinstance(element, Made):
+            return replace(element.node(), fields=fields)
+        return Node("Block", fields, block=self.uses[element.path].block)
+
+    def _outputs(self, id: str, element: Made | Group) -> dict[Source, End]:
+        """What an element gives -> its ends."""
+        if isinstance(element, Made):
+            ports = element.outputs
+            return {Source(element, port): _end(id, port, ports) for port in ports}
+        names = self.uses[element.path].outputs
+        return {s: _end(id, name, names) for s, name in zip(element.outputs, names, strict=True)}
+
+    def _inputs(self, element: Made | Group) -> list[tuple[str, Source]]:
+        """Input ports, and what arrives there."""
+        if isinstance(element, Made):
+            return list(element.inputs.items())
+        return list(zip(self.uses[element.path].inputs, element.inputs, strict=True))
+
+    def _wires(self, id: str, element: Made | Group, ends: Mapping[Source, End]) -> list[Edge]:
+        found = []
+        for port, source in self._inputs(element):
+            if isinstance(element, Made):
+                target = _target(id, port, element)
+            else:
+                target = _end(id, port, self.uses[element.path].inputs)
+            found.append(Edge(ends[source], target))
+        return found
+
+    def _full(self, element: Made | Group) -> dict[str, Any]:
+        """All fields of an element, those at their default too, pairs of one number as that number."""
+        if isinstance(element, Group):
+            return dict(self.uses[element.path].arguments)
+        found = {}
+        for field in LAYERS[element.type].fields:
+            value = element.fields.get(field.name, None if field.required else field.default)
+            value = list(value) if isinstance(value, tuple) else value
+            if isinstance(value, list) and field.kind == "size" and len(set(map(str, value))) == 1:
+                value = value[0]
+            found[field.name] = value
+        return found
+
+    # ------------------------------------------------------------------ blocks
+
+    def _define(self) -> None:
+        """Define the blocks, those first that others are built of."""
+        groups: list[Group] = []
+        todo = [element for element in self.elements if isinstance(element, Group)]
+        while todo:
+            group = todo.pop()
+            groups.append(group)
+            todo += [element for element in group.elements if isinstance(element, Group)]
+        order = {id(item): place for place, item in enumerate(self.made)}
+        groups.sort(key=lambda group: (group.height, order[id(next(group.items()))]))
         names = _Ids()
-        for (kind, *_), uses in alike.items():
-            name = names.new(kind.__name__)
-            arguments, fields, values = _arguments(uses)
-            self.blocks[name], inner, inputs, outputs = _block(uses[0], arguments, fields)
-            for number, use in enumerate(uses):
-                given = {
-                    argument: column[number]
-                    for argument, column in values.items()
-                    if column[number] != arguments[argument].default
-                }
-                self.uses[use.path] = (name, given, inner, inputs, outputs)
+        for height in range(1 + max((group.height for group in groups), default=-1)):
+            alike: dict[Any, list[Group]] = {}
+            for group in groups:
+                if group.height == height:
+                    alike.setdefault(self._signature(group), []).append(group)
+            for uses in alike.values():
+                self._block(names.new(uses[0].kind.__name__), uses)
+
+    def _signature(self, group: Group) -> Any:
+        """What two groups must have in common to be uses of one block."""
+        places: dict[Source, Any] = {source: ("in", i) for i, source in enumerate(group.inputs)}
+        lines = []
+        for number, element in enumerate(group.elements):
+            wires = tuple((port, places[source]) for port, source in self._inputs(element))
+            kind = (
+                (element.type, element.frozen)
+                if isinstance(element, Made)
+                else ("Block", self.uses[element.path].block)
+            )
+            lines.append((self._relative(element, group.path), kind, wires, _firm(self._full(element))))
+            places |= {s: (number, end.port) for s, end in self._outputs("", element).items()}
+        return group.kind, tuple(lines), tuple(places[source] for source in group.outputs)
+
+    def _block(self, name: str, uses: Sequence[Group]) -> None:
+        """Define one block, and what each of its uses says."""
+        arguments, fields, values = self._arguments(uses)
+        group, ids = uses[0], _Ids()
+        ids.taken |= set(arguments)
+        inner = [ids.new(self._relative(element, group.path)) for element in group.elements]
+        inputs = [ids.new("x") for _ in group.inputs]
+        outputs = [ids.new("out") for _ in group.outputs]
+        nodes = {input: Node("Input") for input in inputs}
+        ends = {source: End(input) for source, input in zip(group.inputs, inputs, strict=True)}
+        edges: list[Edge] = []
+        for id, element, own in zip(inner, group.elements, fields, strict=True):
+            nodes[id] = self._node(element, own)
+            edges += self._wires(id, element, ends)
+            ends |= self._outputs(id, element)
+        for source, output in zip(group.outputs, outputs, strict=True):
+            nodes[output] = Node("Output")
+            edges.append(Edge(ends[source], End(output)))
+        self.blocks[name] = Block(dict(arguments), nodes, tuple(edges))
+        for number, use in enumerate(uses):
+            given = {argument: column[number] for argument, column in values.items()}
+            said = {key: value for key, value in given.items() if value != arguments[key].default}
+            self.uses[use.path] = _Use(name, given, said, inner, inputs, outputs)
+
+    def _arguments(
+        self, uses: Sequence[Group]
+    ) -> tuple[dict[str, Argument], list[dict[str, Any]], dict[str, tuple[Any, ...]]]:
+        """What differs between the uses, as arguments: equal columns of values are one argument."""
+        columns: dict[tuple[str, ...], str] = {}
+        arguments: dict[str, Argument] = {}
+        values: dict[str, tuple[Any, ...]] = {}
+        fields = []
+        for number, element in enumerate(uses[0].elements):
+            own = dict(element.fields if isinstance(element, Made) else self.uses[element.path].fields)
+            full = [self._full(use.elements[number]) for use in uses]
+            for field in full[0]:
+                column = tuple(each[field] for each in full)
+                if all(value == column[0] for value in column):
+                    continue
+                key = tuple(map(repr, column))
+                if key not in columns:
+                    name, suffix = field, 2
+                    while name in arguments:
+                        name, suffix = f"{field}_{suffix}", suffix + 1
+                    columns[key] = name
+                    kind = {bool: "bool", int: "int", float: "float", str: "text"}[type(column[0])]
+                    arguments[name] = Argument(kind, column[0])
+                    values[name] = column
+                own[field] = {"expr": columns[key]}
+            fields.append(own)
+        return arguments, fields, values
 
 
-def _arguments(
-    uses: Sequence[_Group],
-) -> tuple[dict[str, Argument], list[dict[str, Any]], dict[str, tuple[Any, ...]]]:
-    """What differs between the uses, as arguments: equal columns of values are one argument."""
-    columns: dict[tuple[str, ...], str] = {}
-    arguments: dict[str, Argument] = {}
-    values: dict[str, tuple[Any, ...]] = {}
-    fields = []
-    for number, item in enumerate(uses[0].members):
-        own = dict(item.fields)
-        full = [_full(use.members[number]) for use in uses]
-        for field in full[0]:
-            column = tuple(each[field] for each in full)
-            if all(value == column[0] for value in column):
-                continue
-            key = tuple(map(repr, column))
-            if key not in columns:
-                name, suffix = field, 2
-                while name in arguments:
-                    name, suffix = f"{field}_{suffix}", suffix + 1
-                columns[key] = name
-                kind = {bool: "bool", int: "int", float: "float", str: "text"}[type(column[0])]
-                arguments[name] = Argument(kind, column[0])
-                values[name] = column
-            own[field] = {"expr": columns[key]}
-        fields.append(own)
-    return arguments, fields, values
+#: Within :class:`_Drawer` ``id`` is a node's id.
+id_of = id
 
 
-def _block(
-    group: _Group, arguments: Mapping[str, Argument], fields: Sequence[Mapping[str, Any]]
-) -> tuple[Block, list[str], list[str], list[str]]:
-    ids = _Ids()
-    ids.taken |= set(arguments)
-    inner = [ids.new(_relative(item, group.path)) for item in group.members]
-    inputs = [ids.new("x") for _ in group.inputs]
-    outputs = [ids.new("out") for _ in group.outputs]
-    nodes = {name: Node("Input") for name in inputs}
-    ends = {source: End(name) for source, name in zip(group.inputs, inputs, strict=True)}
-    edges = []
-    for name, item, own in zip(inner, group.members, fields, strict=True):
-        nodes[name] = replace(item.node(), fields=own)
-        ends |= {Source(item, port): _end(name, port, item.outputs) for port in item.outputs}
-        edges += [Edge(ends[source], _target(name, port, item)) for port, source in item.inputs.items()]
-    for source, name in zip(group.outputs, outputs, strict=True):
-        nodes[name] = Node("Output")
-        edges.append(Edge(ends[source], End(name)))
-    return Block(dict(arguments), nodes, tuple(edges)), inner, inputs, outputs
+def _firm(full: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The fields that cannot become arguments, by value; of the others their type."""
+    return tuple(
+        (name, type(value).__name__ if isinstance(value, bool | int | float | str) else repr(value))
+        for name, value in full.items()
+    )
 
 
 def _end(id: str, port: str, ports: Sequence[str]) -> End:

@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from engine.compile import build
 from engine.exchange.drawing import draw
 from engine.exchange.proof import difference, equal, named, run
-from engine.exchange.recording import Unsupported, record
+from engine.exchange.recording import Recorder, Unsupported, record
+from engine.exchange.second_opinion import second_opinion
 from engine.network import Data, Recipe
 from engine.problems import FileProblem, NetworkProblem, did_you_mean
 from engine.storage import write
@@ -45,7 +46,9 @@ _SIDES = {
 _LENGTHS = (16, 8, 32, 64, 128, 256)
 
 
-def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict[str, Any]:
+def import_module(
+    source: str, output: Path, shapes: Sequence[str] = (), *, opinion: bool = False
+) -> dict[str, Any]:
     """Run `source` (``model.py:factory``), and write what it does as a network with its weights.
 
     Parameters
@@ -59,12 +62,14 @@ def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict
         The shape of one example per input, without the batch: ``"3,224,224"``, and with
         ``":int64"`` behind it for class numbers or tokens. Empty: what the code states
         (``example_input`` …), or what fits the first layers.
+    opinion
+        Ask torch.export too, which reads the code another way; that takes some seconds.
 
     Returns
     -------
     dict
         ``file``, ``weights``, ``inputs``, ``layers``, ``blocks``, ``parameters`` (of both),
-        ``unsupported`` and ``comparison``.
+        ``unsupported``, ``comparison`` and, if asked for, ``torch_export``.
 
     Raises
     ------
@@ -75,9 +80,34 @@ def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict
     home, model = _model(source)
     model.eval()
     inputs, origin = _example(source, home, model, shapes)
+    return imported(source, model, inputs, origin, output, opinion=second_opinion if opinion else None)
+
+
+def imported(
+    source: str,
+    model: nn.Module,
+    inputs: dict[str, Tensor],
+    origin: str,
+    output: Path,
+    *,
+    ready: Callable[[Recorder], None] | None = None,
+    reference: Callable[..., Any] | None = None,
+    count: int = _COMPARED,
+    opinion: Callable[[nn.Module, nn.Module, Sequence[Tensor]], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Record `model` on `inputs`, and write the network with its weights: see :func:`import_module`.
+
+    `ready` is given the recorder; `reference` is what outputs of `count` examples are compared with,
+    instead of those of `model`; `opinion` is asked for another comparison.
+
+    Raises
+    ------
+    FileProblem
+        If its outputs do not come from its inputs.
+    """
     try:
         with torch.no_grad():
-            recording = record(model, inputs)
+            recording = record(model, inputs, ready)
     except Unsupported as reason:
         raise FileProblem(f"{source}: {reason}.") from None
     drawn = draw(recording, type(model).__name__)
@@ -88,9 +118,7 @@ def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict
         "inputs": {name: _shape_text(tensor) for name, tensor in inputs.items()},
         "example": origin,
         "layers": drawn.layers,
-        "blocks": {
-            name: sum(n.block == name for n in drawn.network.nodes.values()) for name in drawn.network.blocks
-        },
+        "blocks": drawn.uses(),
         "parameters": {"module": ours, "network": None},
         "unsupported": recording.unsupported,
         "weights": None,
@@ -112,7 +140,45 @@ def import_module(source: str, output: Path, shapes: Sequence[str] = ()) -> dict
     weights.save(beside, built.state_dict())
     report["weights"] = str(beside)
     report["parameters"]["network"] = sum(parameter.numel() for parameter in built.parameters())
-    report["comparison"] = _compared(model, built, inputs)
+    report["comparison"] = _compared(reference or model, built, inputs, count)
+    if opinion is not None:
+        batch = [_like(tensor, count) for tensor in inputs.values()]
+        report["torch_export"] = opinion(model, built, batch)
+    return report
+
+
+def import_onnx(path: Path, output: Path, shapes: Sequence[str] = ()) -> dict[str, Any]:
+    """Write what the ONNX file at `path` does as a network with its weights: see :func:`import_module`.
+
+    Its own outputs are those of ONNX Runtime where that is installed, and else of its operators done
+    by torch; `shapes` are needed where the file leaves other sizes open than the batch.
+
+    Raises
+    ------
+    FileProblem
+        If it cannot be read, or has operators that are not known.
+    """
+    from engine.exchange.onnx_reading import OnnxModule, onnx_runtime
+
+    model = OnnxModule(path)
+    model.eval()
+    given = [_parsed(model, text) for text in shapes]
+    inputs = model.example(path, given, _RECORDED)
+    count = model.fixed_batch or _COMPARED
+    runtime = onnx_runtime(path, model)
+    report = imported(
+        str(path),
+        model,
+        inputs,
+        "as given" if shapes else "as the file states",
+        output,
+        ready=lambda recorder: setattr(model, "see", recorder.enter),
+        reference=None if runtime is None else runtime.run,
+        count=count,
+    )
+    if report["comparison"] is not None:
+        name = "its operators in torch" if runtime is None else f"ONNX Runtime {runtime.version}"
+        report["comparison"]["with"] = name
     return report
 
 
@@ -126,9 +192,11 @@ def _recipe(inputs: dict[str, Tensor], result: Any) -> Recipe:
     return Recipe(data=Data("random", fields), batch_size=16)
 
 
-def _compared(model: nn.Module, built: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Any]:
+def _compared(
+    model: Callable[..., Any], built: nn.Module, inputs: dict[str, Tensor], count: int
+) -> dict[str, Any]:
     """Both on other examples, and on another number of them."""
-    batch = [_like(tensor, _COMPARED) for tensor in inputs.values()]
+    batch = [_like(tensor, count) for tensor in inputs.values()]
     with torch.inference_mode():
         result = model(*[tensor.clone() for tensor in batch])
     tensors = _tensors(result)
@@ -137,7 +205,7 @@ def _compared(model: nn.Module, built: nn.Module, inputs: dict[str, Tensor]) -> 
     scale = max(1.0, *(float(t.abs().nan_to_num(posinf=0).max()) for t in ours.values() if t.numel()))
     gap = difference(ours, theirs)
     return {
-        "examples": _COMPARED,
+        "examples": count,
         "equal": equal(ours, theirs),
         "largest_difference": gap,
         "same": gap <= _ROUNDING * scale,
@@ -317,7 +385,11 @@ def main(arguments: Sequence[str]) -> int:
     # What the imported code prints must not be taken for ours.
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            told: dict[str, Any] = import_module(source, Path(output), shapes)
+            told: dict[str, Any] = (
+                import_onnx(Path(source), Path(output), shapes)
+                if source.lower().endswith(".onnx")
+                else import_module(source, Path(output), shapes, opinion=True)
+            )
         except (FileProblem, OSError) as problem:
             told = {"error": str(problem)}
     Path(report).write_text(json.dumps(told))

@@ -95,6 +95,13 @@ class Recorder(TorchFunctionMode):
         #: Tensors known by their id must not make room for others.
         self._kept: list[Tensor] = []
 
+    def enter(self, scopes: Sequence[tuple[str, type]]) -> None:
+        """What follows happens in these modules, outermost first: for code that calls no modules."""
+        inner = [(path, kind) for path, kind in scopes if not kind.__module__.startswith("torch.nn.")]
+        self.scope[1:] = [path for path, _ in inner if path]
+        for path, kind in inner:
+            self.calls[path], self.classes[path] = 1, kind
+
     # ------------------------------------------------------------------ what tensors are
 
     def flow(self, tensor: Tensor) -> Flow | None:
@@ -347,8 +354,12 @@ class Recording(NamedTuple):
     classes: dict[str, type]
 
 
-def record(model: nn.Module, inputs: Mapping[str, Tensor]) -> Recording:
+def record(
+    model: nn.Module, inputs: Mapping[str, Tensor], ready: Callable[[Recorder], None] | None = None
+) -> Recording:
     """Run `model` once, in evaluation mode, on `inputs` (by argument, with the batch first).
+
+    `ready` is given the recorder before the run.
 
     Raises
     ------
@@ -362,6 +373,8 @@ def record(model: nn.Module, inputs: Mapping[str, Tensor]) -> Recording:
         dtype = "int64" if tensor.dtype == torch.int64 else "float32"
         ends[name] = recorder.add("Input", {"shape": list(tensor.shape[1:]), "dtype": dtype}, {}, word=name)
         recorder.know(tensor, Source(ends[name], "output"))
+    if ready is not None:
+        ready(recorder)
     with _calls_seen(recorder), recorder, torch.no_grad():
         result = model(*inputs.values())
     outputs = {}
