@@ -205,6 +205,10 @@ class Workers(QObject):
         """Ask what a field's values would come to; `answered` brings Variants."""
         return self.pool.what_if(file.dumps(self.document.network), node, block, path, field, values)
 
+    def look_at_estimator(self, node: str, place: str, run: str | None = None) -> int:
+        """Ask what one estimator gets and lets pass; `answered` brings an EstimatorSeen."""
+        return self.pool.look_at_estimator(file.dumps(self.document.network), node, place, run)
+
     def print_source(self) -> int:
         """Ask for the document as Python source; `answered` brings a SourcePrinted, or a Failed."""
         return self.pool.print_source(file.dumps(self.document.network))

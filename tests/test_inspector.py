@@ -49,6 +49,9 @@ class FakeWorkers(QObject):
     def preview_binarizer(self, id, fields):
         return self._ask("binarizer", id, fields)
 
+    def look_at_estimator(self, node, place, run=None):
+        return self._ask("estimator", node, place, run)
+
     def what_if(self, node, block, path, field, values):
         return self._ask("what_if", node, block, path, field, values)
 

@@ -32,6 +32,7 @@ from engine.host.protocol import (
     DataAbsent,
     DataLooked,
     DataProgress,
+    EstimatorSeen,
     Evaluate,
     Evaluated,
     Event,
@@ -42,6 +43,7 @@ from engine.host.protocol import (
     Laboratory,
     Loading,
     LookAtData,
+    LookAtEstimator,
     Mapped,
     Measured,
     Metrics,
@@ -78,6 +80,7 @@ _Numbered = (
     | PreviewActivation
     | PreviewBinarizer
     | WhatIf
+    | LookAtEstimator
     | PrintSource
     | Evaluate
     | Predict
@@ -97,6 +100,7 @@ _ANSWERS = (
     InitPreview,
     CurvePreview,
     Variants,
+    EstimatorSeen,
     SourcePrinted,
     Evaluated,
     Predicted,
@@ -302,6 +306,10 @@ class Pool:
     ) -> int:
         """Ask how every node responds to an example, or to `values`."""
         return self._ask_spare(lambda n: Respond(n, document, run, split, index, tuple(values), step))
+
+    def look_at_estimator(self, document: bytes, node: str, place: str, run: str | None = None) -> int:
+        """Ask what one estimator gets and lets pass on one real batch."""
+        return self._ask_spare(lambda n: LookAtEstimator(n, document, node, place, run))
 
     def boundary(
         self,
@@ -627,6 +635,7 @@ class Pool:
                 | FindBatch
                 | FindRate
                 | LookAtData
+                | LookAtEstimator
                 | Respond
                 | Boundary,
             )

@@ -19,7 +19,7 @@ from engine.lab import LabReport, Race
 from engine.lab_binary import BinaryReport
 
 #: Raised with every change of these structs; the handshake compares it.
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 #: A frame longer than this is nonsense, and the connection is closed.
 MAX_FRAME = 256 * 1024 * 1024
@@ -82,6 +82,19 @@ class WhatIf(_Message, frozen=True):
     path: str
     field: str
     values: tuple[Any, ...]
+
+
+class LookAtEstimator(_Message, frozen=True):
+    """What one estimator gets and lets pass on one real batch, beside a plain sign."""
+
+    request: int
+    document: bytes
+    #: The node's path.
+    node: str
+    #: "weight" or "input".
+    place: str
+    #: The run whose weights are taken where they fit; None: as first drawn.
+    run: str | None = None
 
 
 class PrintSource(_Message, frozen=True):
@@ -251,6 +264,7 @@ Request = (
     | PreviewActivation
     | PreviewBinarizer
     | WhatIf
+    | LookAtEstimator
     | PrintSource
     | Prepare
     | Train
@@ -359,6 +373,47 @@ class CurvePreview(_Message, frozen=True):
     note: str = ""
 
 
+class Distribution(msgspec.Struct, frozen=True, array_like=True):
+    """One tensor's values at one step."""
+
+    lo: float
+    hi: float
+    #: Counts over 64 equal bins from lo to hi, of a fixed strided sample.
+    counts: tuple[int, ...]
+    mean: float
+    std: float
+    #: Euclidean norm of the whole tensor.
+    norm: float
+    #: Share of exact zeros in the sample.
+    zeros: float
+    #: Values that are NaN or infinite in the sample.
+    bad: int = 0
+
+
+class EstimatorSeen(_Message, frozen=True):
+    """The answer to LookAtEstimator."""
+
+    request: int
+    node: str
+    place: str
+    #: Whose weights these are: "as first drawn", "best weights".
+    note: str
+    examples: int
+    #: The latent weights, or what arrives at the input.
+    values: Distribution
+    #: Share of the gradient (of the sum of magnitudes) to which the estimator passes nothing on.
+    masked: float | None
+    #: Norm of the gradient behind the estimator: of the latent weights, or of what arrives.
+    gradient: float
+    #: The same with a plain sign in the place of every estimator.
+    plain_gradient: float
+    #: Weight matrices that get a gradient, and those that would with plain signs.
+    learning: tuple[str, ...]
+    plain_learning: tuple[str, ...]
+    #: All there are.
+    matrices: int
+
+
 class Variant(msgspec.Struct, frozen=True):
     """What one value of a field comes to."""
 
@@ -438,23 +493,6 @@ class Progress(_Message, frozen=True):
     #: Estimated seconds to the end; None while unknown.
     left: float | None
     seconds: float
-
-
-class Distribution(msgspec.Struct, frozen=True, array_like=True):
-    """One tensor's values at one step."""
-
-    lo: float
-    hi: float
-    #: Counts over 64 equal bins from lo to hi, of a fixed strided sample.
-    counts: tuple[int, ...]
-    mean: float
-    std: float
-    #: Euclidean norm of the whole tensor.
-    norm: float
-    #: Share of exact zeros in the sample.
-    zeros: float
-    #: Values that are NaN or infinite in the sample.
-    bad: int = 0
 
 
 class Activation(msgspec.Struct, frozen=True, array_like=True):
@@ -722,6 +760,7 @@ Event = (
     | InitPreview
     | CurvePreview
     | Variants
+    | EstimatorSeen
     | SourcePrinted
     | Loading
     | RunStarted

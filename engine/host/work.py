@@ -39,6 +39,7 @@ from engine.host.protocol import (
     FindRate,
     Laboratory,
     LookAtData,
+    LookAtEstimator,
     Measured,
     Predict,
     Predicted,
@@ -235,6 +236,10 @@ class Work:
                 from engine.training.responses import respond
 
                 emit(respond(request, loads(request.document)))
+            case LookAtEstimator():
+                from engine.training.estimator_view import look
+
+                emit(look(request, loads(request.document)))
             case Boundary():
                 from engine.training.responses import boundary
 

@@ -8,7 +8,7 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -78,7 +78,7 @@ def measure(network: Network, run: str | None = None, samples: int = SAMPLES) ->
     model, note = model_of(network, run)
     assert isinstance(model, CompiledNetwork)
     batch = racing.first_batch(task, LOOK)
-    bench = _Bench(network, task, model, trained=run is not None)
+    bench = Bench(network, task, model, trained=run is not None)
     costs = binary_costs(network, analyze(network))
     seen = bench.run(batch)
     gradients = bench.gradients(batch)
@@ -134,7 +134,7 @@ def parsed(text: str | None) -> list[Choice]:
 # ---------------------------------------------------------------------------- measuring
 
 
-class _Site(NamedTuple):
+class Site(NamedTuple):
     """One estimator in the model."""
 
     #: Its module, ``layer1.conv1__weight``.
@@ -144,7 +144,7 @@ class _Site(NamedTuple):
     estimator: str
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """One pass forward."""
 
     loss: float
@@ -153,7 +153,7 @@ class _Seen(NamedTuple):
     nodes: Mapping[str, Tensor]
 
 
-class _Felt(NamedTuple):
+class Felt(NamedTuple):
     """What one estimator got and what came back, for one of its parameters or its input."""
 
     name: str
@@ -162,7 +162,7 @@ class _Felt(NamedTuple):
     passed: Tensor
 
 
-class _Bench:
+class Bench:
     """A model with its estimators at hand, in double precision."""
 
     def __init__(self, network: Network, task: Task, model: CompiledNetwork, *, trained: bool) -> None:
@@ -180,18 +180,22 @@ class _Bench:
             if isinstance(module, EdeTanh | IrWeight):
                 module.set_progress(float(trained), 1)
 
-    def _site(self, path: str) -> _Site | None:
+    def _site(self, path: str) -> Site | None:
         node, _, place = path.rpartition("__")
         drawn = self.network.at(node) if place in ("weight", "input") else None
-        return None if drawn is None else _Site(path, node, place, drawn.binarize[place].id)
+        return None if drawn is None else Site(path, node, place, drawn.binarize[place].id)
+
+    def _left_out(self, paths: Sequence[str]) -> AbstractContextManager[None]:
+        """Within this context the estimators at `paths` pass on what they get."""
+        return self.replaced({path: nn.Identity() for path in paths})
 
     @contextmanager
-    def _left_out(self, paths: Sequence[str]) -> Iterator[None]:
-        """Within this context the estimators at `paths` pass on what they get."""
-        kept: dict[str, nn.Module] = {path: self.model.get_submodule(path) for path in paths}
+    def replaced(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
+        """Within this context these stand in the place of estimators, by path."""
+        kept: dict[str, nn.Module] = {path: self.model.get_submodule(path) for path in modules}
         try:
-            for path in paths:
-                self._put(path, nn.Identity())
+            for path, module in modules.items():
+                self._put(path, module)
             yield
         finally:
             for path, module in kept.items():
@@ -209,7 +213,7 @@ class _Bench:
         outputs = self.model(*inputs)
         return outputs, self.task.loss(outputs, *targets)
 
-    def run(self, batch: Sequence[Tensor], without: Sequence[str] = ()) -> _Seen:
+    def run(self, batch: Sequence[Tensor], without: Sequence[str] = ()) -> Seen:
         """One pass, some estimators left out."""
         nodes: dict[str, Tensor] = {}
 
@@ -225,9 +229,9 @@ class _Bench:
             aligned(self.task.output(outputs, head), label)
             for head, label in zip(self.task.heads, labels, strict=True)
         ]
-        return _Seen(float(loss), found, nodes)
+        return Seen(float(loss), found, nodes)
 
-    def same(self, one: _Seen, other: _Seen) -> float | None:
+    def same(self, one: Seen, other: Seen) -> float | None:
         """Share of examples that both passes put into the same class; None where there are no classes."""
         equal = [
             (a.argmax(1) == b.argmax(1)).double().flatten()
@@ -236,7 +240,20 @@ class _Bench:
         ]
         return float(torch.cat(equal).mean()) if equal else None
 
-    def gradients(self, batch: Sequence[Tensor]) -> dict[str, list[_Felt]]:
+    def learning(self, batch: Sequence[Tensor]) -> tuple[str, ...]:
+        """The parameters of two dimensions or more that get a gradient other than 0."""
+        self._loss(batch, from_data=True)[1].backward()
+        names = tuple(
+            part.name
+            for part in self.parts
+            if part.tensor.dim() > 1
+            and part.tensor.grad is not None
+            and bool(part.tensor.grad.count_nonzero())
+        )
+        self.model.zero_grad(set_to_none=True)
+        return names
+
+    def gradients(self, batch: Sequence[Tensor]) -> dict[str, list[Felt]]:
         """By site: what its estimator got, the gradient that came, and what it passed on."""
         signs = Signs(self.parts, self.model)
         with signs.watching():
@@ -244,10 +261,10 @@ class _Bench:
             loss.backward()
         self.model.zero_grad(set_to_none=True)
         paths = {id(self.model.get_submodule(site.path)): site.path for site in self.sites}
-        found: dict[str, list[_Felt]] = {site.path: [] for site in self.sites}
+        found: dict[str, list[Felt]] = {site.path: [] for site in self.sites}
         for name, times in signs.heard.items():
             for estimator, x, gradient in times:
-                felt = _Felt(name, x, gradient, passed(estimator, x, gradient))
+                felt = Felt(name, x, gradient, passed(estimator, x, gradient))
                 found[paths[id(estimator)]].append(felt)
         return found
 
@@ -278,7 +295,7 @@ class _Bench:
                 found[path] = torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])
         return found
 
-    def _mover(self, path: str, felt: _Felt) -> Callable[[int, float, Sequence[Tensor]], float]:
+    def _mover(self, path: str, felt: Felt) -> Callable[[int, float, Sequence[Tensor]], float]:
         """A function that sets one latent value, computes the loss, and sets the value back."""
         parameter = next((part.tensor for part in self.parts if part.name == felt.name), None)
         estimator = self.model.get_submodule(path)
@@ -311,7 +328,7 @@ class _Bench:
 
     # ------------------------------------------------------------------ one place
 
-    def place(self, site: _Site, felt: Sequence[_Felt], pair: tuple[Tensor, Tensor] | None) -> dict[str, Any]:
+    def place(self, site: Site, felt: Sequence[Felt], pair: tuple[Tensor, Tensor] | None) -> dict[str, Any]:
         """The figures of one estimator, but for those that need a pass without it."""
         estimator = self.model.get_submodule(site.path)
         with torch.no_grad():

@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from engine.findings import Analysis
 from gui.document import Document
 from gui.inspector.activation import ActivationPart
+from gui.inspector.binarization import BinarizePart
 from gui.inspector.example import Example
 from gui.inspector.header import Header, Problems
-from gui.inspector.learning import BinarizePart, InitPart
+from gui.inspector.learning import InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart
 from gui.inspector.preview import Desk, Previews
 from gui.inspector.sees import SeesPart

@@ -1,14 +1,14 @@
-"""The parts that draw a distribution or an estimator: initialisation, binarization."""
+"""The part that draws a distribution: initialisation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import edit
-from engine.catalog import BINARIZERS, INITIALIZERS, Entry, Initializer
-from engine.host.protocol import CurvePreview, Failed, InitPreview
+from engine.catalog import INITIALIZERS, Entry, Initializer
+from engine.host.protocol import Failed, InitPreview
 from engine.network import Choice
 from engine.storage import form as document_form
 from gui.forms import ChoiceEditor, show_if
@@ -18,8 +18,6 @@ from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import breakable, count_text, number_text, shape_text
-from gui.plain import tip
-from gui.theme import SPACE, theme
 
 
 class InitPart(Section):
@@ -233,137 +231,5 @@ class InitPart(Section):
         self._subject.edit(
             f"Set the initialisation of {name}",
             lambda network, id: edit.set_init(network, id, name, choice, block=block),
-            merge,
-        )
-
-
-_PLACES = {"weight": "Weights", "input": "Input"}
-
-
-class BinarizePart(Section):
-    """Whether weights and input are binarized, and by which estimator."""
-
-    def __init__(self, subject: Subject, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__("binarization", "Binarization", parent, open=False)
-        self._subject = subject
-        self.places = {place: _Estimator(place, subject, desk) for place in _PLACES}
-        for estimator in self.places.values():
-            self.rows.addWidget(estimator)
-        self.whole = QPushButton(theme.icon("mdi6.plus-minus-variant"), "With all that it needs…")
-        self.whole.setToolTip(
-            tip("Binarize this layer, and give it its normalisation, border, recipe: one undo step")
-        )
-        self.whole.clicked.connect(self._ask)
-        theme.changed.connect(self._restyle)
-        self.rows.addWidget(self.whole)
-        self.toggled.connect(self.refresh)
-
-    def _ask(self) -> None:
-        from gui.binarizing import BinarizeDialog  # it brings the canvas's pictures
-
-        subject = self._subject
-        BinarizeDialog(subject.document, subject.analysis, subject.ids, subject.block, self.window()).open()
-
-    def _restyle(self) -> None:
-        self.whole.setIcon(theme.icon("mdi6.plus-minus-variant"))
-
-    def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
-        self.sync()
-        for place, estimator in self.places.items():
-            estimator.choice.set_drafts(self._subject.drafts(f"binarize {place}"))
-
-    def refresh(self) -> None:
-        """Show the current node's estimators."""
-        node, layer = self._subject.node, self._subject.layer
-        can = layer is not None and bool(layer.binarizable)
-        show_if(self, can or bool(node.binarize))
-        for place, estimator in self.places.items():
-            show_if(estimator, can or place in node.binarize)
-            estimator.refresh(self.open)
-        show_if(self.whole, can)
-        chosen = [_PLACES[place].lower() for place in _PLACES if place in node.binarize]
-        self.set_title("Binarization", " and ".join(chosen) if chosen else "real")
-
-
-class _Estimator(QWidget):
-    """One place's estimator: chooser, forward and backward curve, lesson."""
-
-    def __init__(self, place: str, subject: Subject, desk: Desk) -> None:
-        super().__init__()
-        self._place = place
-        self._subject = subject
-        self._workers = desk.workers
-        entries = {id: entry for id, entry in BINARIZERS.items() if place in entry.places}
-        self.choice = ChoiceEditor(
-            entries,
-            f"Binarization of the {place}",
-            none="Real: not binarized",
-            drafts=subject.drafts(f"binarize {place}"),
-        )
-        self.choice.chosen.connect(self._chosen)
-        self.choice.ended.connect(subject.document.end_merge)
-        self.formula = text_label()
-        self.forward = CurvePlot(f"Forward values of the {place}")
-        self.backward = CurvePlot(f"Gradient factor of the {place}")
-        self.lesson = text_label(role="muted")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2 * SPACE)
-        layout.addWidget(text_label(_PLACES[place], "heading"))
-        for widget in (self.choice, self.formula, self.forward, self.backward, self.lesson):
-            layout.addWidget(widget)
-        self._preview = Preview(desk, self._received, self)
-
-    def refresh(self, open: bool) -> None:
-        choice = self._subject.node.binarize.get(self._place)
-        self.choice.show_choice(choice)
-        entry = BINARIZERS.get(choice.id) if choice else None
-        for widget in (self.formula, self.forward, self.backward, self.lesson):
-            show_if(widget, entry is not None)
-        if entry is None or choice is None:
-            self._preview.forget()
-            return
-        self.formula.setText(f"forward  {entry.forward}\nbackward  {entry.backward}")
-        self.lesson.setText(f"{entry.lesson}\nSource: {breakable(entry.source)}.".strip())
-        wrong = entry.check(choice.fields)
-        if wrong:
-            self._preview.forget()
-            self._say(f"No curve: {wrong[0][0]} {wrong[0][1]}")
-        elif open:
-            fields = dict(choice.fields)
-            self._preview.want(
-                (choice.id, fields), lambda: self._workers.preview_binarizer(choice.id, fields)
-            )
-
-    def _say(self, message: str) -> None:
-        for plot in (self.forward, self.backward):
-            plot.set_curves(())
-            plot.set_message(message)
-
-    def _received(self, event: object) -> None:
-        if isinstance(event, Failed):
-            self._say(event.message)
-        if isinstance(event, CurvePreview):
-            sign = [1.0 if x >= 0 else -1.0 for x in event.x]
-            nothing = [0.0] * len(event.x)
-            self.forward.set_curves(
-                (
-                    Curve("forward", event.x, event.y, "accent"),
-                    Curve("sign", event.x, sign, "muted", dashed=True),
-                )
-            )
-            self.backward.set_curves(
-                (
-                    Curve("gradient", event.x, event.slope, "validation", filled=True),
-                    Curve("of sign itself: 0", event.x, nothing, "muted", dashed=True),
-                )
-            )
-
-    def _chosen(self, choice: Choice | None, merge: str) -> None:
-        block = self._subject.block
-        self._subject.edit(
-            f"Set the binarization of the {self._place}",
-            lambda network, id: edit.set_binarize(network, id, self._place, choice, block=block),
             merge,
         )

@@ -227,9 +227,13 @@ class CurvePlot(Plot):
         self._limits: tuple[float, float, float, float] | None = None
         #: Edges of bins, and the share of values in each: where on the axis real values fall.
         self.falls: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+        self._fallen = ("", "accent")
 
-    def set_falls(self, edges: Sequence[float], counts: Sequence[int]) -> None:
-        """Show under the curves where values fall; none: nothing."""
+    def set_falls(
+        self, edges: Sequence[float], counts: Sequence[int], name: str = "", color: str = "accent"
+    ) -> None:
+        """Show under the curves where values fall, called `name` in the legend; none: nothing."""
+        self._fallen = (name, color)
         total = sum(counts)
         self.falls = (tuple(edges), tuple(count / total for count in counts) if total else ())
         self.update()
@@ -245,8 +249,9 @@ class CurvePlot(Plot):
         return self._limits
 
     def legend(self) -> list[tuple[str, str, bool]]:
-        """Every named curve."""
-        return [(curve.name, curve.color, curve.dashed) for curve in self.curves if curve.name]
+        """Every named curve, and the values under them."""
+        curves = [(curve.name, curve.color, curve.dashed) for curve in self.curves if curve.name]
+        return [*curves, (*self._fallen, False)] if self._fallen[0] and self.falls[1] else curves
 
     def draw(self, painter: QPainter, area: QRectF) -> None:
         """Draw where values fall, and each curve, broken where it is not finite."""
@@ -271,7 +276,7 @@ class CurvePlot(Plot):
         edges, shares = self.falls
         if not shares or self._limits is None:
             return
-        fill = self.color("accent")
+        fill = self.color(self._fallen[1])
         fill.setAlpha(70)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)

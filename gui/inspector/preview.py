@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer
 
 from engine.host.protocol import Failed
+from gui.session import Session
 
 if TYPE_CHECKING:
     from gui.inspector.example import Example
@@ -35,6 +36,9 @@ class Previews(Protocol):
     def preview_binarizer(self, id: str, fields: dict[str, Any]) -> int:
         """Ask for an estimator's curves."""
 
+    def look_at_estimator(self, node: str, place: str, run: str | None = None) -> int:
+        """Ask what an estimator gets and lets pass on a real batch."""
+
     def what_if(self, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]) -> int:
         """Ask what a field's values would come to."""
 
@@ -55,6 +59,8 @@ class Desk:
         self.workers = workers
         #: A real example on its way through the network.
         self.example = example
+        #: The run that goes on, or went; None where there are no runs.
+        self.session: Session | None = getattr(workers, "session", None)
         self._answers: dict[str, object] = {}
 
     def keep(self, key: str, answer: object) -> None:
@@ -75,8 +81,11 @@ class Preview(QObject):
     handed on. What was answered before is handed on at once.
     """
 
-    def __init__(self, desk: Desk, receive: Callable[[object], None], parent: QObject) -> None:
+    def __init__(
+        self, desk: Desk, receive: Callable[[object], None], parent: QObject, patience: int = _PATIENCE
+    ) -> None:
         super().__init__(parent)
+        self._patience = patience
         self._desk = desk
         self._receive = receive
         self._key = ""
@@ -92,7 +101,7 @@ class Preview(QObject):
     def want(self, key: object, ask: Callable[[], int]) -> None:
         """Show what `ask` requests, unless `key` says that this is it already."""
         name = repr(key)
-        waited = self._request is not None and self._since.hasExpired(_PATIENCE)
+        waited = self._request is not None and self._since.hasExpired(self._patience)
         if name == self._key and not waited:
             return
         self._key, self._request = name, None
