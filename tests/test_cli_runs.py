@@ -113,3 +113,26 @@ def test_what_is_not_there_is_one_line_and_exit_2(layerlab, arguments):
     code, _, told = layerlab("runs", *arguments)
     assert code == 2
     assert len(told.strip().splitlines()) == 1
+
+
+def test_a_replay_certifies_a_run_and_refutes_one_that_was_tampered_with(layerlab, runs):
+    code, said, _ = layerlab("replay", str(runs[0]))
+    assert code == 0
+    assert said.startswith("the same: ")
+    assert json.loads(layerlab("replay", str(runs[0]), "--json")[1])["same"] is True
+    network = storage.read(runs[0] / "network.layerlab")
+    storage.write(assign_all(network, ["recipe.seed=7"]), runs[0] / "network.layerlab")
+    code, _, told = layerlab("replay", str(runs[0]))
+    assert code == 1
+    assert "not the same from step 1 (train): recorded {" in told
+    code, said, _ = layerlab("replay", str(runs[0]), "--json")
+    assert code == 1
+    found = json.loads(said)
+    assert found["same"] is False
+    assert found["first_difference"]["step"] == 1
+
+
+def test_what_is_no_run_is_not_replayed(layerlab, tmp_path):
+    code, _, told = layerlab("replay", str(tmp_path))
+    assert code == 2
+    assert "is no run" in told

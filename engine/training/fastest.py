@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.catalog import Settings
 from engine.training import parameters
 from engine.training.compute import Choices, Compute, pictures
+from engine.training.direct import DirectStep, backward
 from engine.training.feed import Feed
 from engine.training.task import Task
 
@@ -39,7 +40,7 @@ def fastest(task: Task, feed: Feed, options: Settings, asked: Choices) -> tuple[
     told = [f"{rate:,.0f} steps/s as it comes"]
     candidates: list[tuple[str, dict[str, object]]] = []
     if options.threads is None and not cuda:
-        most = os.cpu_count() or 1
+        most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         counts = sorted({1, 2, most // 2, most} - {0, asked.threads})
         candidates += [(f"{n} thread{'s' * (n > 1)}", {"threads": n}) for n in counts if n <= most]
     if options.channels_last == "auto" and pictures(task.model):
@@ -71,14 +72,18 @@ def _steps_per_second(task: Task, feed: Feed, options: Settings, chosen: Choices
         own.model.train()
         parts = parameters.parts(own.network, own.model)
         optimizer, _, _ = parameters.optimizer(own.network.recipe.optimizer, parts, decay=options.decay)
+        step, direct = DirectStep(optimizer), task.device.type == "cpu" and not chosen.compile
         run = Compute(own, own.model, options.precision, chosen)
 
         def steps(batches: Iterator[tuple[Tensor, ...]]) -> int:
             count = 0
             for batch in batches:
                 _, loss = run(batch)
-                loss.backward()
-                optimizer.step()
+                if direct:
+                    backward(loss)
+                else:
+                    loss.backward()
+                step()
                 optimizer.zero_grad()
                 count += 1
             _wait(task.device)

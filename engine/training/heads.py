@@ -98,6 +98,14 @@ class Head:
         NetworkProblem
             If it does not fit.
         """
+        if self.takes in ("multilabel", "sign") and self.classes is None:
+            every = self.labels(split)
+            if float(every.min()) < 0 or float(every.max()) > 1:
+                raise NetworkProblem(
+                    f"{self.id}: {type(self.loss).__name__} wants labels of 0 and 1, and the data's targets "
+                    f"go from {float(every.min()):.3g} to {float(every.max()):.3g}. If they are labels, set "
+                    "the data's standardise_target to false."
+                )
         target, label = (tensor[:2] for tensor in self.prepared(split))
         own = list(output.shape[1:])
         if self.takes == "class":
