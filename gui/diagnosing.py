@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from engine import diff
 from engine.findings import Analysis
 from engine.network import Network
 from engine.runs import RunFolder
@@ -48,6 +49,14 @@ def said(found: Mapping[str, tuple[str, ...]]) -> str:
     return ", ".join(parts).replace("…)", ")" if len(found["dropped"]) <= 3 else " …)") + "."
 
 
+def difference(before: Network | None, after: Network) -> str:
+    """What is different that means something, in a few words; empty: nothing."""
+    if before is None or same_meaning(before, after):
+        return ""
+    words = [str(change) for change in diff.changes(before, after) if change.path[0] != "view"]
+    return words[0] + (f" and {len(words) - 1} more" if len(words) > 1 else "") if words else ""
+
+
 class Diagnosing(QObject):
     """Colours the canvas, and trains on from a run's weights after an edit."""
 
@@ -57,8 +66,10 @@ class Diagnosing(QObject):
         self._session = workers.session
         self._marks: Mapping[str, Mark] | None = None
         self._waiting = False
+        #: Whose weights the next run starts from; None: the newest.
+        self._step: int | None = None
         health.marked.connect(self._marked)
-        health.tried.connect(self.train_on)
+        health.tried.connect(lambda: self.train_on())
         workers.analyzed.connect(lambda *_: self.show())
         workers.document.changed.connect(lambda *_: self.show())
         self._session.state_changed.connect(self._state_changed)
@@ -83,7 +94,9 @@ class Diagnosing(QObject):
 
     def show(self) -> None:
         """Colour the cards: by what an edit does to a paused run's weights, else by the measure."""
-        self._canvas.set_overlay(self._weights_map() if self.edited else self._marks)
+        edited = self.edited
+        self._canvas.set_overlay(self._weights_map() if edited else self._marks)
+        self._canvas.set_ghosts(self._gone() if edited else {})
 
     def carried(self) -> dict[str, tuple[str, ...]]:
         """What becomes of the run's parameters in the drawing."""
@@ -102,13 +115,32 @@ class Diagnosing(QObject):
                 ("kept", "good") if not new else ("new", "warning") if not kept else ("partly", "accent")
             )
             tip = f"{kept} parameters keep their weights, {new} are drawn anew"
-            marks[node] = Mark(theme.color(color).name(), word, (), tip)
+            marks[node] = Mark(theme.color(color).name(), word, (), tip, wires=False)
         return marks
+
+    def _gone(self) -> dict[str, tuple[tuple[float, float] | None, str]]:
+        """The run's nodes that the drawing no longer has: where they were, and what is lost with them."""
+        trained = self._session.network
+        if trained is None:
+            return {}
+        dropped = self.carried()["dropped"]
+        places = trained.positions()
+        found = {}
+        for id in trained.nodes.keys() - self._workers.document.network.nodes.keys():
+            count = sum(name.split(".")[0] == id for name in dropped)
+            words = f"dropped, with {count} trained parameters" if count else "dropped; it had no weights"
+            place = places.get(id)
+            found[id] = (None if place is None else (float(place[0]), float(place[1])), words)
+        return found
 
     # ------------------------------------------------------------------ training on
 
-    def train_on(self) -> None:
-        """Train the drawing from the weights that the run has reached; an active run is stopped first."""
+    def train_on(self, step: int | None = None) -> None:
+        """Train the drawing from the weights that the run has reached; an active run is stopped first.
+
+        With a `step`, from the weights that the run keeps of it.
+        """
+        self._step = step
         if self._session.active:
             self._waiting = True
             self._workers.control("stop")
@@ -117,8 +149,17 @@ class Diagnosing(QObject):
 
     def _begin(self) -> None:
         self._waiting = False
-        weights = trained_weights(self._session.run)
+        weights = trained_weights(self._session.run, self._step)
+        origin = self._origin()
         self._workers.train(self._settings.device, weights=weights)
+        self._session.origin = origin
+
+    def _origin(self) -> str:
+        """Where the run that begins comes from, for its curves."""
+        session = self._session
+        step = self._step if self._step is not None else session.step
+        told = difference(session.network, self._workers.document.network)
+        return f"Branched from step {step:,}" + (f": {told}" if told else "")
 
     def _state_changed(self, state: str) -> None:
         if self._waiting and not self._session.active:
@@ -126,9 +167,11 @@ class Diagnosing(QObject):
         self.show()
 
 
-def trained_weights(run: str | None) -> str | None:
-    """The file of a run's newest weights; None where it has written none yet."""
+def trained_weights(run: str | None, step: int | None = None) -> str | None:
+    """The file of a run's newest weights, or of those of a step; None where it has written none yet."""
     if not run:
         return None
     folder = RunFolder(Path(run))
+    if step is not None and folder.kept(step).exists():
+        return str(folder.kept(step))
     return next((str(file) for file in (folder.weights, folder.best) if file.exists()), None)

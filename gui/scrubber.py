@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QToolButton, QWidget
 
 from gui.session import Session
 from gui.theme import SPACE, theme
@@ -12,11 +15,39 @@ from gui.theme import SPACE, theme
 FILM = 80
 
 
+class StepSlider(QSlider):
+    """A slider with marks: where weights are kept, and where the drawing was edited."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.kept: list[int] = []
+        self.edits: list[int] = []
+
+    def mark(self, kept: list[int], edits: list[int]) -> None:
+        """Set the marks' places, in the slider's own values."""
+        if (kept, edits) != (self.kept, self.edits):
+            self.kept, self.edits = kept, edits
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the slider, and its marks along the lower edge."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        handle = 14
+        for places, color, high in ((self.kept, "muted", 4), (self.edits, "warning", 7)):
+            for place in places:
+                room = self.width() - handle
+                x = handle // 2 + QStyle.sliderPositionFromValue(self.minimum(), self.maximum(), place, room)
+                painter.fillRect(x, self.height() - high, 2, high, theme.color(color))
+
+
 class Scrubber(QWidget):
     """A slider over the observations that are kept; at its right end it follows the run."""
 
-    #: Train the drawing from the weights that the run has reached.
+    #: A new run from some of this one's weights is wanted.
     branched = Signal()
+    #: The run shall be saved as a film.
+    filmed = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,19 +57,23 @@ class Scrubber(QWidget):
         self.play.setCheckable(True)
         self.play.setToolTip("Play the run as a film")
         self.play.setAccessibleName("Play the run as a film")
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider = StepSlider()
         self.slider.setAccessibleName("Step of the run")
         self.slider.setToolTip("Look at an earlier step; at the right end the newest is followed")
         self.where = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.where.setProperty("role", "muted")
         self.where.setMinimumWidth(96)
         self.branch = QToolButton()
-        self.branch.setToolTip("Branch: train the drawing as it is now from this run's weights")
+        self.branch.setToolTip("Branch: train the drawing as it is now from weights that this run keeps")
         self.branch.setAccessibleName("Branch a new run")
         self.branch.clicked.connect(self.branched)
+        self.film = QToolButton()
+        self.film.setToolTip("Save the run as a film (GIF or WebP)")
+        self.film.setAccessibleName("Save the run as a film")
+        self.film.clicked.connect(self.filmed)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * SPACE, 2, 2 * SPACE, 2)
-        for part in (self.play, self.slider, self.where, self.branch):
+        for part in (self.play, self.slider, self.where, self.film, self.branch):
             row.addWidget(part)
         self._film = QTimer(self, interval=FILM)
         self._film.timeout.connect(self._next)
@@ -46,6 +81,8 @@ class Scrubber(QWidget):
         self.play.toggled.connect(self._toggled)
         session.observed.connect(self._grown)
         session.state_changed.connect(self._grown)
+        session.weights_kept.connect(self._grown)
+        session.edited.connect(self._grown)
         theme.changed.connect(self._paint)
         self._paint()
         self._grown()
@@ -58,7 +95,12 @@ class Scrubber(QWidget):
     def _grown(self, *_: object) -> None:
         count = len(self._session.observations)
         self.setVisible(count > 1)
-        self.branch.setEnabled(not self._session.active and bool(self._session.run))
+        self.branch.setEnabled(bool(self._session.run))
+        steps = [observation.step for observation in self._session.observations]
+        self.slider.mark(
+            [bisect.bisect_left(steps, step) for step in self._session.kept],
+            [bisect.bisect_left(steps, step) for step, _ in self._session.edits],
+        )
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(count - 1, 0))
         if self.following:
@@ -97,5 +139,7 @@ class Scrubber(QWidget):
             self.play.setChecked(False)
 
     def _paint(self) -> None:
+        self.slider.update()
         self.branch.setIcon(theme.icon("mdi6.source-branch"))
+        self.film.setIcon(theme.icon("mdi6.filmstrip"))
         self.play.setIcon(theme.icon("mdi6.pause" if self.play.isChecked() else "mdi6.play"))

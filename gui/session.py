@@ -64,6 +64,8 @@ class Session(QObject):
         self.confusions: list[protocol.Confused] = []
         #: (step, what) of changes to the drawing while the run was under way.
         self.edits: list[tuple[int, str]] = []
+        #: Which run's weights it began from, and with what changes; empty: none.
+        self.origin = ""
         #: The step that is looked at; None: the newest.
         self.at: int | None = None
         self._stride = 1
@@ -163,6 +165,8 @@ class Session(QObject):
     def note_edit(self, what: str) -> None:
         """The drawing has been changed; of no concern to a run that is not under way."""
         if self.state in ("running", "paused"):
+            if self.edits and self.edits[-1][0] == self.step:  # several at one step: one mark
+                what = f"{self.edits.pop()[1]}; {what}"
             self.edits.append((self.step, what))
             self.edited.emit()
 

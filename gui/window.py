@@ -20,7 +20,7 @@ from engine.network import Network
 from engine.storage import SUFFIX
 from gui.actions import Actions
 from gui.banners import Banners
-from gui.diagnosing import Diagnosing, said
+from gui.diagnosing import Diagnosing, difference, said
 from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
@@ -39,6 +39,7 @@ from gui.workers import Mailbox, Workers, same_meaning
 if TYPE_CHECKING:
     from engine.host.protocol import RunStarted
     from engine.host.pulse import Silence
+    from gui.branching import BranchDialog
     from gui.recovery import Keeper
 
 #: Side of the smallest window in which nothing overlaps.
@@ -198,7 +199,8 @@ class Window(QMainWindow):
         self.docks.fill("activations", ActivationsPanel(self.session, self.selection))
         self.health = HealthPanel(self.document, self.selection, self.session)
         self.diagnosing = Diagnosing(self.workers, self.canvas, self.health, self.settings)
-        self.scrubber.branched.connect(self.diagnosing.train_on)
+        self.scrubber.branched.connect(self.branch)
+        self.scrubber.filmed.connect(self.film)
         self.docks.fill("health", self.health)
         self.docks.fill("filters", FiltersPanel(self.session, self.selection))
         self.docks.fill(
@@ -259,6 +261,8 @@ class Window(QMainWindow):
             self._show_page()
         if before.name != after.name:
             self._show_title()
+        if self.session.active and (what := difference(before, after)):
+            self.session.note_edit(what)
         self._compare_with_run()
 
     def _opened(self) -> None:
@@ -360,6 +364,23 @@ class Window(QMainWindow):
             words += f" {said(self.diagnosing.carried())}"
             buttons.insert(0, ("Train on with the changes", self.diagnosing.train_on))
         self.banners.show_banner("differs", words, buttons)
+
+    def branch(self) -> BranchDialog:
+        """Ask from which of the run's weights a new run shall begin, and show what has been edited since."""
+        from gui.branching import BranchDialog  # it brings pictures, which the first paint does not need
+
+        dialog = BranchDialog(self.session, self.document.network, said(self.diagnosing.carried()), self)
+        dialog.chosen.connect(self.diagnosing.train_on)
+        dialog.open()
+        return dialog
+
+    def film(self) -> None:
+        """Ask for a file, and save the run as a film of what the window shows of it."""
+        from gui.film import Film, ask
+
+        path = ask(self)
+        if path is not None:
+            Film(self.session, self.workbench, self).start(path, self.status.showMessage)
 
     def bring_back(self) -> None:
         """Make the drawing what the run trains; the present one stays in the undo history."""

@@ -82,7 +82,8 @@ def test_an_observed_step_is_told_with_its_gradient_and_update():
 
 def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
     now = 0.0
-    monkeypatch.setattr(probes.time, "perf_counter", lambda: now)
+    for name in ("perf_counter", "thread_time"):
+        monkeypatch.setattr(probes.time, name, lambda: now)
     observer = Probes([])
     # Cheap: as often as is any use. Dear: when 1.5 % of the time have paid for it and for the next.
     # The first ones, as long as the allowance lasts, are nearer to one another.
@@ -91,3 +92,20 @@ def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
         observer.done(cost)
         assert observer.due == pytest.approx(due)
     assert observer.cost == pytest.approx(0.1503 / now)
+
+
+def test_on_a_busy_machine_looking_takes_the_same_share_of_what_the_run_gets(monkeypatch):
+    wall, work = 1000.0, 3.0
+    monkeypatch.setattr(probes.time, "perf_counter", lambda: wall)
+    monkeypatch.setattr(probes.time, "thread_time", lambda: work)
+    observer = Probes([])
+    looks = 0
+    for _ in range(100_000):
+        wall, work = wall + 0.004, work + 0.001  # three others run beside it
+        if wall >= observer.due:
+            looks += 1
+            wall, work = wall + 0.04, work + 0.01
+            observer.done(0.01)
+    assert observer.cost == pytest.approx(0.01 * looks / (work - 3))
+    assert 0.01 * looks <= 0.0151 * (work - 3) + 0.06
+    assert 0.01 * looks >= 0.013 * (work - 3)

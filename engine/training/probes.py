@@ -142,7 +142,13 @@ class Probes:
         self._parts = parts
         self._model = model if isinstance(model, CompiledNetwork) else None
         self._budget = _PLANNED * budget
-        self._began = time.perf_counter()
+        # What looking costs is told in the processor's time where it is the processor's work: on a
+        # machine that others use too, a look that was interrupted is none the dearer for it.
+        on_processor = all(part.tensor.device.type == "cpu" for part in parts)
+        self._clock = time.thread_time if on_processor else time.perf_counter
+        self._began, self._begun = time.perf_counter(), self._clock()
+        #: When the observation was handed over, to whoever tells it.
+        self._handed: float | None = None
         # Peek at the first step and observe the second: the first step's figures come before that.
         self.due = self._began
         self._spent = 0.0
@@ -169,13 +175,13 @@ class Probes:
 
     def peek(self) -> None:
         """Keep a sample of this step's gradients; the next step is observed."""
-        begun = time.perf_counter()
+        begun = self._clock()
         self._last = {
             part.name: sample(part.tensor.grad).clone()
             for part in self._parts
             if part.tensor.grad is not None
         }
-        self._now += time.perf_counter() - begun
+        self._now += self._clock() - begun
 
     def watching(self) -> AbstractContextManager[object]:
         """The context in which the forward pass of the observed step runs.
@@ -194,11 +200,11 @@ class Probes:
 
     def before(self) -> None:
         """Look at activations and gradients, and keep the weights to compare with."""
-        begun = time.perf_counter()
+        begun = self._clock()
         with torch.no_grad():
             self._activations = {} if self._watch is None else self._watch.figures(distributions)
             if self._watch is not None:
-                self._watched += time.perf_counter() - begun
+                self._watched += self._clock() - begun
             self._watch = None
             self._moving = [part for part in self._parts if part.tensor.grad is not None]
             gradients = {p.name: p.tensor.grad for p in self._moving if p.tensor.grad is not None}
@@ -208,11 +214,11 @@ class Probes:
             self._last = {}
             self._binary.before()
             self._before = [part.tensor.detach().clone() for part in self._moving]
-        self._now += time.perf_counter() - begun
+        self._now += self._clock() - begun
 
     def after(self, step: int, epoch: float, learning_rate: float | None = None) -> Observation:
         """Look at the weights, now after step number `step`."""
-        begun = time.perf_counter()
+        begun = self._clock()
         tensors = {part.name: part.tensor for part in self._parts}
         weights = distributions(tensors)
         updates: dict[str, float] = {}
@@ -240,28 +246,35 @@ class Probes:
             binary,
             self._binary.inputs(distributions),
         )
-        self._now += time.perf_counter() - begun
+        self._handed = self._clock()
+        self._now += self._handed - begun
         return observation
 
     def done(self, telling: float = 0.0) -> None:
-        """The observation is dealt with, which took `telling` seconds more: set the time for the next.
+        """The observation is dealt with, which took `telling` seconds more beside what this thread did
+        since :meth:`after`: set the time for the next.
 
         Over the run looking takes its budget of the time, with an allowance at the start, so that
         a run of seconds is seen too; and no stretch of it takes more than :data:`_MOST`.
         """
-        now = time.perf_counter()
+        now, worked = time.perf_counter(), self._clock()
+        if self._handed is not None:
+            telling += worked - self._handed
+            self._handed = None
         spent, self._now = self._now + telling, 0.0
         self._spent += spent
         # The first look costs more than any that follows: expect the least so far.
         self._least = min(self._least, spent)
-        affordable = self._began + (self._spent + self._least - _ALLOWANCE) / self._budget
+        # How long a second of this thread's work lasts.
+        lasts = max(1.0, (now - self._began) / max(worked - self._begun, 1e-9))
+        affordable = self._began + lasts * (self._spent + self._least - _ALLOWANCE) / self._budget
         apart, most = (_APART, _MOST) if self._spent > _ALLOWANCE else (_APART_FIRST, _MOST_FIRST)
-        self.due = max(now + apart, now + spent / max(most, self._budget), affordable)
+        self.due = max(now + apart, now + lasts * spent / max(most, self._budget), affordable)
 
     @property
     def cost(self) -> float:
         """The share of the time since the start that observing has taken."""
-        return self._spent / max(time.perf_counter() - self._began, 1e-9)
+        return self._spent / max(self._clock() - self._begun, 1e-9)
 
 
 def _cosines(before: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> dict[str, float]:

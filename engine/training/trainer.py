@@ -381,9 +381,8 @@ class Trainer:
             if looking is not None:
                 rate = float(optimizer.param_groups[0]["lr"])
                 observation = looking.after(step, step / self.feed.steps, rate)
-                begun = clock()
                 self.emit(observation)
-                looking.done(clock() - begun)
+                looking.done()
                 observed = looking.due
             if within and step % self.options.validate_every == 0:
                 if not self._count():

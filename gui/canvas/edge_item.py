@@ -110,6 +110,8 @@ class EdgeItem(QGraphicsPathItem):
         self.source_index = 0
         self.target_index = 0
         self.dimensions: int | None = None
+        #: Colour of what a measure says of the node that it leaves, else of the one that it reaches.
+        self.mark: str | None = None
         self.hovered = False
         self.selected = False
         self.detour: float | None = None
@@ -182,10 +184,10 @@ class EdgeItem(QGraphicsPathItem):
 
     def restyle(self) -> None:
         """Take the pen anew."""
-        key = (self.owner.look, self.dimensions, self.hovered, self.selected)
+        key = (self.owner.look, self.dimensions, self.hovered, self.selected, self.mark)
         if key != self._pen_key:
             self._pen_key = key
-            self.setPen(self.owner.look.wire(self.dimensions, self.hovered, self.selected))
+            self.setPen(self.owner.look.wire(self.dimensions, self.hovered, self.selected, self.mark))
             self.setZValue(0.5 if self.hovered or self.selected else 0.0)
 
     def follow(self) -> None:

@@ -68,12 +68,13 @@ class FarPainter:
 
     def _batched_wires(self) -> list[tuple[QPen, list[QLineF]]]:
         tools = self._scene.look
-        lines: dict[tuple[int | None, bool], list[QLineF]] = {}
+        lines: dict[tuple[int | None, bool, str | None], list[QLineF]] = {}
         for wire in self._scene.drawn()[1].values():
-            lines.setdefault((wire.dimensions, wire.selected), []).extend(wire.far_lines)
+            lines.setdefault((wire.dimensions, wire.selected, wire.mark), []).extend(wire.far_lines)
         batches = []
-        for (dimensions, selected), found in lines.items():
-            pen = QPen(tools.accent if selected else tools.rank(dimensions), 1.5 if selected else 1.0)
+        for (dimensions, selected, mark), found in lines.items():
+            color = tools.accent if selected else QColor(mark) if mark else tools.rank(dimensions)
+            pen = QPen(color, 1.5 if selected or mark else 1.0)
             pen.setCosmetic(True)
             batches.append((pen, found))
         return batches

@@ -132,10 +132,16 @@ class Look:
         }.get(kind, self.muted)
         return mixed(ink, self.surface, 0.16 if self.dark else 0.10), ink
 
-    def wire(self, dimensions: int | None, hovered: bool = False, selected: bool = False) -> QPen:
-        """Pen of a wire: colour and thickness by dimensions."""
+    def wire(
+        self,
+        dimensions: int | None,
+        hovered: bool = False,
+        selected: bool = False,
+        mark: str | None = None,
+    ) -> QPen:
+        """Pen of a wire: colour and thickness by dimensions; `mark` is a measure's colour instead."""
         width = 1.6 if dimensions is None else 1.6 + 0.5 * min(dimensions, 4)
-        color = self.accent if selected else self.rank(dimensions)
+        color = self.accent if selected else QColor(mark) if mark else self.rank(dimensions)
         pen = QPen(color, width + (1.2 if hovered or selected else 0.0))
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         if dimensions is None and not selected:

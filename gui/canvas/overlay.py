@@ -27,6 +27,8 @@ class Mark:
     history: tuple[float, ...] = ()
     #: A sentence for the tooltip.
     tip: str = ""
+    #: Whether the node's wires take its colour too.
+    wires: bool = True
 
 
 def tint(mark: Mark, tools: look.Look) -> QColor:

@@ -17,6 +17,7 @@ from gui.canvas.arrivals import AT_ONCE, Arrivals
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
 from gui.canvas.finding import Finder
+from gui.canvas.ghosts import Ghosts
 from gui.canvas.levels import NEAR
 from gui.canvas.marks import item_of
 from gui.canvas.node_item import NodeItem
@@ -68,6 +69,9 @@ class Scene(Finder):
         self.guides = QGraphicsPathItem()
         self.guides.setZValue(9)
         self.addItem(self.sketch)
+        #: Nodes that an edit has dropped from what is being trained.
+        self.ghosts = Ghosts(self)
+        self.addItem(self.ghosts)
         self.addItem(self.guides)
         self.setSceneRect(QRectF(-STEP, -STEP, 2 * STEP, 2 * STEP))
 
@@ -282,6 +286,7 @@ class Scene(Finder):
             return None
         wire = EdgeItem(self, edge, source, target)
         wire.selected = edge in self._chosen_wires
+        self._colour(wire)
         wire.refresh()
         if edge in self._bends:
             wire.lead(tuple(QPointF(*point) for point in self._bends[edge]))
@@ -337,7 +342,26 @@ class Scene(Finder):
             if mark != item.mark:
                 item.mark = mark
                 item.update()
+        for wire in self.wires.values():
+            self._colour(wire)
         self.far.forget()
+
+    @staticmethod
+    def _colour(wire: EdgeItem) -> None:
+        """Colour a wire by the measure, as the node that it leaves, else as the one that it reaches."""
+        mark = wire.source.mark or wire.target.mark
+        color = mark.color if mark is not None and mark.wires else None
+        if color != wire.mark:
+            wire.mark = color
+            wire.restyle()
+
+    def show_ghosts(self, ghosts: Mapping[str, tuple[tuple[float, float] | None, str]]) -> None:
+        """Outline nodes that are gone: id -> (where it was, what is said of it).
+
+        A node that had no place in the document is outlined where it was last drawn.
+        """
+        known = {id: place or self.placed.get(id) for id, (place, _) in ghosts.items()}
+        self.ghosts.show_gone({id: (at, ghosts[id][1]) for id, at in known.items() if at is not None})
 
     def restyle(self) -> None:
         """Take the theme's colours anew."""

@@ -63,6 +63,7 @@ class Canvas(Camera):
         self.selection = selection
         self._analysis = Analysis()
         self._marks: Mapping[str, Mark] = {}
+        self._ghosts: Mapping[str, tuple[tuple[float, float] | None, str]] = {}
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas: the network's layers and wires")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -118,7 +119,13 @@ class Canvas(Camera):
         self._marks = marks or {}
         self._show_overlay()
 
+    def set_ghosts(self, ghosts: Mapping[str, tuple[tuple[float, float] | None, str]]) -> None:
+        """Outline nodes of the top level that are gone: id -> (where it was, what is said of it)."""
+        self._ghosts = ghosts
+        self._show_overlay()
+
     def _show_overlay(self) -> None:
+        self.drawing.show_ghosts(self._ghosts if self.block is None else {})
         marks = self._marks
         if self.block is not None:
             head = f"{self.use}."

@@ -152,7 +152,10 @@ class Chart(QWidget):
         self.format = percent if self.share else figure
         title = metric.replace("_", " ")
         self.plot = Plot(f"{title}: curves")
-        self.plot.setToolTip("Drag to move, Ctrl + wheel to zoom, double click to see all.")
+        self.plot.setToolTip(
+            "Drag to move, Ctrl + wheel to zoom, double click to see all.\n"
+            "Triangles: weights are kept that a run can branch from."
+        )
         self.title = QLabel(title[:1].upper() + title[1:])
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setProperty("role", "heading")
@@ -163,6 +166,8 @@ class Chart(QWidget):
         #: By the run (0: this one, 1: the one before …) and the split.
         self.lines: dict[tuple[int, str], Line] = {}
         self.marks: list[pg.InfiniteLine] = []
+        self.kept = self.plot.dots("muted")
+        self.kept.setSymbol("t1")
         self.broken = pg.InfiniteLine(angle=90, movable=False)
         self.broken.hide()
         self.plot.addItem(self.broken, ignoreBounds=True)
@@ -183,6 +188,7 @@ class Chart(QWidget):
     def follow_theme(self) -> None:
         """Take on the theme's colours."""
         self.plot.follow_theme()
+        self.kept.setBrush(theme.color("muted"))
         self.broken.setPen(pg.mkPen(theme.color("error"), width=1, style=Qt.PenStyle.DashLine))
         for line in self.lines.values():
             line.follow_theme()
@@ -264,6 +270,11 @@ class Chart(QWidget):
             line.show()
         for line in self.marks[len(places) :]:
             line.hide()
+
+    def show_kept(self, places: Sequence[float]) -> None:
+        """Small triangles on the lower edge, where weights are kept that a run can branch from."""
+        bottom, top = self.plot.view.viewRange()[1]
+        self.kept.setData(places, [bottom + 0.025 * (top - bottom)] * len(places))
 
     def show_values(self, tracks: dict[str, Track], column: str, at: float | None) -> None:
         """Say the values at the cross-hair, else the newest."""
@@ -360,8 +371,8 @@ class CurvesPanel(Panel):
         self.compare.toggled.connect(self.request)
         self.reset.triggered.connect(self._release)
         session.metrics_added.connect(self.request)
-        session.state_changed.connect(self.request)
-        session.sought.connect(self.request)
+        for signal in (session.state_changed, session.sought, session.weights_kept, session.edited):
+            signal.connect(self.request)
         self.flush()
 
     @property
@@ -383,6 +394,7 @@ class CurvesPanel(Panel):
         self._arrange(self._history.metrics)
         column = self.axis.currentData()
         marks = self._marks(column)
+        kept = [self._place(step, column) for step in self._session.kept]
         for metric, chart in list(self.charts.items()):
             tracks = self._history.splits(metric)
             if not tracks:  # another run has begun since the chart before
@@ -391,19 +403,25 @@ class CurvesPanel(Panel):
             earlier = [history.splits(metric) for history in before]
             chart.show_tracks(tracks, earlier, column, self.log.isChecked(), self.decay)
             chart.show_marks(marks)
+            chart.show_kept(kept)
             chart.show_values(tracks, column, self._at)
             yield
 
-    def _marks(self, column: str) -> list[tuple[float, str, str]]:
-        """Where the best weights were had, the learning rate changed, and which step is looked at."""
-        found = []
+    def _place(self, step: int, column: str) -> float:
+        """Where a step is on the horizontal axis."""
         metrics = self._session.metrics
+        if column == "step" or not metrics:
+            return float(step)
+        at = bisect.bisect_left(metrics, step, key=lambda event: event.step)
+        return float(getattr(metrics[min(at, len(metrics) - 1)], column))
+
+    def _marks(self, column: str) -> list[tuple[float, str, str]]:
+        """Where the best weights were had, the learning rate changed, the drawing was edited, and
+        which step is looked at."""
+        found = []
 
         def place(step: int) -> float:
-            if column == "step" or not metrics:
-                return float(step)
-            at = bisect.bisect_left(metrics, step, key=lambda event: event.step)
-            return float(getattr(metrics[min(at, len(metrics) - 1)], column))
+            return self._place(step, column)
 
         track = self._history.tracks.get(("loss", "validation"))
         if track is not None and np.isfinite(track.column("value")).any():
@@ -418,6 +436,12 @@ class CurvesPanel(Panel):
             rate = observation.learning_rate
         # A rate that changes at every step is a curve, and no event.
         found += changes if len(changes) <= MARKS else []
+        edits = [
+            (place(step), "error", f"Edited at step {step:,}: {what}") for step, what in self._session.edits
+        ]
+        found += edits[-MARKS:]
+        if self._session.origin:
+            found.append((place(0), "error", self._session.origin))
         if self._session.at is not None:
             found.append((place(self._session.at), "accent", f"Step {self._session.at:,} is looked at"))
         return found

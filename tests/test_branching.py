@@ -1,0 +1,133 @@
+"""A run that is paused and edited, gone back to, branched and filmed: in the real window, with real hosts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+pytest.importorskip("PySide6")
+
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from window_helpers import close_window, open_window, template
+
+from engine import edit
+from engine.runs import RunFolder
+from engine.training import weights
+from gui.film import Film
+from gui.theme import theme
+
+pytestmark = pytest.mark.gui
+
+#: Milliseconds that a real host may take, on a slow machine under load.
+LONG = 60_000
+
+
+@pytest.fixture
+def paused(qtbot, tmp_path):
+    """The digits template in a run that has kept some weights, and is paused."""
+    shown = open_window(tmp_path, network=template())
+    shown.toolbar.epochs.setValue(100_000)
+    qtbot.waitUntil(lambda: shown.workers.current, timeout=LONG)
+    QTest.mouseClick(shown.toolbar.train_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(shown.session.kept) >= 3 and shown.session.confusions, timeout=LONG)
+    shown.running.pause()
+    qtbot.waitUntil(lambda: shown.session.state == "paused", timeout=LONG)
+    yield shown
+    close_window(shown)
+
+
+def test_an_edit_of_a_paused_run_shows_what_becomes_of_its_weights_and_a_branch_begins_where_it_is_told(
+    paused, qtbot
+):
+    window, session, document = paused, paused.session, paused.document
+    first_run, step = session.run, session.kept[1]
+    canvas, network = window.canvas, document.network
+    layers = [id for id, node in network.nodes.items() if node.type == "Linear"]
+    assert layers == ["fc1", "fc2", "fc3"]
+    # One layer goes, one grows, one stays as it is but for what it reads, one is new.
+    after = edit.remove(network, ["fc2"], heal=True)
+    after = edit.set_field(after, "fc1", "out_features", 24)
+    document.edit(after, "Edit while paused")
+    qtbot.waitUntil(lambda: window.workers.current, timeout=LONG)
+    marks = {id: item.mark.text for id, item in canvas.drawing.nodes.items() if item.mark is not None}
+    assert marks == {"fc1": "new", "fc3": "partly"}  # fc3 keeps its bias
+    assert canvas.drawing.ghosts.gone.keys() == {"fc2"}
+    assert canvas.drawing.ghosts.gone["fc2"][1] == "dropped, with 2 trained parameters"
+    assert all(wire.mark is None for wire in canvas.drawing.wires.values())
+    assert session.edits[-1][0] == session.step
+    assert "fc2" in session.edits[-1][1]
+    assert "1 of its parameters keep their weights" in (window.banners.text("differs") or "")
+    # Back to an earlier step: what is looked at is what a branch proposes.
+    observation = next(o for o in session.observations if o.step >= step)
+    session.seek(observation.step)
+    dialog = window.branch()
+    qtbot.waitUntil(dialog.isVisible)
+    assert dialog.steps.currentData() == session.weights_step() <= observation.step
+    assert any("fc2" in dialog.view.words.item(row).text() for row in range(dialog.view.words.count()))
+    chosen = dialog.steps.currentData()
+    QTest.mouseClick(dialog.train, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.run not in (None, first_run) and bool(session.metrics), timeout=LONG)
+    assert session.origin.startswith(f"Branched from step {chosen:,}: ")
+    assert canvas.drawing.ghosts.gone == {}
+    kept = weights.load(RunFolder(Path(first_run)).kept(chosen))
+    begun = weights.load(RunFolder(Path(session.run)).start)
+    assert all((kept[name] == begun[name]).all() for name in kept)
+    assert session.begun.parameters["fc1.weight"] == (24, 64)
+
+
+def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_and_film(
+    paused, qtbot, tmp_path
+):
+    window, session = paused, paused.session
+    window.health.chooser.setCurrentText("Update ratio")
+    wires = window.canvas.drawing.wires
+    qtbot.waitUntil(lambda: any(wire.mark for wire in wires.values()))
+    for wire in wires.values():
+        mark = wire.source.mark or wire.target.mark
+        assert wire.mark == (mark.color if mark else None)
+        if mark is not None and not wire.selected:
+            assert wire.pen().color().name() == mark.color
+    tips = {id: item.mark.tip for id, item in window.canvas.drawing.nodes.items() if item.mark}
+    early = session.observations[0].step
+    session.seek(early)
+    qtbot.waitUntil(
+        lambda: all(
+            item.mark.tip.endswith(f"at step {early:,}")
+            for item in window.canvas.drawing.nodes.values()
+            if item.mark
+        )
+    )
+    assert {id: item.mark.tip for id, item in window.canvas.drawing.nodes.items() if item.mark} != tips
+    panel = window.docks["predictions"].widget()
+    window.docks.reveal("predictions")
+    panel.tabs.setCurrentIndex(1)
+    panel.flush()
+    assert panel.confusion.counts.sum() == sum(session.confusions[0].counts)
+    assert panel.confusion.counts.ravel().tolist() == list(session.confusions[0].counts)
+    # The examples follow, by the weights that the run keeps of that step.
+    qtbot.waitUntil(
+        lambda: panel.model.predicted.weights == f"weights of step {session.kept[0]:,}", timeout=LONG
+    )
+    session.seek(None)
+    said = []
+    target = tmp_path / "run.gif"
+    Film(session, window.workbench, window).start(target, said.append)
+    qtbot.waitUntil(target.exists, timeout=LONG)
+    with Image.open(target) as film:
+        assert film.n_frames >= 2
+        assert film.width <= 960
+    assert "a film of" in said[-1]
+    assert session.at is None
+
+
+def test_a_film_of_another_kind_is_refused_in_words(paused, qtbot, tmp_path):
+    said = []
+    Film(paused.session, paused.workbench, paused).start(tmp_path / "run.mp4", said.append)
+    qtbot.waitUntil(lambda: bool(said) and "run.mp4" in said[-1], timeout=LONG)
+    assert said[-1] == "Cannot write run.mp4: films are .gif or .webp, not .mp4"
+    assert theme.choice is not None
