@@ -288,6 +288,7 @@ class Window(QMainWindow):
             self.recipe.set_analysis(analysis)
             self.problems.set_analysis(analysis)
             self.lab_init.set_analysis(analysis)
+            self._compare_with_run()  # what becomes of its weights, the analysis tells
             self.rate.set_analysis(analysis)
             self.lab_ste.set_analysis(analysis)
         self._offer_weights(analysis)
