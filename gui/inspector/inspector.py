@@ -10,6 +10,7 @@ from gui.document import Document
 from gui.inspector.activation import ActivationPart
 from gui.inspector.binarization import BinarizePart
 from gui.inspector.example import Example
+from gui.inspector.from_data import FromDataPart
 from gui.inspector.header import Header, Problems
 from gui.inspector.learning import InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart
@@ -145,6 +146,7 @@ class NodePanel(QWidget):
         super().__init__()
         self.header = Header(subject)
         self.problems = Problems(subject)
+        self.from_data = FromDataPart(subject)
         self.fields = FieldsPart(subject)
         self.window_part = WindowPart(subject, desk)
         self.sees = SeesPart(subject, desk)
@@ -157,6 +159,7 @@ class NodePanel(QWidget):
         self._parts = (
             self.header,
             self.problems,
+            self.from_data,
             self.fields,
             self.window_part,
             self.sees,

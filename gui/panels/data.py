@@ -35,6 +35,7 @@ from engine.host.protocol import CANCELLED, DataAbsent, DataLooked, DataProgress
 from engine.network import Network, Node
 from engine.runs import RunFolder
 from gui.document import Document
+from gui.inspector.from_data import fitting
 from gui.panels.balance import Balance
 from gui.panels.panel import Panel, bar
 from gui.panels.samples import Samples
@@ -43,10 +44,6 @@ from gui.theme import SPACE
 
 #: The recipe rests for so long before its data are looked at again.
 REST_MS = 300
-#: Problems that say how network and data differ (:mod:`engine.analysis.data_fit`).
-FITTING = ("data-shape", "data-dtype", "data-column", "data-classes", "data-values", "data-loss")
-
-
 #: Columns of the tables that are as wide as what is in them.
 _NARROW = ("Example", "Target", "Column", "Role", "Empty")
 
@@ -298,25 +295,13 @@ class DataPanel(Panel):
         self._looked = self._wanted()
         self.flush()
 
-    def fitting(self) -> list[diff.Change]:
-        """The changes that make the network fit the document's data."""
-        changes: list[diff.Change] = []
-        seen: set[tuple[str, ...]] = set()
-        for problem in self._analysis.problems:
-            if problem.code in FITTING and problem.repairs:
-                new = problem.repairs[0].changes
-                if not any(change.path in seen for change in new):
-                    seen |= {change.path for change in new}
-                    changes += new
-        return changes
-
     def fit_network(self) -> None:
         """Set shapes and loss as the data need them, in one step of the history.
 
         A drawing without an Input or Output gets them.
         """
         network = self._document.network
-        changed = diff.apply(network, self.fitting())
+        changed = diff.apply(network, fitting(self._analysis))
         if self.view is not None:
             types = {node.type for node in network.nodes.values()}
             if "Input" not in types:
@@ -344,7 +329,7 @@ class DataPanel(Panel):
             self._rest.start()
         view = self.view
         self.use.setVisible(view is not None and self.path is not None)
-        unfit = bool(self.fitting()) or self._lacks_ends()
+        unfit = bool(fitting(self._analysis)) or self._lacks_ends()
         self.fit.setVisible(view is not None and self.path is None and unfit)
         self.fetch.setVisible(self._offer is not None and not self._request)
         if self._offer is not None:
