@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -68,12 +69,16 @@ def _open(kind: str, fields: Mapping[str, Any]) -> dict[str, Array]:
     return found
 
 
+#: What NumPy raises for damaged files; it reads headers as Python's own literals, with their errors.
+_BROKEN = (ValueError, OSError, EOFError, SyntaxError, RecursionError, tokenize.TokenError)
+
+
 def npy(path: Path) -> Array:
     """The array in the .npy file at `path`, mapped and not read."""
     try:
         mapped: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         return mapped.view(np.ndarray)
-    except (ValueError, OSError, EOFError) as problem:
+    except _BROKEN as problem:
         raise _broken(path, problem) from problem
 
 

@@ -261,6 +261,7 @@ def read_parquet(path: Path, categorical: Sequence[str]) -> Cells:
             scan = polars.scan_parquet(path)
             width, rows = len(scan.collect_schema()), scan.select(polars.len()).collect().item()
             _check_narrow(path, width)
+            _refuse_bomb(path, 8 * rows * width)
             need_room(path, 2 * 8 * rows * width, "Take a part of its rows.")
             frame = polars.read_parquet(path)
     except polars.exceptions.PanicException as problem:
@@ -278,6 +279,21 @@ def read_parquet(path: Path, categorical: Sequence[str]) -> Cells:
         columns[name] = _typed(path, frame[name], name in categorical)
         progress(number)
     return Cells(columns, frame.height)
+
+
+#: Cells may always take so many bytes, and so many times what their file has. Tables that mean something
+#: pack to a tenth at most; a thousandth is one value over and over, made to fill the memory.
+_UNPACKED, _RATIO = 100_000_000, 400
+
+
+def _refuse_bomb(path: Path, needed: int) -> None:
+    size = path.stat().st_size
+    if needed > max(_UNPACKED, _RATIO * size):
+        raise DataProblem(
+            f"{path}: would unpack to {needed / 1e6:,.0f} MB from {size / 1e6:,.1f} MB: it seems made to "
+            "fill the memory. If it is meant so, take a part of its rows, or save it as .npy arrays.",
+            "path",
+        )
 
 
 @contextmanager

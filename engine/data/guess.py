@@ -97,10 +97,10 @@ def _folder(folder: Path) -> Guess:
 
 def _size(picture: Path) -> list[int]:
     """The sides that pictures are brought to: the first one's own, where that is small."""
-    from PIL import Image
+    from engine.data.pictures import open_picture
 
     try:
-        with Image.open(picture) as image:
+        with open_picture(picture) as image:
             width, height = image.size
     except Exception:  # it is looked at closely when it is read, and then the trouble is told
         return [32, 32]

@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.data.folders import user_cache_folder
+from engine.data.pictures import open_picture
 from engine.data.progress import Progress
 from engine.problems import DataProblem
 
 #: Raised when the same pictures would give other pixels.
 _VERSION = 1
-#: A picture with more pixels is not read: it takes three bytes a pixel, however small its file is.
-MOST_PIXELS = 50_000_000
 #: Pictures that are decoded ahead of the one being written.
 _AHEAD = 256
 
@@ -178,14 +177,8 @@ def decode(path: Path, style: Style) -> bytes:
         If it cannot be read; the message names it.
     """
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             image.draft("RGB" if style.channels == 3 else "L", (2 * style.width, 2 * style.height))
-            if image.width * image.height > MOST_PIXELS:
-                raise DataProblem(
-                    f"{path}: {image.width:,} × {image.height:,} pixels are more than the {MOST_PIXELS:,} "
-                    "that are read. Make it smaller, or take it out of the folder.",
-                    "folder",
-                )
             upright = ImageOps.exif_transpose(image)
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
                 ground = Image.new("RGBA", upright.size, "white")
@@ -203,12 +196,6 @@ def decode(path: Path, style: Style) -> bytes:
             values = np.asarray(plain, np.uint8).reshape(style.height, style.width, style.channels)
     except (DataProblem, MemoryError):
         raise
-    except Image.DecompressionBombError as problem:
-        raise DataProblem(
-            f"{path}: has far more than the {MOST_PIXELS:,} pixels that are read. Make it smaller, or take "
-            "it out of the folder.",
-            "folder",
-        ) from problem
     except Exception as problem:  # what broken pictures make Pillow's many readers raise has no bounds
         said = "it is no picture" if isinstance(problem, UnidentifiedImageError) else str(problem).rstrip(".")
         raise DataProblem(

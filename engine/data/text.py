@@ -26,6 +26,8 @@ UNKNOWN = "�"
 _PER_BYTE = 24
 #: A folder with more text files than this is none of texts.
 _MOST_FILES = 100_000
+#: Bytes of memory that a byte of text takes: itself, its characters, and a number for each.
+_PER_BYTE = 10
 _WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]|\n")
 
 
@@ -68,6 +70,7 @@ def files(fields: Mapping[str, Any]) -> list[Path]:
 
 def _read_text(path: Path) -> str:
     try:
+        need_room(path, _PER_BYTE * path.stat().st_size, "Take a part of the text.")
         data = path.read_bytes()
     except OSError as problem:
         raise unreadable(path, problem) from problem

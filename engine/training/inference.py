@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from engine.data.arrays import npy
+from engine.data.pictures import open_picture
 from engine.host.protocol import Prediction
 from engine.problems import DataChanged, DataProblem, FileProblem
 from engine.runs import RunFolder
@@ -174,18 +175,20 @@ def _from_file(path: Path, shape: tuple[int, ...]) -> Tensor:
     """The examples in `path`, ``[N, *shape]``."""
     try:
         if path.suffix == ".npy":
-            return _from_array(path, np.load(path, allow_pickle=False), shape)
+            return _from_array(path, npy(path), shape)
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise FileProblem(
                 f"{path}: this network reads {list(shape)}, which is no picture. Give an .npy file."
             )
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             fitted = image.convert("L" if shape[0] == 1 else "RGB").resize((shape[2], shape[1]))
         pixels = torch.from_numpy(np.array(fitted, np.float32) / 255)
         return pixels.reshape(1, shape[1], shape[2], shape[0]).permute(0, 3, 1, 2).contiguous()
     except FileNotFoundError:
         raise FileProblem(f"{path}: there is no such file.") from None
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as problem:
+    except DataProblem as problem:
+        raise FileProblem(str(problem)) from problem
+    except (OSError, ValueError) as problem:  # OSError: Pillow's UnidentifiedImageError too
         raise FileProblem(f"{path}: cannot be read as a picture or .npy array: {problem}.") from problem
 
 

@@ -2,8 +2,8 @@
 
 ``--full`` takes the counts that the help states (hours on two cores); ``--only NAME`` takes one line, as
 often as named. With ``--results FOLDER`` what has been counted is kept there, chunk by chunk, and a later call
-goes on from it, so that the full table can be made bit by bit; ``--write`` puts the kept table into
-the help page, and measures nothing.
+goes on from it, so that the full table can be made bit by bit; ``--share K`` lets several count at once
+(not where all trials are listed); ``--write`` puts the kept table into the help page, and measures nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from tests.robustness.promise import Row
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "assets" / "help" / "promise.md"
 RESULTS = ROOT / "tests" / "benchmarks" / "results" / "promise"
+#: The trials of a share have numbers of their own.
+_APART = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -80,32 +82,48 @@ def _write(rows: list[Row]) -> None:
     )
 
 
+def _row(path: Path) -> Row:
+    return Row(**json.loads(path.read_text()))
+
+
 def _kept(folder: Path | None, name: str) -> Row | None:
-    path = None if folder is None else folder / f"{name}.json"
-    return Row(**json.loads(path.read_text())) if path is not None and path.exists() else None
+    """What is kept of a line, all shares together."""
+    found = None
+    for path in sorted(folder.glob(f"{name}*.json")) if folder is not None else ():
+        row = _row(path)
+        if found is None:
+            found = row
+        else:
+            found.add(row)
+    return found
 
 
-def _measured(name: str, full: bool, results: Path | None) -> Row:
+def _measured(name: str, full: bool, results: Path | None, share: int) -> Row:
     """One line, from what has been kept of it to its end."""
     line = LINES[name]
     total = line.full if full else line.short
-    row = _kept(results, name) if line.chunk else None
-    learned = None if results is None else results / f"{name}.learned"
-    while row is None or row.tried < total:
+    stem = f"{name}-{share}" if share else name
+    own = None if results is None else results / f"{stem}.json"
+    row = _row(own) if own is not None and line.chunk and own.exists() else None
+    learned = None if results is None else results / f"{stem}.learned"
+    while True:
         done = row.tried if row is not None else 0
+        others = (_kept(results, name) or Row("")).tried - done if results is not None and line.chunk else 0
+        left = total - others - done
+        if row is not None and left <= 0:
+            return row
         with tempfile.TemporaryDirectory(prefix="layerlab-promise-") as folder:
-            more = line.measure(Path(folder), min(line.chunk or total, total - done), done, learned)
+            more = line.measure(Path(folder), min(line.chunk or total, left), done + share * _APART, learned)
         for breach in more.breaches[:5]:
             print(f"  {name}: {breach}", file=sys.stderr)
         if row is None:
             row = more
         else:
             row.add(more)
-        if results is not None:
-            (results / f"{name}.json").write_text(json.dumps(asdict(row), indent=1) + "\n")
+        if own is not None:
+            own.write_text(json.dumps(asdict(row), indent=1) + "\n")
         if not more.tried or not line.chunk:
-            break
-    return row
+            return row
 
 
 def main() -> int:
@@ -114,6 +132,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", action="append", choices=list(LINES))
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--share", type=int, default=0)
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     if chosen.write:
@@ -125,7 +144,7 @@ def main() -> int:
         rows = []
         for name in chosen.only or LINES:
             began = time.monotonic()
-            rows.append(_measured(name, chosen.full, chosen.results))
+            rows.append(_measured(name, chosen.full, chosen.results, chosen.share))
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     print(table(rows))
     return int(any(row.breaches for row in rows))

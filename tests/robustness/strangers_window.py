@@ -29,14 +29,12 @@ from tests.robustness.mutations import Mutated
 from tests.robustness.pen import Mark, PenProblem, penned
 from tests.robustness.promise import Row
 from tests.robustness.splices import small
-from tests.robustness.watch import Watch
+from tests.robustness.watch import HARM, Watch
 
 #: Seconds of computing beyond which the window hangs, painting everything included.
 LONGEST = 3.0
 #: Files in one pen.
 _BATCH = 100
-#: What is run or sent; the window itself writes its journal, and imports what it needs.
-_HARM = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess", "pickle", "socket")
 #: Layers that are chosen one after the other.
 _CHOSEN = 5
 
@@ -140,7 +138,7 @@ def _batch(numbers: Sequence[int], mark: Mark) -> bytes:
             desk.pool.unforeseen.clear()
             if seconds > LONGEST:
                 breach = breach or f"took {seconds:.1f} s"
-            ran = [what for what in heard if what.startswith(_HARM)]
+            ran = [what for what in heard if what.startswith(HARM)]  # the window itself writes its journal
             if ran:
                 breach = breach or f"ran: {ran[:3]}"
             row.check(not breach, f"{breach}\n{data[:400]!r}")

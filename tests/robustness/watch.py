@@ -9,6 +9,9 @@ from typing import Any
 _CODE = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class")
 _CODE += ("socket.connect", "socket.bind", "os.remove", "os.rename", "shutil.rmtree", "ctypes.dlopen")
 
+#: What is run, loaded or sent, among what is heard; the rest is written.
+HARM = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess", "pickle", "socket", "ctypes")
+
 
 class Watch:
     """Sees, by Python's audit hook, whether anything is run, written or sent."""
