@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from engine import diff
 from engine.diagnosis import ILLNESSES, Record, diagnose
-from engine.host.protocol import Distribution, Metrics, Observation
-from engine.network import Choice
+from engine.host.protocol import BinaryWeight, Distribution, Metrics, Observation
+from engine.network import Choice, Network
 from tests.diagnosis_table import heals, measure, templates_that_train, trained
 from tests.sick_networks import SGD, dense, healthy, network, sick
 
@@ -123,3 +123,22 @@ def test_slow_and_unlearned_is_too_low_slow_and_learned_is_well() -> None:
 def test_nothing_is_said_before_anything_is_known() -> None:
     assert codes(Record(network("n", []))) == set()
     assert codes(record(even(0.1), 1e-6, (2.3,))) == set()
+
+
+@pytest.mark.parametrize(("rate", "stuck"), [(0.0, True), (1e-3, False)])
+def test_a_binary_layer_whose_signs_flip_and_flip_back_between_looks_is_not_stuck(
+    rate: float, stuck: bool
+) -> None:
+    looks = tuple(
+        Observation(
+            step,
+            step / 50,
+            {"fc.weight": spread(1.0)},
+            {},
+            flips={"fc.weight": 0.0},
+            binary_weights={"fc.weight": BinaryWeight(rate, 0.5, 0.05, 0.0, 0.0, (4096,), (), 4096)},
+        )
+        for step in range(0, 200, 20)
+    )
+    of = Record(Network(), (), looks, {"fc.weight": (64, 64)})
+    assert ("stuck-binary" in codes(of)) == stuck

@@ -22,6 +22,7 @@ from gui.binarizing import BinarizeDialog
 from gui.document import Document
 from gui.panels import BinaryLabPanel
 from gui.panels.estimators import remark
+from gui.panels.health import MEASURES, node_marks
 from gui.panels.signs import INPUT
 from gui.selection import Selection
 from gui.session import Session
@@ -183,6 +184,13 @@ class TestSigns:
         seen = [e for e in events if isinstance(e, Observation)]
         assert rows[0].startswith("step,epoch,name,flip_rate")
         assert len(rows) == 1 + 2 * len(seen)
+
+    def test_the_canvas_is_coloured_by_the_flips_of_each_layer(self, events: list[Event]) -> None:
+        (measure,) = [measure for measure in MEASURES if measure.title == "Sign flips"]
+        seen = [e for e in events if isinstance(e, Observation)]
+        marks = node_marks(measure, seen)
+        assert marks.keys() == {"fc1"}
+        assert marks["fc1"].text == f"{100 * seen[-1].flips['fc1.weight']:.3g} %"
 
 
 class TestEstimators:

@@ -157,6 +157,21 @@ def test_looking_changes_no_number_of_the_training(tmp_path):
         assert torch.equal(tensor, weights[True][name]), name
 
 
+def test_inputs_are_seen_at_looks_that_leave_activations_out(monkeypatch):
+    drawn = network()
+    model = engine.build(drawn, seed=1)
+    probes = Probes(parameters.parts(drawn, model), model)
+    monkeypatch.setattr(probes, "_watched", 1e9)
+    probes.due = 0.0
+    with model.bound(), probes.watching():
+        loss = model(torch.randn(8, 1, 8, 8)).square().mean()
+    loss.backward()
+    probes.before()
+    told = probes.after(1, 0.0)
+    assert not told.activations
+    assert told.binary_inputs["fc1"].masked is not None
+
+
 def test_a_run_records_the_figures_of_every_binarized_parameter(tmp_path):
     events = []
     engine.train(network(), run_dir=str(tmp_path), device="cpu", emit=events.append)

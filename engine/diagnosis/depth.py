@@ -268,13 +268,17 @@ def _stuck(record: Record) -> list[Evidence]:
         seen = [(o.step, o.flips[name]) for o in observations if name in o.flips]
         steps = seen[-1][0] - record.observations[0].step
         flipped = sum(share for _, share in seen)
+        # A weight that flips and flips back between two looks is not seen to have changed: it is no
+        # stillness, so the single steps that were looked at must be still as well.
+        single = [o.binary_weights[name].flip_rate for o in observations if name in o.binary_weights]
+        rate = sum(single) / max(1, len(single))
         size = math.prod((record.shapes or {}).get(name, ())) or 1
-        if steps >= _WATCHED and flipped < max(STILL * steps, 0.5 / size):
+        if steps >= _WATCHED and flipped < max(STILL * steps, 0.5 / size) and rate <= STILL:
             found.append(
                 Evidence(
-                    f"{flipped:.2%} of the signs of {name} changed within {steps:,} steps.",
+                    f"{flipped:.2%} of the signs of {name} changed within {steps:,} steps, {rate:.2%} in a step.",
                     owner(name),
-                    {"flips": flipped, "steps": float(steps)},
+                    {"flips": flipped, "steps": float(steps), "rate": rate},
                 )
             )
     return found

@@ -195,6 +195,8 @@ class Probes:
         if asked or self._watched <= _ACTIVATIONS * self._spent:
             self._watch = Watch(self._model)
             watching.enter_context(self._model.watched(self._watch))
+        elif self._binary.hears:  # only a network that is watched calls what is hooked
+            watching.enter_context(self._model.watched(lambda line, result: None))
         watching.enter_context(self._binary.watching())
         return watching
 

@@ -59,6 +59,11 @@ class Signs:
         self.flips: dict[str, float] = {}
         self._followed = {part.name: _Followed(part.tensor) for part in self._parts}
 
+    @property
+    def hears(self) -> bool:
+        """Whether there are estimators to be heard."""
+        return bool(self._weights or self._inputs)
+
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Within this context estimators are heard, and the gradients that come back to them."""

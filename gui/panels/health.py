@@ -104,6 +104,14 @@ def _updates(observation: Observation) -> dict[str, float]:
     }
 
 
+def _flips(observation: Observation) -> dict[str, float]:
+    # A recurrent layer has several binarized weights.
+    shares: dict[str, list[float]] = {}
+    for name, share in observation.flips.items():
+        shares.setdefault(owner(name), []).append(share)
+    return {node: statistics.fmean(found) for node, found in shares.items()}
+
+
 def _activations(name: str) -> Callable[[Observation], Mapping[str, float]]:
     def read(observation: Observation) -> dict[str, float]:
         found = {node: getattr(seen, name) for node, seen in observation.activations.items()}
@@ -172,7 +180,7 @@ MEASURES = (
     HealthMeasure(
         "Sign flips",
         "Share of binary weights that changed sign since the look before.",
-        lambda observation: {owner(name): share for name, share in observation.flips.items()},
+        _flips,
         ((0.0, "train"), (0.001, "good"), (0.1, "good"), (0.4, "error")),
         share=True,
     ),
