@@ -367,6 +367,31 @@ def test_a_mistake_that_torch_lets_pass_is_named_with_its_lesson_and_its_cure_is
     assert problem.severity in ("warning", "hint")
     assert problem.lesson
     assert code not in [p.code for p in engine.analyze(right).problems]
+    # Only what the network is for says what else would mend these.
+    assert problem.repairs or code in ("narrow-view", "unused-part")
+    for repair in problem.repairs:
+        mended = engine.analyze(diff.apply(wrong, repair.changes))
+        assert len(mended.errors) <= len(engine.analyze(wrong).errors)
+        assert (code, node) not in [(p.code, p.node) for p in mended.problems]
+
+
+@pytest.mark.parametrize("network", [
+    chain(("fc", edit.replace(linear(10), activation=choice("Softmax", dim=1))), shape=(4,)),
+    chain(("fc", linear(10)), ("scores", Node("Softmax", {"dim": 1})), shape=(4,)),
+])  # fmt: skip
+def test_scores_are_laid_bare_by_one_repair(network: Network) -> None:
+    (problem,) = [p for p in engine.analyze(network).problems if p.code == "scores-wanted"]
+    (repair,) = problem.repairs
+    mended = diff.apply(network, repair.changes)
+    assert not [p for p in engine.analyze(mended).problems if p.code == "scores-wanted"]
+    assert list(mended.nodes) == ["image", "fc", "out"]
+
+
+def test_what_is_computed_for_nothing_is_removed_by_its_repair() -> None:
+    network = chain(("fc", linear(10)), shape=(4,))
+    stray = edit.connect(edit.add_node(network, "stray", linear(3)), End("image"), End("stray"))
+    (problem,) = [p for p in engine.analyze(stray).problems if p.code == "unused"]
+    assert diff.apply(stray, problem.repairs[0].changes) == network
 
 
 def test_sigmoid_before_a_loss_that_has_one_is_named() -> None:

@@ -37,7 +37,7 @@ _EFFORT = 8000
 Judge = Callable[[Network], Sequence[Problem]]
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A node in the document, and the uses of blocks around it, outermost first."""
 
     block: str | None
@@ -104,7 +104,7 @@ def _still(problem: Problem, left: Iterable[Problem]) -> bool:
 
 #: A stranger's file may hold anything where a drawing has positions and fields: an idea that trips over that
 #: is none.
-_STRANGE = (AttributeError, LookupError, TypeError, ValueError)
+STRANGE = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def _candidates(network: Network, problem: Problem, walked: Walked) -> Iterator[_Candidate]:
@@ -114,26 +114,27 @@ def _candidates(network: Network, problem: Problem, walked: Walked) -> Iterator[
             yield _Candidate(repair.text, diff.apply(network, repair.changes))
         except (KeyError, FileProblem, ValueError):
             continue
-    place = None if problem.node is None else _place(network, problem.node)
+    place = None if problem.node is None else place_of(network, problem.node)
     if place is None:
         return
     ideas = _ideas(network, problem, place, walked)
     while True:
         try:
             text, make = next(ideas)
-        except (StopIteration, *_STRANGE):
+        except (StopIteration, *STRANGE):
             return
         try:
             candidate = _Candidate(text, make())
-        except (EditProblem, *_STRANGE):
+        except (EditProblem, *STRANGE):
             continue
         yield candidate
 
 
-_Idea = tuple[str, Callable[[], Network]]
+#: What is offered, and how the network would be made.
+Idea = tuple[str, Callable[[], Network]]
 
 
-def _place(network: Network, path: str) -> _Place | None:
+def place_of(network: Network, path: str) -> Place | None:
     """Where the node at `path` stands in the document."""
     around: list[tuple[str | None, str]] = []
     block: str | None = None
@@ -146,7 +147,7 @@ def _place(network: Network, path: str) -> _Place | None:
         if node is None:
             return None
         if all(rest.isdecimal() for rest in words[number + 1 :]):
-            return _Place(block, word, tuple(around))
+            return Place(block, word, tuple(around))
         if node.type != "Block" or node.block not in network.blocks:
             return None
         around.append((block, word))
@@ -154,12 +155,12 @@ def _place(network: Network, path: str) -> _Place | None:
     return None
 
 
-def _ideas(network: Network, problem: Problem, place: _Place, walked: Walked) -> Iterator[_Idea]:
+def _ideas(network: Network, problem: Problem, place: Place, walked: Walked) -> Iterator[Idea]:
     graph = network.graph(place.block)
     prefix = (problem.node or "")[: -len(place.id)] if (problem.node or "").endswith(place.id) else ""
     yield from _wires(network, graph, place)
     yield from _flattened(network, graph, place, prefix, walked)
-    yield from _arms_alike(network, graph, place, prefix, walked)
+    yield from arms_alike(network, graph, place, prefix, walked)
     yield from _settings(network, graph, place, prefix, walked)
     yield from _arguments(network, problem, place)
     yield from _swapped(network, graph, place)
@@ -170,7 +171,7 @@ def _ideas(network: Network, problem: Problem, place: _Place, walked: Walked) ->
         )
 
 
-def _wires(network: Network, graph: Network | Block, place: _Place) -> Iterator[_Idea]:
+def _wires(network: Network, graph: Network | Block, place: Place) -> Iterator[Idea]:
     """Wire an open input to what hangs loose, else to what stands before."""
     target = ports.free_input(network, graph.nodes, graph.edges, place.id)
     node = graph.nodes[place.id]
@@ -257,8 +258,8 @@ def _inserted(network: Network, edge: Edge, node: Node, block: str | None) -> Ne
 
 
 def _flattened(
-    network: Network, graph: Network | Block, place: _Place, prefix: str, walked: Walked
-) -> Iterator[_Idea]:
+    network: Network, graph: Network | Block, place: Place, prefix: str, walked: Walked
+) -> Iterator[Idea]:
     """A Flatten before a linear layer that gets a picture; none before a layer that wants one."""
     for id in (place.id, *_back(graph, place.id)):
         node = graph.nodes[id]
@@ -276,9 +277,9 @@ def _flattened(
             )
 
 
-def _arms_alike(
-    network: Network, graph: Network | Block, place: _Place, prefix: str, walked: Walked
-) -> Iterator[_Idea]:
+def arms_alike(
+    network: Network, graph: Network | Block, place: Place, prefix: str, walked: Walked
+) -> Iterator[Idea]:
     """Where branches meet, give one the channels and the size of the other."""
     arriving = _arriving(graph, place.id)
     if len(arriving) < 2:
@@ -328,11 +329,11 @@ def _fields(node: Node) -> dict[str, Any]:
     return vars(layer.settings(node.fields))
 
 
-def _set(network: Network, block: str | None, id: str, name: str, value: Any) -> _Idea:
+def _set(network: Network, block: str | None, id: str, name: str, value: Any) -> Idea:
     return f"Set {name} of {id} to {value}", lambda: edit.set_field(network, id, name, value, block=block)
 
 
-def _same_size(network: Network, block: str | None, id: str, node: Node) -> Iterator[_Idea]:
+def _same_size(network: Network, block: str | None, id: str, node: Node) -> Iterator[Idea]:
     """The padding with which a window of odd size keeps the size, or the window that the padding is for."""
     settings = _fields(node)
     kernel = settings.get("kernel_size")
@@ -350,8 +351,8 @@ def _same_size(network: Network, block: str | None, id: str, node: Node) -> Iter
 
 
 def _settings(
-    network: Network, graph: Network | Block, place: _Place, prefix: str, walked: Walked
-) -> Iterator[_Idea]:
+    network: Network, graph: Network | Block, place: Place, prefix: str, walked: Walked
+) -> Iterator[Idea]:
     """Settings of the layer, and of those before it, that may be to blame."""
     for id in (place.id, *_back(graph, place.id)):
         node = graph.nodes[id]
@@ -384,7 +385,7 @@ def _settings(
                 yield _set(network, place.block, id, "kernel_size", size)
 
 
-def _arguments(network: Network, problem: Problem, place: _Place) -> Iterator[_Idea]:
+def _arguments(network: Network, problem: Problem, place: Place) -> Iterator[Idea]:
     """Arguments of the uses around, set to sizes that the problem speaks of, or to their default."""
     sizes = list(dict.fromkeys(int(text) for text in re.findall(r"\b\d{1,7}\b", problem.message)))
     uses = [*reversed(place.around)]
@@ -406,7 +407,7 @@ def _arguments(network: Network, problem: Problem, place: _Place) -> Iterator[_I
                         yield _set(network, outer, use, name, value)
 
 
-def _swapped(network: Network, graph: Network | Block, place: _Place) -> Iterator[_Idea]:
+def _swapped(network: Network, graph: Network | Block, place: Place) -> Iterator[Idea]:
     """Two neighbours of a chain the other way round."""
     chain = [place.id, *_back(graph, place.id, 4)]
     following = ports.outgoing(graph.edges)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from engine.analysis import receptive
 from engine.analysis.advice import advice, narrow_view
+from engine.analysis.advice_repairs import with_ways_out
 from engine.analysis.binary_rules import binary_problems
 from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, tensor
@@ -82,12 +83,19 @@ def _analyze(network: Network) -> Analysis:
         ],
     )
     problems = with_repairs(network, problems, walked, _errors)
+    problems = with_ways_out(network, problems, walked, _judged)
     return Analysis(reports, tuple(map(with_lesson, problems)), totals)
 
 
-def _errors(network: Network) -> list[Problem]:
-    """What keeps `network` from running: how a repair that is tried is judged."""
+def _judged(network: Network) -> list[Problem]:
+    """Errors, and what torch lets pass: how a way out of a warning is judged."""
     walked = walk(network)
+    return [*_errors(network, walked), *advice(network, walked)]
+
+
+def _errors(network: Network, walked: Walked | None = None) -> list[Problem]:
+    """What keeps `network` from running: how a repair that is tried is judged."""
+    walked = walk(network) if walked is None else walked
     problems = [
         *walked.problems,
         *recipe_problems(network),
