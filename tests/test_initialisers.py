@@ -144,15 +144,61 @@ def test_dirac_hands_each_channel_of_a_group_on(shape: tuple[int, ...], groups: 
         ("dirac", {"groups": 3}, (4, 4, 3), "that groups \\(3\\) divides"),
         ("orthogonal", {}, (4,), "at least 2 dimensions"),
         ("delta_orthogonal", {}, (2, 4, 3), "at least as many outputs"),
+        ("uniform", {"a": 1.0, "b": 0.0}, (4, 3), r"a \(1\) is above b \(0\)"),
+        ("uniform", {"a": -1e300}, (4, 3), r"a \(-1e\+300\) is more than float32 holds"),
+        ("normal", {"mean": 1e39}, (4, 3), "more than float32 holds"),
+        ("constant", {"val": 1e39}, (4,), "more than float32 holds"),
+        ("trunc_normal", {"a": 1.0, "b": 1.0}, (4, 3), "must be below b"),
+        ("trunc_normal", {"std": 0.1, "a": 5.0, "b": 6.0}, (4, 3), "50 spreads away from the mean"),
+        ("xavier_uniform", {}, (4,), "at least 2 dimensions"),
+        ("xavier_normal", {}, (), "at least 2 dimensions"),
+        ("kaiming_uniform", {}, (4,), "at least 2 dimensions"),
+        ("kaiming_normal", {}, (4,), "at least 2 dimensions"),
+        ("lecun_normal", {}, (4,), "at least 2 dimensions"),
+        ("delta_orthogonal", {}, (4, 4), "at least 3 dimensions"),
+        ("delta_orthogonal", {}, (4, 4, 1, 1, 1, 1), "at most 5 dimensions"),
+        ("dirac", {}, (4, 4, 1, 1, 1, 1), "at most 5 dimensions"),
+        ("eye", {}, (4,), "exactly 2 dimensions"),
+        ("sparse", {"sparsity": 0.1}, (4, 4, 3, 3), "exactly 2 dimensions"),
+        ("forget_bias", {}, (4, 4), "exactly 1 dimension"),
+        ("orthogonal_gates", {"gates": 4}, (8,), "exactly 2 dimensions"),
         ("forget_bias", {}, (6,), "no multiple of 4"),
         ("orthogonal_gates", {"gates": 4}, (6, 3), "no multiple of gates"),
     ],
 )
-def test_a_tensor_that_does_not_fit_is_told(
+def test_a_tensor_that_does_not_fit_is_told_and_left_alone(
     id: str, fields: dict[str, Any], shape: tuple[int, ...], message: str
 ) -> None:
+    tensor = torch.full(shape, 7.0)
     with pytest.raises(ValueError, match=message):
-        engine.initializer(id, **fields)(torch.empty(shape))
+        engine.initializer(id, **fields)(tensor)
+    assert bool((tensor == 7).all())
+
+
+@pytest.mark.parametrize(
+    ("parameter", "id", "fields", "message"),
+    [
+        ("bias", "xavier_normal", {}, "at least 2 dimensions"),
+        ("weight", "eye", {}, "exactly 2 dimensions"),
+        ("weight", "dirac", {"groups": 3}, "groups (3)"),
+        ("weight", "uniform", {"a": 1.0, "b": 0.0}, "a (1) is above b (0)"),
+        ("weight", "trunc_normal", {"a": 3.0, "b": 2.0}, "must be below b"),
+        ("weight", "normal", {"mean": 1e300}, "more than float32 holds"),
+        ("weight", "sparse", {"sparsity": -0.1}, "out of range"),
+    ],
+)
+def test_a_scheme_that_does_not_fit_its_parameter_is_an_error_of_the_drawing(
+    parameter: str, id: str, fields: dict[str, Any], message: str
+) -> None:
+    conv = Node("Conv2d", {"out_channels": 4, "kernel_size": 3}, init={parameter: Choice(id, fields)})
+    network = Network(
+        nodes={"image": Node("Input", {"shape": [1, 8, 8]}), "conv": conv, "out": Node("Output")},
+        edges=(Edge(End("image"), End("conv")), Edge(End("conv"), End("out"))),
+    )
+    (problem,) = [p for p in engine.analyze(network).errors if p.node == "conv"]
+    assert problem.field is not None
+    assert problem.field.startswith(f"init.{parameter}")
+    assert message in problem.message
 
 
 @pytest.mark.parametrize(
@@ -195,3 +241,87 @@ def test_a_recurrent_layers_gates_begin_as_told() -> None:
     assert lstm.bias_ih_l0.tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10
     for gate in lstm.weight_hh_l0.detach().chunk(4):
         assert torch.allclose(gate @ gate.T, torch.eye(5), atol=1e-6)
+
+
+# ---------------------------------------------------------------------------- torch's own numbers, shape by shape
+
+#: Schemes of torch.nn.init with fields that are not the defaults.
+OF_TORCH: list[tuple[str, dict[str, Any]]] = [
+    ("uniform", {"a": -2.0, "b": 3.0}),
+    ("normal", {"mean": 1.0, "std": 0.1}),
+    ("trunc_normal", {"std": 0.02, "a": -0.03, "b": 0.05}),
+    ("constant", {"val": 0.25}),
+    ("ones", {}),
+    ("zeros", {}),
+    ("eye", {}),
+    ("dirac", {"groups": 1}),
+    ("xavier_uniform", {"gain": 2.0}),
+    ("xavier_normal", {"gain": 0.5}),
+    ("kaiming_uniform", {"a": 0.3, "mode": "fan_out"}),
+    ("kaiming_normal", {"nonlinearity": "tanh"}),
+    ("orthogonal", {"gain": 1.5}),
+    ("sparse", {"sparsity": 0.3}),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 7), (6, 4), (6, 2, 3, 3), (4, 3, 2)], ids=str)
+@pytest.mark.parametrize(("id", "fields"), OF_TORCH, ids=[id for id, _ in OF_TORCH])
+def test_every_shape_gets_torchs_numbers_or_an_error_where_torch_has_one(
+    id: str, fields: dict[str, Any], shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    function = getattr(torch.nn.init, f"{id}_")
+    torch.manual_seed(31)
+    try:
+        expected = function(torch.empty(shape, dtype=dtype), **fields)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"dimensions|divides"):
+            engine.initializer(id, **fields)(torch.empty(shape, dtype=dtype))
+        return
+    torch.manual_seed(31)
+    assert torch.equal(engine.initializer(id, **fields)(torch.empty(shape, dtype=dtype)), expected)
+
+
+def test_the_catalogue_has_every_scheme_of_torch() -> None:
+    of_torch = {
+        name.removesuffix("_")
+        for name in vars(torch.nn.init)
+        if name.endswith("_") and not name.startswith("_")
+    }
+    assert of_torch == {id for id, _ in OF_TORCH}
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("type", ["Conv2d", "ConvTranspose2d"])
+@pytest.mark.parametrize("id", ["kaiming_normal", "xavier_uniform", "orthogonal"])
+def test_in_a_network_grouped_and_transposed_layers_get_torchs_numbers_too(
+    id: str, type: str, groups: int
+) -> None:
+    from engine.streams import stream_seed
+    from tests.networks import alone
+
+    network = alone(type, {"groups": groups}, init={"weight": Choice(id)})
+    weight = engine.build(network, seed=9).layer.weight.detach()
+    generator = torch.Generator().manual_seed(stream_seed(9, "layer", "weight"))
+    fields = {"nonlinearity": "leaky_relu"} if id.startswith("kaiming") else {}
+    expected = getattr(torch.nn.init, f"{id}_")(torch.empty(weight.shape), generator=generator, **fields)
+    assert torch.equal(weight, expected)
+
+
+def test_every_parameter_of_every_layer_can_be_drawn() -> None:
+    """Weights, biases, norms, recurrent and attention parameters: what torch has is what the catalogue names."""
+    from engine.catalog import LAYERS
+    from tests.networks import alone
+
+    for type, layer in LAYERS.items():
+        if type in ("Input", "Output") or not layer.parameters:
+            continue
+        plain = engine.build(alone(type)).layer
+        own = [name for name, _ in plain.named_parameters()]
+        names = [name for name in layer.parameter_names(layer.start()) if name in own]
+        assert set(names) == set(own), type
+        drawn = engine.build(
+            alone(type, init={name: Choice("constant", {"val": 0.125}) for name in names})
+        ).layer
+        for name, parameter in drawn.named_parameters():
+            assert bool((parameter == 0.125).all()), f"{type}.{name}"

@@ -43,6 +43,19 @@ def _gain(doc: str) -> Float:
     )
 
 
+#: Beyond this many spreads from the mean a normal distribution has no value that float32 can tell from none.
+_FARTHEST = 8.0
+#: The largest number that float32 holds.
+_LARGEST = 3.4028e38
+
+
+def _held(f: Settings, shape: tuple[int, ...]) -> str | None:
+    for name, value in vars(f).items():
+        if isinstance(value, float) and abs(value) > _LARGEST:
+            return f"{name} ({value:g}) is more than float32 holds. Choose a smaller one."
+    return None
+
+
 _XAVIER_GAIN = _gain("Factor on the spread.")
 
 
@@ -56,6 +69,24 @@ def _no_fewer_outputs(f: Settings, shape: tuple[int, ...]) -> str | None:
     if shape[0] >= shape[1]:
         return None
     return f"delta_orthogonal needs at least as many outputs ({shape[0]}) as inputs ({shape[1]})."
+
+
+def _ordered(f: Settings, shape: tuple[int, ...]) -> str | None:
+    if f.a <= f.b:
+        return _held(f, shape)
+    return f"a ({f.a:g}) is above b ({f.b:g}): there is nothing between them. Swap them."
+
+
+def _something_between(f: Settings, shape: tuple[int, ...]) -> str | None:
+    if f.a >= f.b:
+        return f"a ({f.a:g}) must be below b ({f.b:g}): there is nothing between them. Swap them."
+    away = max(f.a - f.mean, f.mean - f.b) / f.std
+    if away <= _FARTHEST:
+        return _held(f, shape)
+    return (
+        f"a … b ({f.a:g} … {f.b:g}) is {away:.3g} spreads away from the mean ({f.mean:g}), where nothing is "
+        "drawn. Move the bounds, or raise std."
+    )
 
 
 def _whole_gates(f: Settings, shape: tuple[int, ...]) -> str | None:
@@ -106,6 +137,7 @@ CONSTANT = Initializer(
     formula="w = val",
     lesson="Equal weights stay equal; use it for biases.",
     fields=(Float("val", start=0.0, doc="The value."),),
+    fits=_held,
     call=lambda f: Call("torch.nn.init.constant_", val=f.val),
 )
 UNIFORM = Initializer(
@@ -116,6 +148,7 @@ UNIFORM = Initializer(
     formula="w ~ U(a, b);  std = (b − a)/√12",
     lesson="torch's default range 0 … 1 has mean ½: as weights it drives all units the same way.",
     fields=(Float("a", 0.0, doc="Lower bound."), Float("b", 1.0, doc="Upper bound.")),
+    fits=_ordered,
     call=lambda f: Call("torch.nn.init.uniform_", a=f.a, b=f.b),
 )
 NORMAL = Initializer(
@@ -126,6 +159,7 @@ NORMAL = Initializer(
     formula="w ~ N(mean, std²)",
     lesson="A fixed std fits one width only: N(0, 0.01) vanishes within a few layers.",
     fields=(Float("mean", 0.0, doc="Centre."), Float("std", 1.0, lo=0, doc="Spread.")),
+    fits=_held,
     call=lambda f: Call("torch.nn.init.normal_", mean=f.mean, std=f.std),
 )
 XAVIER_UNIFORM = Initializer(
@@ -189,61 +223,6 @@ ORTHOGONAL = Initializer(
 )
 TRUNC_NORMAL = Initializer(
     id="trunc_normal",
-    title="Normal, truncated",
-    doc="Bell curve about `mean` with spread `std`, drawn again outside `a` … `b`, which are absolute values and not "
-    "multiples of `std`.",
-    source="torch.nn.init.trunc_normal_",
-    formula="w ~ N(mean, std²) given a ≤ w ≤ b",
-    lesson="No outliers. With the bounds at ±2 and std 0.02 nothing is cut: choose bounds of the order of std.",
-    fields=(
-        Float("mean", 0.0, doc="Centre."),
-        Float("std", 1.0, lo=0, open_lo=True, doc="Spread before truncation."),
-        Float("a", -2.0, doc="Lower bound."),
-        Float("b", 2.0, doc="Upper bound."),
-    ),
-    call=lambda f: Call("torch.nn.init.trunc_normal_", mean=f.mean, std=f.std, a=f.a, b=f.b),
-)
-EYE = Initializer(
-    id="eye",
-    title="Identity",
-    doc="Ones on the diagonal, zeros elsewhere: the layer begins as the identity.",
-    source="torch.nn.init.eye_",
-    formula="w[i, j] = 1 if i = j else 0",
-    lesson="Keeps the input through a linear layer, as far as its width allows.",
-    min_dims=2,
-    max_dims=2,
-    call=lambda f: Call("torch.nn.init.eye_"),
-)
-DIRAC = Initializer(
-    id="dirac",
-    title="Dirac",
-    doc="One at the kernel's centre of channel d for output d, in each of `groups` groups: the convolution begins as the "
-    "identity.",
-    source="torch.nn.init.dirac_",
-    formula="w[d, d, centre] = 1, else 0",
-    lesson="Keeps the input through a convolution, as far as its channels allow.",
-    fields=(Int("groups", 1, lo=1, hi=65536, doc="Groups that each keep their own channels."),),
-    min_dims=3,
-    max_dims=5,
-    call=lambda f: Call("torch.nn.init.dirac_", groups=f.groups),
-)
-SPARSE = Initializer(
-    id="sparse",
-    title="Sparse",
-    doc="Normal with spread `std`, with a share `sparsity` of each column set to zero, rounded up.",
-    source="torch.nn.init.sparse_; Martens 2010",
-    formula="w ~ N(0, std²), ⌈sparsity·rows⌉ zeros per column",
-    lesson="Each unit listens to few inputs, so it saturates less in wide layers.",
-    fields=(
-        Float("sparsity", start=0.1, lo=0, hi=1, doc="Share of each column that is zero."),
-        Float("std", 0.01, lo=0, doc="Spread of the rest."),
-    ),
-    min_dims=2,
-    max_dims=2,
-    call=lambda f: Call("torch.nn.init.sparse_", sparsity=f.sparsity, std=f.std),
-)
-TRUNC_NORMAL = Initializer(
-    id="trunc_normal",
     title="Truncated normal",
     doc="Bell curve about `mean` with spread `std`, drawn again outside `a` … `b` (absolute bounds, not multiples of std).",
     source="torch.nn.init.trunc_normal_",
@@ -255,6 +234,7 @@ TRUNC_NORMAL = Initializer(
         Float("a", -2.0, doc="Lower bound."),
         Float("b", 2.0, doc="Upper bound."),
     ),
+    fits=_something_between,
     call=lambda f: Call("torch.nn.init.trunc_normal_", mean=f.mean, std=f.std, a=f.a, b=f.b),
 )
 EYE = Initializer(
