@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from msgspec.structs import replace
 
@@ -10,14 +12,14 @@ from tests.canvas_bench import Bench, chain
 
 from tests.gui_helpers import ALT, CTRL, LEFT, MIDDLE, SHIFT  # isort: skip
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
 from engine.findings import Analysis, NodeReport, Problem, Repair, Tensor
 from engine.network import Edge, End, Network, Node
-from gui.canvas import Mark, Palette, card, export
+from gui.canvas import Mark, Palette, card, export, layout
 
 pytestmark = pytest.mark.gui
 
@@ -121,6 +123,29 @@ def test_a_layer_dropped_from_the_palette_on_a_wire_goes_into_it(qtbot, bench):
 
 
 # ---------------------------------------------------------------------------- wires
+
+
+@pytest.mark.parametrize("how", ["palette", "card"])
+def test_what_comes_into_a_wire_finds_room_and_the_cards_behind_it_give_way(qtbot, bench, how):
+    network = chain("Input", "ReLU", "Tanh", "Output")
+    network = edit.move(network, layout.arrange(network))
+    if how == "card":
+        network = edit.add_node(network, "free", edit.new_node("Sigmoid"), (100.0, 400.0))
+    b = bench(network)
+    before, row = b.network, ["input1", "relu1", "tanh1", "output1"]
+    if how == "palette":
+        data = QMimeData()
+        data.setData("application/x-layerlab-layer", b"Sigmoid")
+        hands.drop(b.port, data, b.wire("relu1", "tanh1"))
+    else:
+        hands.drag(b.port, b.node("free"), b.wire("relu1", "tanh1"))
+    (id,) = set(b.network.nodes) - set(row)
+    assert {f"relu1 → {id}", f"{id} → tanh1"} <= b.edges
+    rects = [b.canvas.drawing.nodes[name].rect for name in ["input1", "relu1", id, "tanh1", "output1"]]
+    assert all(right.left() - left.right() >= 32 for left, right in pairwise(rects))
+    assert len({rect.y() for rect in rects}) == 1  # the wires stay straight
+    assert rects[0].topLeft() == QPointF(*before.positions()["input1"])  # what was before it stays
+    b.undo_and_redo(before)
 
 
 @pytest.mark.parametrize("backward", [False, True])

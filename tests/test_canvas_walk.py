@@ -220,6 +220,18 @@ def test_what_is_not_understood_is_said_and_nothing_is_added(qtbot, words, troub
     assert b.canvas.adder.popup.isVisible()
 
 
+@pytest.mark.parametrize(
+    "words", ["3x3", "3x3x3x3", "1,2", "x", "-1", "1e9", "0.5", "true", "3x", "nan", "32 3x3"]
+)
+def test_whatever_is_typed_behind_any_layers_name_is_understood_or_explained(words):
+    for layer in LAYERS.values():
+        reading = phrase.read(layer, tuple(words.split()))
+        for name, value in reading.fields.items():
+            declared = next(field for field in layer.fields if field.name == name)
+            assert declared.check(value) is None
+        assert reading.trouble or reading.fields or reading.activation or not layer.fields
+
+
 def test_an_activation_dropped_on_a_card_becomes_that_layers_own(qtbot):
     mouse = Mouse(qtbot)
     b = mouse.bench

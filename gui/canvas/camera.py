@@ -126,10 +126,6 @@ class Camera(QGraphicsView):
     def set_zoom(self, factor: float) -> None:
         """Set the zoom, and the level of detail that goes with it."""
         factor = max(MIN_ZOOM, min(MAX_ZOOM, factor))
-        now = time.monotonic()
-        if now - self._zoomed_at < REST_MS / 1000:  # the second step of a zoom, not a jump
-            self._zooming.start()
-        self._zoomed_at = now
         self.setTransform(QTransform.fromScale(factor, factor))
         coarse_from = COARSE_FROM if len(self.drawing.nodes) <= CROWD else CROWDED_FROM
         levels = ((NEAR, NEAR_FROM), (MIDDLE, MIDDLE_FROM), (COARSE, coarse_from))
@@ -140,6 +136,10 @@ class Camera(QGraphicsView):
 
     def zoom(self, by: float, about: QPoint | None = None) -> None:
         """Zoom by a factor; the scene point under `about` (the middle) stays where it is."""
+        now = time.monotonic()
+        if now - self._zoomed_at < REST_MS / 1000:  # not the first step: it goes on
+            self._zooming.start()
+        self._zoomed_at = now
         place = self.viewport().rect().center() if about is None else about
         fixed = self.mapToScene(place)
         self.set_zoom(self.zoom_factor * by)

@@ -53,7 +53,8 @@ def add(
             raise
     if at is None:
         at = free_place(made, id, places, after or (source.node if source else None), block)
-    return edit.move(made, {**_unwritten(network, places, block), id: at}, block=block), id
+    placed = {id: at} if on is None else with_room(made, id, {**places, id: at}, on, block)
+    return edit.move(made, {**_unwritten(network, places, block), **placed}, block=block), id
 
 
 def _between(network: Network, id: str, after: str, block: str | None) -> tuple[Network, End | None]:
@@ -74,6 +75,25 @@ def _unwritten(network: Network, places: Places, block: str | None) -> Places:
     """The places that the canvas chose by itself: an edit of places writes them all."""
     written = network.positions(block)
     return {id: at for id, at in places.items() if id not in written and id in network.graph(block).nodes}
+
+
+def with_room(
+    network: Network, id: str, places: Places, on: Edge, block: str | None = None
+) -> dict[str, tuple[float, float]]:
+    """Places for a node that came into the wire `on`, and for the cards that give way to it."""
+    nodes = network.graph(block).nodes
+    taken = {
+        other: (x, y, float(card.WIDTH), float(card.card_of(network, other, nodes[other], 2).height))
+        for other, (x, y) in places.items()
+        if other in nodes
+    }
+    source = on.source.node if on.source.node in taken else None
+    ends = [places[end] for end in (on.source.node, on.target.node) if end in places]
+    x, y = places[id]
+    if len(ends) == 2 and ends[0][1] == ends[1][1] and abs(y - ends[0][1]) < taken[id][3] / 2:
+        y = ends[0][1]  # the wire stays straight
+    taken[id] = (x, y, *taken[id][2:])
+    return {id: (x, y), **layout.pushed(taken, id, source)}
 
 
 def free_place(

@@ -237,6 +237,36 @@ def beside(
     return x, y
 
 
+def pushed(taken: Mapping[str, tuple[float, float, float, float]], id: str, source: str | None) -> Positions:
+    """Where cards go when `id` comes into the wire from `source`: apart, in their order, to the right.
+
+    `taken` has every card's rectangle ``(x, y, width, height)``. Only what moves is in the result.
+    """
+    places = dict(taken)
+    x, y, width, height = places[id]
+    if source is not None and _touch(places[source], places[id]):
+        x = places[source][0] + places[source][2] + COLUMN_GAP
+    places[id] = (x, y, width, height)
+    moved = {} if taken[id][0] == x else {id: (x, y)}
+    todo, settled = [id], {id, source}
+    while todo:
+        pusher = places[todo.pop(0)]
+        for other, (left, top, wide, high) in places.items():
+            if other not in settled and left + wide > pusher[0] and _touch(pusher, places[other]):
+                left = pusher[0] + pusher[2] + COLUMN_GAP
+                places[other] = (left, top, wide, high)
+                moved[other] = (left, top)
+                settled.add(other)
+                todo.append(other)
+    return moved
+
+
+def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    """Whether two cards overlap, or leave no room for a wire between them."""
+    beside = a[0] < b[0] + b[2] + NODE_GAP and b[0] < a[0] + a[2] + NODE_GAP
+    return beside and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
 def complete(
     network: Network,
     placed: Mapping[str, tuple[float, float]],

@@ -84,12 +84,13 @@ def read(layer: Layer, words: tuple[str, ...]) -> Reading:
                 return _troubled(reading, f"{target.name} needs a value: {target.expected}.")
             word = todo.pop(0)
         try:
-            value = target.canonical(from_text(target, word))
+            value = from_text(target, word)
         except (ValueError, TypeError) as wrong:
             return _troubled(reading, f"{target.name}: {wrong}")
         problem = target.check(value)
         if problem:
             return _troubled(reading, f"{target.name}: {problem}")
+        value = target.canonical(value)
         reading.fields[target.name] = list(value) if isinstance(value, tuple) else value
     return reading
 

@@ -16,7 +16,6 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
 from gui.canvas import card
-from gui.canvas.levels import NEAR
 from gui.canvas.look import Look
 
 if TYPE_CHECKING:
@@ -110,12 +109,11 @@ class Pictures:
         painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
 
     def _stretch(self, painter: QPainter, picture: Picture, corner: QPointF) -> None:
-        """Draw contents of another zoom as large as they must be; smoothly where text is small."""
+        """Draw contents of another zoom as large as they must be."""
         self._blurred = True
         width, height = picture.pixmap.width(), picture.pixmap.height()
         size = QSizeF(width / picture.scale.factor, height / picture.scale.factor)
-        near = picture.scale.detail == NEAR
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, near)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawPixmap(QRectF(corner, size), picture.pixmap, QRectF(0, 0, width, height))
 
     def forget(self, item: NodeItem) -> None:

@@ -89,8 +89,11 @@ class Move(Gesture):
             label = f"Move {self.held}"
         if wire is not None:
             try:
-                after = edit.insert_on_edge(after, wire.edge, self.ids[0], block=self.canvas.block)
+                block = self.canvas.block
+                after = edit.insert_on_edge(after, wire.edge, self.ids[0], block=block)
                 label = f"Insert {self.ids[0]}"
+                room = compose.with_room(after, self.ids[0], {**places, **moved}, wire.edge, block)
+                after = compose.move(after, room, places, block)
             except EditProblem as problem:
                 self.canvas.refuse(str(problem))
         self.canvas.document.edit(after, label)
