@@ -151,8 +151,8 @@ class TestSigns:
         bench.tell(events)
         newest = [e for e in events if isinstance(e, Observation)][-1].binary_weights["fc1.weight"]
         curves = {plot.trend.title: plot.curve.getData()[1] for plot in bench.panel.signs.trend_plots}
-        assert curves["Flips a step %"][-1] == pytest.approx(100 * newest.flip_rate)
-        assert curves["Near zero %"][-1] == pytest.approx(100 * newest.near_zero)
+        assert curves["Flips a step"][-1] == pytest.approx(newest.flip_rate)
+        assert curves["Near zero"][-1] == pytest.approx(newest.near_zero)
         assert f"{newest.followed:,} weights" in bench.panel.signs.flopping.text()
 
     def test_a_click_on_a_flip_flopping_weight_selects_its_layer(

@@ -44,6 +44,8 @@ class Trend:
     log: bool = False
     #: A range to mark.
     band: tuple[float, float] | None = None
+    #: How its values read.
+    format: Callable[[float], str] = figure
 
 
 class TrendPlot(QWidget):
@@ -60,6 +62,7 @@ class TrendPlot(QWidget):
         self.title.setMinimumWidth(1)
         self.plot = Plot(f"{trend.title} over time")
         self.plot.axes["left"].log = trend.log
+        self.plot.axes["left"].format = trend.format
         self.plot.setMinimumHeight(80)
         self.plot.axes["bottom"].whole = True
         self.curve = self.plot.curve(trend.color, 2.0)
@@ -83,14 +86,14 @@ class TrendPlot(QWidget):
         lo, hi = bounds(parts, self.trend.log) or ((0.1, 1.0) if self.trend.log else (0.0, 1.0))
         if self.trend.log:
             lo, hi = math.log10(lo), math.log10(hi)
-        lo, hi = padded(lo, hi)
+        lo, hi = padded(lo, hi) if lo or hi else (-0.06, 1.0)  # zero throughout: as far as a share goes
         drawn = drawable(values, lo, hi, self.trend.log)
         self.plot.draw(self.curve, steps, drawn)
         shown = np.isfinite(drawn) if len(steps) <= DOTS else np.zeros(len(steps), bool)
         self.dots.setData(steps[shown], drawn[shown])
         self.plot.show_range(span, (lo, hi))
         self.title.setText(
-            f"{self.trend.title}  {figure(float(values[-1]))}"
+            f"{self.trend.title}  {self.trend.format(float(values[-1]))}"
             if len(values) and np.isfinite(values[-1])
             else self.trend.title
         )

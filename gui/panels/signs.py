@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from engine.host.protocol import BinaryWeight, Distribution, Observation
 from engine.lab_binary import FLIP_FLOP, LOOKS
 from gui.panels.curves import percent
-from gui.panels.distributions import DistributionsPanel, Trend
+from gui.panels.distributions import WIDE, DistributionsPanel, Trend
 from gui.panels.parameters import Measure
 from gui.panels.plot import Plot
 from gui.selection import Selection
@@ -26,10 +27,10 @@ INPUT = " · input"
 _RECENT = 5
 
 
-def _weight(name: str, scale: float = 1.0) -> Callable[[Observation, str], float]:
+def _weight(name: str) -> Callable[[Observation, str], float]:
     def read(observation: Observation, listed: str) -> float:
         found = observation.binary_weights.get(listed)
-        return math.nan if found is None else scale * float(getattr(found, name))
+        return math.nan if found is None else float(getattr(found, name))
 
     return read
 
@@ -38,7 +39,7 @@ def _masked(observation: Observation, listed: str) -> float:
     found = observation.binary_weights.get(listed) or observation.binary_inputs.get(
         listed.removesuffix(INPUT)
     )
-    return math.nan if found is None or found.masked is None else 100 * found.masked
+    return math.nan if found is None or found.masked is None else found.masked
 
 
 class SignsPanel(DistributionsPanel):
@@ -54,10 +55,10 @@ class SignsPanel(DistributionsPanel):
         ),
     )
     trends = (
-        Trend("Flips a step %", _weight("flip_rate", 100.0), "train"),
-        Trend("Masked gradient %", _masked, "warning"),
-        Trend("Near zero %", _weight("near_zero", 100.0), "validation"),
-        Trend("At the clip %", _weight("at_clip", 100.0), "error"),
+        Trend("Flips a step", _weight("flip_rate"), "train", format=percent),
+        Trend("Masked", _masked, "warning", format=percent),
+        Trend("Near zero", _weight("near_zero"), "validation", format=percent),
+        Trend("At the clip", _weight("at_clip"), "error", format=percent),
     )
     hint = "The latent weights of binarized layers are drawn here, and the signs that flip."
     listed = "Binarized"
@@ -68,9 +69,14 @@ class SignsPanel(DistributionsPanel):
         self.per_weight = Plot("Weights by how often they flipped")
         self.counts = pg.BarGraphItem(x=[], height=[], width=0.8)
         super().__init__("Signs", "mdi6.contrast-circle", session, selection, parent)
+        self._side = self._flops()
+        left = self.parameters.parentWidget()
+        column = left.layout() if left is not None else None
+        assert isinstance(column, QVBoxLayout)
+        column.addWidget(self._side, 1)
 
-    def _details(self) -> QWidget:
-        details = super()._details()
+    def _flops(self) -> QWidget:
+        """Below the list: the flip-flopping weights, and how many flip how often."""
         self.restless.setAccessibleName("Flip-flopping weights")
         self.restless.setToolTip("A click selects the layer on the canvas.")
         self.restless.setFrameShape(QListWidget.Shape.NoFrame)
@@ -94,14 +100,12 @@ class SignsPanel(DistributionsPanel):
         column.addWidget(self.restless, 1)
         column.addWidget(_muted(f"Weights by flips in {LOOKS} looks"))
         column.addWidget(self.per_weight, 1)
-        whole = QSplitter(Qt.Orientation.Horizontal)
-        whole.setChildrenCollapsible(False)
-        whole.addWidget(details)
-        whole.addWidget(side)
-        whole.setStretchFactor(0, 3)
-        whole.setStretchFactor(1, 1)
-        side.setMinimumWidth(190)
-        return whole
+        return side
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where list and pictures stand below one another there is no room for the flip-flopping weights."""
+        super().resizeEvent(event)
+        self._side.setVisible(self.width() >= WIDE)
 
     def hide_menu(self) -> None:
         """Leave saving and ridges to the panel around."""
