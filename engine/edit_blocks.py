@@ -250,6 +250,11 @@ def unpack(network: Network, id: str, *, block: str | None = None) -> tuple[Netw
     use = edit.node_of(network, id, block)
     if use.type != "Block" or use.block is None:
         raise EditProblem(f"{id} is a layer and no block: there is nothing to unpack.")
+    if use.repeat_expression:
+        raise EditProblem(
+            f"{id} is repeated by the expression {use.repeat_expression}. Unpack the block that it is in, or "
+            "say a number."
+        )
     drawn = block_of(network, use.block)
     graph = network.graph(block)
     ins, outs = block_ports.ends(drawn, "Input"), block_ports.ends(drawn, "Output")
@@ -407,14 +412,16 @@ def _spread(
 # ---------------------------------------------------------------------------- shaping
 
 
-def set_repeat(network: Network, id: str, repeat: int, *, block: str | None = None) -> Network:
-    """Use a block `repeat` times in a row."""
+def set_repeat(network: Network, id: str, repeat: Any, *, block: str | None = None) -> Network:
+    """Use a block `repeat` times in a row; within a block that may be an expression of its arguments."""
     node = edit.node_of(network, id, block)
     if node.type != "Block":
         raise EditProblem(f"{id} is a layer; only a block repeats.")
-    if repeat < 1:
-        raise EditProblem("A block is used at least once.")
-    return edit.replace_node(network, id, block, repeat=repeat)
+    if expression.is_expression(repeat):
+        return edit.replace_node(network, id, block, repeat=1, repeat_expression=str(repeat["expr"]).strip())
+    if isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1:
+        raise EditProblem("A block is used a whole number of times, at least once.")
+    return edit.replace_node(network, id, block, repeat=repeat, repeat_expression="")
 
 
 def rename_block(network: Network, old: str, new: str) -> Network:
@@ -554,7 +561,7 @@ def _names(node: Node) -> set[str]:
 
     for fields in (node.fields, *(choice.fields for choice in _choices(node))):
         expression.mapped(fields, note)
-    return found
+    return found | expression.names_in(node.repeat_expression)
 
 
 def _rewritten(node: Node, change: Callable[[Any], Any]) -> Node:
@@ -565,8 +572,16 @@ def _rewritten(node: Node, change: Callable[[Any], Any]) -> Node:
     def choice(old: Choice) -> Choice:
         return replace(old, fields={name: change(value) for name, value in old.fields.items()})
 
+    repeat: Any = change({"expr": node.repeat_expression}) if node.repeat_expression else node.repeat
+    computed = expression.is_expression(repeat)
+    if not computed and (isinstance(repeat, bool) or not isinstance(repeat, int)):
+        raise EditProblem(
+            f"{node.repeat_expression} gives {repeat}: a block repeats a whole number of times."
+        )
     return replace(
         node,
+        repeat=1 if computed else repeat,
+        repeat_expression=repeat["expr"] if computed else "",
         fields={name: change(value) for name, value in node.fields.items()},
         activation=None if node.activation is None else choice(node.activation),
         init={name: choice(old) for name, old in node.init.items()},

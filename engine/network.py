@@ -115,6 +115,8 @@ class Node(msgspec.Struct, frozen=True):
     #: For ``type == "Block"``: which block, and how many times in a row.
     block: str | None = None
     repeat: int = 1
+    #: An expression of the arguments of the block around, which gives `repeat`; empty: there is none.
+    repeat_expression: str = ""
     extra: Mapping[str, Any] = {}
 
 

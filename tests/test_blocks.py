@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 import engine
-from engine import diff
+from engine import diff, edit, edit_blocks
 from engine.network import Argument, Block, Choice, Edge, End, Network, Node, Training
+from engine.storage.form import from_form, to_form
 from tests.test_compile_layers import from_source, gradients, run, same
 
 
@@ -315,3 +316,51 @@ def test_the_source_has_a_class_per_block_and_is_the_same_model() -> None:
     assert all(same(a, b) for a, b in zip(run(built, [images()]), run(printed, [images()]), strict=True))
     ours, theirs = gradients(built, [images()]), gradients(printed, [images()])
     assert all(same(ours[name], theirs[name]) for name in ours)
+
+
+def stages(depth: Any) -> Network:
+    """A stage whose length is an argument."""
+    stage = Block(
+        arguments={"width": Argument(default=4), "depth": Argument(default=2)},
+        nodes={
+            "a": Node("Input"),
+            "rest": Node("Block", {"channels": expr("width")}, block="Basic", repeat_expression="depth * 1"),
+            "b": Node("Output"),
+        },
+        edges=row("a", "rest", "b"),
+    )
+    base = network(
+        layer1=Node("Block", {"depth": depth}, block="Deep"),
+        layer2=Node("Block", {"width": 8, "depth": 1}, block="Deep"),
+    )
+    return Network(nodes=base.nodes, edges=base.edges, blocks={"Basic": BASIC, "Deep": stage})
+
+
+def test_a_repeat_may_be_an_expression_of_the_arguments_around() -> None:
+    drawn = stages(3)
+    keys = list(engine.build(drawn).state_dict())
+    assert "layer1.rest.2.conv1.weight" in keys
+    assert "layer1.rest.3.conv1.weight" not in keys
+    assert "layer2.rest.conv1.weight" in keys  # once is no row: the path has no number
+    built, printed = engine.build(drawn), as_source(drawn)
+    assert list(built.state_dict()) == list(printed.state_dict())
+    printed.load_state_dict(built.state_dict())
+    assert all(same(a, b) for a, b in zip(run(built, [images()]), run(printed, [images()]), strict=True))
+    assert from_form(to_form(drawn)) == drawn
+    assert to_form(drawn)["blocks"]["Deep"]["nodes"]["rest"]["repeat"] == {"expr": "depth * 1"}
+
+
+@pytest.mark.parametrize(("depth", "said"), [(0, "out of range"), (20_000, "10,000")])
+def test_a_repeat_that_gives_no_sound_number_is_a_problem_of_the_use(depth: int, said: str) -> None:
+    found = [p for p in engine.analyze(stages(depth)).problems if p.field == "repeat"]
+    assert found[0].node == "layer1.rest"
+    assert said in found[0].message
+
+
+def test_unpacking_puts_the_number_where_the_expression_stood() -> None:
+    opened, _ = edit_blocks.unpack(stages(3), "layer1")
+    assert (opened.nodes["rest"].repeat, opened.nodes["rest"].repeat_expression) == (3, "")
+    renamed = edit_blocks.rename_argument(stages(3), "Deep", "depth", "length")
+    assert renamed.blocks["Deep"].nodes["rest"].repeat_expression == "length * 1"
+    with pytest.raises(edit.EditProblem, match="expression"):
+        edit_blocks.unpack(stages(3), "rest", block="Deep")

@@ -166,7 +166,12 @@ def resolved(node: Node, names: Mapping[str, Any]) -> tuple[Node, tuple[str, str
         return node, None
     parts: dict[str, Any] = {}
     try:
-        place = ""
+        place = "repeat"
+        if node.repeat_expression:
+            parts["repeat"] = expression.evaluate(node.repeat_expression, names)
+            if not isinstance(parts["repeat"], int) or isinstance(parts["repeat"], bool):
+                said = f"{node.repeat_expression} gives {parts['repeat']}: a whole number is needed."
+                return node, (place, said)
         fields = {}
         for place, value in node.fields.items():
             fields[place] = expression.resolve(value, names)
@@ -197,6 +202,8 @@ def _has_expression(value: Any) -> bool:
 
 
 def _has_expressions(node: Node) -> bool:
+    if node.repeat_expression:
+        return True
     choices = [*node.init.values(), *node.binarize.values()]
     if node.activation is not None:
         choices.append(node.activation)

@@ -140,15 +140,14 @@ class Record:
         """The graph (None: the top level), the id and the node of a path such as ``layer1.0.conv1``."""
         nodes: Mapping[str, Node] = self.network.nodes
         block: str | None = None
-        words = iter(path.split("."))
-        for word in words:
+        for word in path.split("."):
+            if word.isdecimal():  # which repeat
+                continue
             node = nodes.get(word.partition("__")[0])
             if node is None:
                 return None
             if node.block is None or node.block not in self.network.blocks:
                 return block, word.partition("__")[0], node
-            if node.repeat > 1:
-                next(words, None)
             block, nodes = node.block, self.network.blocks[node.block].nodes
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from engine.expression import is_expression
 from engine.network import (
     FORMAT_VERSION,
     Argument,
@@ -42,7 +43,9 @@ def node_to_form(node: Node) -> Form:
     if node.block is not None:
         form["block"] = node.block
     form["fields"] = dict(node.fields)
-    if node.repeat != 1:
+    if node.repeat_expression:
+        form["repeat"] = {"expr": node.repeat_expression}
+    elif node.repeat != 1:
         form["repeat"] = node.repeat
     if node.activation is not None:
         form["activation"] = choice_to_form(node.activation)
@@ -199,6 +202,8 @@ def node_from_form(value: object, where: str = "node") -> Node:
     activation = form.get("activation")
     training = form.get("training")
     block = form.get("block")
+    repeat = form.get("repeat", 1)
+    computed = is_expression(repeat) and isinstance(repeat["expr"], str)
     return Node(
         type=_text(_required(form, "type", where), f"{where}.type"),
         fields=_object(form.get("fields", {}), f"{where}.fields"),
@@ -212,7 +217,8 @@ def node_from_form(value: object, where: str = "node") -> Node:
         training=None if training is None else _training(training, f"{where}.training"),
         shares=_mapping(form.get("shares", {}), f"{where}.shares", _text),
         block=None if block is None else _text(block, f"{where}.block"),
-        repeat=_integer(form.get("repeat", 1), f"{where}.repeat"),
+        repeat=1 if computed else _integer(repeat, f"{where}.repeat"),
+        repeat_expression=repeat["expr"].strip() if computed else "",
         extra=_rest(
             form, "type", "fields", "activation", "init", "binarize", "training", "shares", "block", "repeat"
         ),

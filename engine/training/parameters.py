@@ -67,7 +67,7 @@ def _way(network: Network, name: str) -> tuple[list[Node], str]:
         found.append(node)
         if node.block is None or node.block not in network.blocks:
             return found, "" if helper else ".".join(words[place:])
-        if node.repeat > 1:
+        if words[place].isdecimal():  # which repeat
             place += 1
         nodes = network.blocks[node.block].nodes
     return found, ""

@@ -136,7 +136,8 @@ class Interior:
             self.canvas.refuse("Select a block to open it.")
             return
         path = f"{self.use}.{id}" if self.use else id
-        self._trail.append((str(node.block), f"{path}.0" if node.repeat != 1 else path))
+        repeated = node.repeat != 1 or f"{path}.0" in self.canvas.analysis.nodes
+        self._trail.append((str(node.block), f"{path}.0" if repeated else path))
         self.canvas.selection.show_block(node.block)
 
     def leave(self) -> None:

@@ -107,7 +107,8 @@ def card_of(
 ) -> Card:
     """The card of one node, `wired` edges arriving at it; the costliest node has `most_macs`."""
     layer = LAYERS.get(node.type)
-    repeat = f"{node.repeat} × " if node.repeat != 1 else ""
+    times = node.repeat_expression or (str(node.repeat) if node.repeat != 1 else "")
+    repeat = f"{times} × " if times else ""
     return Card(
         id=id,
         type=repeat + (node.block or node.type),

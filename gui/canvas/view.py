@@ -61,7 +61,8 @@ class Canvas(Camera):
         self.drawing.setParent(self)
         self.document = document
         self.selection = selection
-        self._analysis = Analysis()
+        #: What was found last.
+        self.analysis = Analysis()
         self._marks: Mapping[str, Mark] = {}
         self._ghosts: Mapping[str, tuple[tuple[float, float] | None, str]] = {}
         self.setObjectName("canvas")
@@ -107,7 +108,7 @@ class Canvas(Camera):
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Show shapes on wires and cards, and mark problems."""
-        self._analysis = analysis
+        self.analysis = analysis
         self.drawing.set_analysis(analysis, self.network, self.block, self.use)
 
     def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
@@ -169,7 +170,7 @@ class Canvas(Camera):
     def _show_graph(self, *_: object) -> None:
         self.hands.forget()
         self.interior.follow()
-        self.drawing.set_analysis(self._analysis, self.network, self.block, self.use)
+        self.drawing.set_analysis(self.analysis, self.network, self.block, self.use)
         self._show_overlay()
         self.drawing.show_graph(self.network, self.block)
         self._selected()

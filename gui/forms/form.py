@@ -9,7 +9,8 @@ import msgspec
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from engine.catalog.fields import Field
+from engine import expression
+from engine.catalog.fields import Bool, Field
 from engine.problems import did_you_mean
 from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state, show_if
 from gui.forms.parse import to_text
@@ -172,6 +173,7 @@ class Row(QWidget):
         self.changed = False
         self._mark = ("", "")
         self._own = ""
+        self._computed = ""
         self.editor = editor_for(field)
         self.label = ScrubLabel(self.editor)
         self.reset = QToolButton()
@@ -229,9 +231,14 @@ class Row(QWidget):
         if isinstance(value, tuple):
             value = list(value)
         missing = field.required and field.name not in values and not mixed
-        self._own = "" if mixed else f"is missing: {field.expected}." if missing else field.check(value) or ""
+        # What an expression gives, the analysis judges, use by use.
+        computed = expression.is_expression(value)
+        right = mixed or computed
+        self._own = "" if right else f"is missing: {field.expected}." if missing else field.check(value) or ""
         wrong = bool(self._own)
-        self.changed = mixed or wrong or field.canonical(value) != field.canonical(back)
+        self.changed = right or wrong or field.canonical(value) != field.canonical(back)
+        # A switch cannot show an expression.
+        self._computed = to_text(field, value) if computed and isinstance(field, Bool) else ""
         self.editor.show_value(value, mixed)
         self._judge()
 
@@ -243,7 +250,7 @@ class Row(QWidget):
     def _judge(self) -> None:
         severity, found = self._mark
         drafting = self.editor.draft is not None
-        message = self.editor.trouble if drafting else self._own or found
+        message = self.editor.trouble if drafting else self._own or found or self._computed
         severity = "error" if message and (drafting or self._own) else severity
         show_if(self.reset, self.changed or drafting)
         self.editor.set_severity(severity if message else "")

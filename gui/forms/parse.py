@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from engine import expression
 from engine.catalog.fields import Field, Floats, Shape, Size, Text
 
 _SEPARATOR = re.compile(r"\s*[×x,;]\s*|\s+")
@@ -34,6 +35,8 @@ def to_text(field: Field, value: Any) -> str:
     """`value` as the editor of `field` shows it; :func:`from_text` reads it back."""
     if value is None:
         return ""
+    if expression.is_expression(value):
+        return f"= {value['expr']}"
     if isinstance(value, str) and (isinstance(field, Text) or value in getattr(field, "words", ())):
         return value
     if isinstance(value, list | tuple) and all(item is None or is_number(item) for item in value):
@@ -51,7 +54,7 @@ def _scalar_text(value: Any) -> str:
 
 
 def from_text(field: Field, text: str) -> Any:
-    """The JSON value that `text` says.
+    """The JSON value that `text` says; behind ``=`` stands an expression of a block's arguments.
 
     Raises
     ------
@@ -67,6 +70,8 @@ def from_text(field: Field, text: str) -> Any:
         raise ValueError(f"needs a value: {field.expected}.")
     if text in getattr(field, "words", ()):
         return text
+    if text.startswith("="):
+        return {"expr": text[1:].strip()}
     several = isinstance(field, Size | Shape | Floats)
     value = _json(text)
     if value is msgspec.UNSET and several:

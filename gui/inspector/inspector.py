@@ -9,6 +9,7 @@ from engine.findings import Analysis
 from gui.document import Document
 from gui.inspector.activation import ActivationPart
 from gui.inspector.binarization import BinarizePart
+from gui.inspector.blocks import ArgumentsPart, RepeatPart
 from gui.inspector.example import Example
 from gui.inspector.from_data import FromDataPart
 from gui.inspector.header import Header, Problems
@@ -126,17 +127,21 @@ class SummaryPanel(QWidget):
     def __init__(self, subject: Subject) -> None:
         super().__init__()
         self.summary = Summary(subject)
+        self.arguments = ArgumentsPart(subject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
+        layout.addWidget(self.arguments)
         layout.addWidget(self.summary)
 
     def turn(self) -> None:
         """Speak of something else."""
         self.summary.turn()
+        self.arguments.turn()
 
     def refresh(self) -> None:
         """Show the document as it is."""
         self.summary.refresh()
+        self.arguments.refresh()
 
 
 class NodePanel(QWidget):
@@ -148,6 +153,8 @@ class NodePanel(QWidget):
         self.problems = Problems(subject)
         self.from_data = FromDataPart(subject)
         self.fields = FieldsPart(subject)
+        self.repeat = RepeatPart(subject)
+        self.arguments = ArgumentsPart(subject)
         self.window_part = WindowPart(subject, desk)
         self.sees = SeesPart(subject, desk)
         self.what_if = WhatIfPart(subject, desk)
@@ -161,6 +168,8 @@ class NodePanel(QWidget):
             self.problems,
             self.from_data,
             self.fields,
+            self.repeat,
+            self.arguments,
             self.window_part,
             self.sees,
             self.what_if,

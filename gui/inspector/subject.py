@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from engine import ports
@@ -90,12 +91,22 @@ class Subject:
         """The current node as the analysis names it; inside a block, its first use."""
         if self.block is None:
             return self.id
-        for path in self.analysis.nodes:
-            use, _, rest = path.partition(".")
-            node = self.document.network.nodes.get(use)
-            if node is not None and node.block == self.block and rest.rpartition(".")[2] == self.id:
+        named = (problem.node for problem in self.analysis.problems if problem.node is not None)
+        for path in itertools.chain(self.analysis.nodes, named):
+            if path.rpartition(".")[2] == self.id and self._graph_of(path) == self.block:
                 return path
         return self.id
+
+    def _graph_of(self, path: str) -> str | None:
+        """The block in which the node at `path` is drawn; None for the top level, or where there is none."""
+        block: str | None = None
+        for word in path.split(".")[:-1]:
+            if not word.isdecimal():  # which repeat
+                node = self.document.network.graph(block).nodes.get(word)
+                if node is None or node.block not in self.document.network.blocks:
+                    return None
+                block = node.block
+        return block
 
     @property
     def report(self) -> NodeReport:
