@@ -13,6 +13,8 @@ class Selection(QObject):
     """Selected nodes, edges, frames and notes of the graph that is shown."""
 
     changed = Signal()
+    #: Look here: a node of the graph that is shown, which is not selected by that.
+    pointed = Signal(str)
     #: Another graph is shown: the name of a block, or None for the top level.
     block_changed = Signal(object)
 
@@ -36,6 +38,10 @@ class Selection(QObject):
         if chosen != (self.nodes, self.edges, self.marks):
             self.nodes, self.edges, self.marks = chosen
             self.changed.emit()
+
+    def point(self, node: str) -> None:
+        """Show where a node is, without selecting it."""
+        self.pointed.emit(node)
 
     def show_block(self, block: str | None) -> None:
         """Show the inside of `block`, or the top level."""

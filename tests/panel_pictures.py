@@ -61,7 +61,9 @@ class Engine:
         from engine.training import predict
 
         return self._later(
-            lambda n: Predicted(n, *predict(run, split=split, first=first, count=count, **how))
+            lambda n: Predicted(
+                n, *predict(run, split=split, first=first, count=count, **how), weights="best weights"
+            )
         )
 
     def evaluate(self, run: str) -> int:
@@ -87,7 +89,7 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
 
     import engine
     from engine.host.protocol import Confused, Metrics, Observation, RunStarted, RunState, WeightsKept
-    from engine.network import Data
+    from engine.network import Choice, Data
     from gui import panels
     from gui.document import Document
     from gui.selection import Selection
@@ -120,6 +122,12 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
         flat = trained(
             chain(("hidden", dense(16, "Tanh")), ("fc", dense(2, None)), shape=(2,), recipe=recipe), folder
         )
+        measured = engine.network.Recipe(
+            data=Data("diabetes"), loss=Choice("MSELoss"), optimizer=Choice("Adam", {"lr": 0.01}), epochs=20
+        )
+        values = trained(
+            chain(("hidden", dense(16, "Tanh")), ("fc", dense(1, None)), shape=(10,), recipe=measured), folder
+        )
         for look in looks:
             theme.install(application, look)
             selection = Selection()
@@ -127,6 +135,7 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
                 "curves": panels.CurvesPanel(session),
                 "weights": panels.WeightsPanel(session, selection),
                 "gradients": panels.GradientsPanel(session, selection),
+                "flow": panels.GradientsPanel(session, selection),
                 "activations": panels.ActivationsPanel(session, selection),
                 "filters": panels.FiltersPanel(session, selection),
                 "health": panels.HealthPanel(ill[0], Selection(), ill[1]),
@@ -135,11 +144,14 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
                 "plane": panels.ResponsesPanel(flat[0], flat[1], Selection(), flat[2]),
                 "predictions": panels.PredictionsPanel(session, host),
                 "confusion": panels.PredictionsPanel(session, host),
+                "residuals": panels.PredictionsPanel(values[1], values[2]),
             }
             for name, panel in shown.items():
                 panel.resize(*SIZE)
                 panel.show()
-                if name == "health":
+                if name == "flow":
+                    panel.through_depth.setChecked(True)
+                elif name == "health":
                     panel.chooser.setCurrentIndex(1)
                 elif name in ("drawing", "plane"):
                     panel.mode.setCurrentIndex(panel.mode.findData("draw" if name == "drawing" else "plane"))
@@ -148,11 +160,11 @@ def draw(out: Path, looks: tuple[str, ...] = ("light", "dark")) -> list[Path]:
                         panel.pad.stroke(QPointF(pad.width() * 0.5, pad.height() * (0.2 + 0.05 * share)))
                 if name in ("responses", "drawing", "plane"):
                     panel.ask()
-                elif name in ("predictions", "confusion"):
+                elif name in ("predictions", "confusion", "residuals"):
                     panel.ask()
-                    panel.tabs.setCurrentIndex(1 if name == "confusion" else 0)
-                host.answer()
-                flat[2].answer()
+                    panel.tabs.setCurrentIndex(0 if name == "predictions" else 1)
+                for each in (host, flat[2], values[2]):
+                    each.answer()
                 application.processEvents()
                 panel.flush()
                 made.append(out / f"{name}_{look}.png")

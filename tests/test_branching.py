@@ -74,6 +74,7 @@ def test_an_edit_of_a_paused_run_shows_what_becomes_of_its_weights_and_a_branch_
     assert session.origin.startswith(f"Branched from step {chosen:,}: ")
     assert canvas.drawing.ghosts.gone == {}
     kept = weights.load(RunFolder(Path(first_run)).kept(chosen))
+    qtbot.waitUntil(RunFolder(Path(session.run)).start.exists, timeout=LONG)
     begun = weights.load(RunFolder(Path(session.run)).start)
     assert all((kept[name] == begun[name]).all() for name in kept)
     assert session.begun.parameters["fc1.weight"] == (24, 64)

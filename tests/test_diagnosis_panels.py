@@ -188,11 +188,13 @@ class Host(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[Any] = []
+        self.steps: list[int | None] = []
 
     def respond(
         self, run: Any, split: str = "validation", index: int = 0, values: Any = (), step: Any = None
     ) -> int:
         self.asked.append((run, split, index, tuple(values)))
+        self.steps.append(step)
         return len(self.asked)
 
     def boundary(self, run: Any, node: Any = None, unit: int = 0, step: Any = None) -> int:
@@ -262,10 +264,84 @@ def test_every_panel_has_a_picture_with_a_real_runs_data_light_and_dark(tmp_path
     from tests.panel_pictures import draw
 
     pictures = draw(tmp_path)
-    assert len(pictures) == 22
+    assert len(pictures) == 26
     for path in pictures:
         image = QImage(str(path))
         assert (
             len({image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)})
             > 8
         )
+
+
+def test_gradients_of_all_layers_are_one_plot_on_a_logarithmic_scale(qtbot: Any, session: Session) -> None:
+    selection = Selection()
+    panel = shown(qtbot, GradientsPanel(session, selection))
+    panel.through_depth.setChecked(True)
+    selection.set(["conv1"])  # all are seen, whatever is selected
+    panel.flush()
+    norms, ratios = panel.depth_plots.plots
+    last, first = session.seen()[-1], session.seen()[0]
+    names = list(session.begun.parameters)
+    wanted = [np.log10(last.gradients[name].norm) for name in names]
+    assert norms.now.getData()[1] == pytest.approx(wanted)
+    assert norms.first.getData()[1] == pytest.approx([np.log10(first.gradients[n].norm) for n in names])
+    assert ratios.now.getData()[1] == pytest.approx([np.log10(last.updates[name]) for name in names])
+    assert [norms.plot.axes["bottom"].format(i) for i in range(2)] == ["conv1.weight", "conv1.bias"]
+    pointed: list[str] = []
+    selection.pointed.connect(pointed.append)
+    spot = norms.plot.view.mapViewToScene(norms.dots.points()[2].pos())
+    qtbot.mouseClick(norms.plot.viewport(), Qt.MouseButton.LeftButton, pos=norms.plot.mapFromScene(spot))
+    assert pointed == ["conv2"]
+    assert panel.parameters.name == names[2]
+    assert selection.nodes == ("conv1",)
+
+
+def test_a_click_in_a_panel_shows_the_node_on_the_canvas(qtbot: Any, session: Session) -> None:
+    from gui.canvas import Canvas
+
+    assert session.network is not None
+    selection = Selection()
+    canvas = Canvas(Document(session.network), selection)
+    qtbot.addWidget(canvas)
+    canvas.resize(300, 200)
+    canvas.show()
+    canvas.set_zoom(2.0)
+    canvas.reveal(["image"])
+    panel = shown(qtbot, GradientsPanel(session, selection))
+    row = panel.parameters.list.names.index("fc.weight")
+    place = panel.parameters.visualRect(panel.parameters.list.index(row, 0)).center()
+    qtbot.mouseClick(panel.parameters.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    card = canvas.drawing.nodes["fc"]
+    assert card.hovered
+    assert canvas.visible_rect().intersects(card.rect)
+    assert selection.nodes == ()
+    qtbot.waitUntil(lambda: not card.hovered)
+    filters = shown(qtbot, FiltersPanel(session, selection))
+    qtbot.mouseClick(filters.weight, Qt.MouseButton.LeftButton)
+    assert canvas.drawing.nodes["conv1"].hovered
+
+
+def test_a_figure_that_is_not_told_takes_no_room(qtbot: Any, session: Session) -> None:
+    panel = shown(qtbot, ActivationsPanel(session, Selection()))
+    assert [plot.trend.title for plot in panel.trend_plots if plot.isVisible()] == [
+        "Dead units",
+        "Effective rank",
+    ]
+
+
+def test_responses_follow_the_step_that_is_looked_at(qtbot: Any, session: Session) -> None:
+    host = Host()
+    assert session.network is not None
+    panel = shown(qtbot, ResponsesPanel(Document(session.network), session, Selection(), host))
+    session.set_state("finished")
+    assert len(session.kept) >= 2
+
+    def asked(step: int | None) -> bool:
+        """Whether this step's weights have been asked; what is owed is answered."""
+        if panel._asked is not None:
+            host.answered.emit(panel._asked, protocol.Responded(panel._asked, {}, "", (), None, ()))
+        return bool(host.steps) and host.steps[-1] == step
+
+    for looked_at, step in ((None, None), (session.kept[0], session.kept[0]), (None, None)):
+        session.seek(looked_at)  # of a run that has ended the best weights respond
+        qtbot.waitUntil(lambda step=step: asked(step), timeout=20_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -46,6 +46,8 @@ from gui.theme import theme
 
 #: How near, in pixels, a wire must be for a layer from the palette to fall into it.
 DROP_REACH = 28.0
+#: How long a node is marked that a panel points at, in milliseconds.
+POINT_MS = 1500
 
 
 class Canvas(Camera):
@@ -86,6 +88,9 @@ class Canvas(Camera):
         document.changed.connect(self._changed)
         selection.changed.connect(self._selected)
         selection.block_changed.connect(self._show_graph)
+        selection.pointed.connect(self.point_at)
+        self._pointing = QTimer(self, singleShot=True, interval=POINT_MS)
+        self._pointing.timeout.connect(lambda: self.hands.hover(None))
         theme.changed.connect(self._restyle)
         self._show_graph()
 
@@ -105,6 +110,13 @@ class Canvas(Camera):
     def use(self) -> str | None:
         """Path of the block's use whose inside is shown; None at the top."""
         return self.interior.use
+
+    def point_at(self, node: str) -> None:
+        """Bring a node into view, and mark it for a moment as if the cursor were over it."""
+        if node in self.network.graph(self.block).nodes:
+            self.reveal([node])
+            self.hands.hover(self.drawing.nodes.get(node))
+            self._pointing.start()
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Show shapes on wires and cards, and mark problems."""

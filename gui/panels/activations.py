@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 from engine.host.protocol import Distribution, Observation
 from gui.panels.curves import percent
-from gui.panels.distributions import DistributionsPanel, Trend
+from gui.panels.distributions import DistributionsPanel
 from gui.panels.parameters import Measure
 from gui.panels.series import figure
+from gui.panels.trend import Trend
 from gui.selection import Selection
 from gui.session import Session
 

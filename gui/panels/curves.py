@@ -464,7 +464,9 @@ class CurvesPanel(Panel):
                 chart.plot.view.sigXRangeChanged.connect(self._moved)
         for metric in [name for name in self.charts if name not in metrics]:
             self.charts.pop(metric).deleteLater()
-        across = min(len(metrics), max(1, self._scroll.width() // LEAST_WIDTH))
+        most = min(len(metrics), max(1, self._scroll.width() // LEAST_WIDTH))
+        # Rows of the same length, so that none ends in a hole.
+        across = -(-len(metrics) // -(-len(metrics) // most))
         if (across, *metrics) == self._arranged:
             return
         self._arranged = (across, *metrics)

@@ -5,23 +5,32 @@ One panel for both: :class:`WeightsPanel` and :class:`GradientsPanel` say what d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QAction, QPalette, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.host.protocol import Distribution, Observation
+from gui.panels.depth import DepthPlots
 from gui.panels.histograms import Heat, spread_out
 from gui.panels.panel import Panel
 from gui.panels.parameters import Measure, ParameterTable
-from gui.panels.plot import DOTS, Plot, drawable
+from gui.panels.plot import Plot, drawable
 from gui.panels.ridges import Ridges
-from gui.panels.series import Array, bounds, figure, padded
+from gui.panels.series import Array, figure
+from gui.panels.trend import Trend, TrendPlot
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, theme
@@ -31,83 +40,6 @@ WIDE = 560
 
 #: Below this width there is room for one plot only beside another's numbers.
 NARROW = 260
-
-
-@dataclass(frozen=True)
-class Trend:
-    """A figure of the chosen parameter over time."""
-
-    title: str
-    of: Callable[[Observation, str], float]
-    #: Token of the curve's colour.
-    color: str
-    log: bool = False
-    #: A range to mark.
-    band: tuple[float, float] | None = None
-    #: How its values read.
-    format: Callable[[float], str] = figure
-
-
-class TrendPlot(QWidget):
-    """A trend's title and curve."""
-
-    def __init__(self, trend: Trend) -> None:
-        super().__init__()
-        self.trend = trend
-        self.setAutoFillBackground(True)
-        self.setBackgroundRole(QPalette.ColorRole.Base)
-        self.title = QLabel(trend.title)
-        self.title.setProperty("role", "muted")
-        self.title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
-        self.title.setMinimumWidth(1)
-        self.plot = Plot(f"{trend.title} over time")
-        self.plot.axes["left"].log = trend.log
-        self.plot.axes["left"].format = trend.format
-        self.plot.setMinimumHeight(80)
-        self.plot.axes["bottom"].whole = True
-        self.curve = self.plot.curve(trend.color, 2.0)
-        self.dots = self.plot.dots(trend.color)
-        self.band = pg.LinearRegionItem(orientation="horizontal", movable=False)
-        self.band.setZValue(-50)
-        self.band.setVisible(trend.band is not None)
-        if trend.band:
-            self.band.setRegion([math.log10(edge) if trend.log else edge for edge in trend.band])
-        self.plot.addItem(self.band, ignoreBounds=True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.title)
-        column.addWidget(self.plot, 1)
-        self.follow_theme()
-
-    def show_values(self, steps: Array, values: Array, span: tuple[float, float]) -> None:
-        """Draw the trend over `span` of steps."""
-        parts = [values] if self.trend.band is None else [values, np.array(self.trend.band)]
-        lo, hi = bounds(parts, self.trend.log) or ((0.1, 1.0) if self.trend.log else (0.0, 1.0))
-        if self.trend.log:
-            lo, hi = math.log10(lo), math.log10(hi)
-        lo, hi = padded(lo, hi) if lo or hi else (-0.06, 1.0)  # zero throughout: as far as a share goes
-        drawn = drawable(values, lo, hi, self.trend.log)
-        self.plot.draw(self.curve, steps, drawn)
-        shown = np.isfinite(drawn) if len(steps) <= DOTS else np.zeros(len(steps), bool)
-        self.dots.setData(steps[shown], drawn[shown])
-        self.plot.show_range(span, (lo, hi))
-        self.title.setText(
-            f"{self.trend.title}  {self.trend.format(float(values[-1]))}"
-            if len(values) and np.isfinite(values[-1])
-            else self.trend.title
-        )
-
-    def follow_theme(self) -> None:
-        """Take on the theme's colours."""
-        self.plot.follow_theme()
-        self.plot.paint_curve(self.curve, self.trend.color, 2.0)
-        self.dots.setBrush(theme.color(self.trend.color))
-        shade = theme.color("good")
-        shade.setAlphaF(0.14)
-        self.band.setBrush(pg.mkBrush(shade))
-        for line in self.band.lines:
-            line.setPen(pg.mkPen(None))
 
 
 class DistributionsPanel(Panel):
@@ -160,6 +92,14 @@ class DistributionsPanel(Panel):
         self.ridges.hide()
         self.heat_plot.addItem(self.ridges, ignoreBounds=True)
         self.as_ridges = QAction("Ridges instead of a heat map", self, checkable=True)
+        self.through_depth = QToolButton()
+        self.through_depth.setText("All layers")
+        self.through_depth.setCheckable(True)
+        self.through_depth.setToolTip("All layers at once, through the depth of the network")
+        self.depth_plots = DepthPlots(self.measures, title)
+        self.depth_plots.hide()
+        self.depth_plots.chosen.connect(self._choose)
+        self.through_depth.toggled.connect(self._depth_toggled)
         self.mean = self.heat_plot.curve("text", 1.0, 0.7)
         self.now_plot = Plot(f"{title}: distribution now")
         self.now_plot.setToolTip("The distribution now (filled) and at the first step (line).")
@@ -186,6 +126,7 @@ class DistributionsPanel(Panel):
 
         self.as_ridges.toggled.connect(self.request)
         self.parameters.chosen.connect(self.request)
+        self.parameters.clicked.connect(lambda index: self._point(self.parameters.list.names[index.row()]))
         self.parameters.found.connect(self._find)
         session.observed.connect(self.request)
         session.sought.connect(self.request)
@@ -199,6 +140,7 @@ class DistributionsPanel(Panel):
         head = QHBoxLayout()
         head.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
         head.addWidget(self.heading, 1)
+        head.addWidget(self.through_depth)
         head.addWidget(self.menu_button(self.as_ridges))
         self.figures.setMinimumWidth(1)
         self.figures.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
@@ -211,16 +153,21 @@ class DistributionsPanel(Panel):
         self._trends.setSpacing(1)
         for plot in self.trend_plots:
             self._trends.addWidget(plot)
-        details = QWidget()
+        self._one, details = QWidget(), QWidget()
+        one = QVBoxLayout(self._one)
+        one.setContentsMargins(0, 0, 0, 0)
+        one.setSpacing(0)
+        one.addWidget(self.figures)
+        one.addLayout(heat, 3)
+        one.addLayout(self._trends, 2)
         details.setAutoFillBackground(True)
         details.setBackgroundRole(QPalette.ColorRole.Base)
         column = QVBoxLayout(details)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
-        column.addWidget(self.figures)
-        column.addLayout(heat, 3)
-        column.addLayout(self._trends, 2)
+        column.addWidget(self._one, 1)
+        column.addWidget(self.depth_plots, 1)
         return details
 
     # ------------------------------------------------------------------ what is shown
@@ -236,6 +183,10 @@ class DistributionsPanel(Panel):
         self._list(newest)
         self.parameters.list.show_values(self.measured(newest))
         name = self.parameters.name
+        if self.through_depth.isChecked():
+            yield
+            self._draw_depth(observations)
+            return
         if name is not None:
             yield
             yield from self._draw(name, [o for o in observations if name in self.of(o)])
@@ -267,13 +218,35 @@ class DistributionsPanel(Panel):
     def _list(self, observation: Observation) -> None:
         """List what belongs to the selected nodes, or all."""
         names = self.names(observation)
-        picked = [n for n in names if within(self.path(n), self._selection.nodes, self._selection.block)]
-        nodes = ", ".join(self._selection.nodes)
+        # Through the depth all are seen, whatever is selected.
+        chosen = () if self.through_depth.isChecked() else self._selection.nodes
+        picked = [n for n in names if within(self.path(n), chosen, self._selection.block)]
+        nodes = ", ".join(chosen)
         self.note.setVisible(bool(nodes) and not picked)
         self.note.setText(
             f"{nodes}: nothing to see there. All are listed." if self.note.isVisibleTo(self) else ""
         )
         self.parameters.show_names(picked or names)
+
+    def _draw_depth(self, observations: list[Observation]) -> None:
+        """Every measure of everything that is listed, now and at the first look."""
+        self.heading.setText(f"All {self.listed.lower()}s, from input to output")
+        self.heading.setToolTip("")
+        names = self.parameters.list.names
+        first, newest = observations[0], observations[-1]
+        self.depth_plots.show_figures(
+            names, self.measured(newest), self.measured(first), self.parameters.name
+        )
+
+    def _depth_toggled(self, on: bool) -> None:
+        self._one.setVisible(not on)
+        self.depth_plots.setVisible(on)
+        self.request()
+
+    def _choose(self, name: str) -> None:
+        """What was clicked in the plot: choose it, and find its node."""
+        self.parameters.choose(name)
+        self._point(name)
 
     def _draw(self, name: str, observations: list[Observation]) -> Iterator[None]:
         # Another run, or another parameter: its columns are not these.
@@ -356,12 +329,21 @@ class DistributionsPanel(Panel):
 
     # ------------------------------------------------------------------ the rest
 
+    def _node(self, name: str) -> str | None:
+        parts = self.path(name)
+        if not parts:
+            return None
+        return (parts[-1] if self._selection.block else parts[0]).split("__")[0]
+
+    def _point(self, name: str) -> None:
+        """Show where the parameter's node is on the canvas."""
+        if (node := self._node(name)) is not None:
+            self._selection.point(node)
+
     def _find(self, name: str) -> None:
         """Select the parameter's node on the canvas."""
-        parts = self.path(name)
-        if parts:
-            node = parts[-1] if self._selection.block else parts[0]
-            self._selection.set([node.split("__")[0]])
+        if (node := self._node(name)) is not None:
+            self._selection.set([node])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Side by side where there is room, else below one another."""
@@ -387,6 +369,7 @@ class DistributionsPanel(Panel):
             plot.follow_theme()
         for trend in self.trend_plots:
             trend.follow_theme()
+        self.depth_plots.follow_theme()
         self.image.setLookupTable(ramp(self.color))
         self.bars.setOpts(brush=theme.color(self.color), pen=pg.mkPen(None))
         self.heat_plot.paint_curve(self.mean, "text", 1.0, 0.7)

@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 from engine.host.protocol import Excerpt
 from gui.panels.distributions import owned
 from gui.panels.panel import Panel, bar
-from gui.panels.pictures import TensorView, values_of
-from gui.panels.series import figure
+from gui.panels.pictures import ColorKey, TensorView, values_of
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE
@@ -31,12 +30,15 @@ class FiltersPanel(Panel):
         row = QHBoxLayout()
         row.setContentsMargins(2 * SPACE, 0, 2 * SPACE, 2 * SPACE)
         row.setSpacing(2 * SPACE)
-        for title, view in zip(self._titles, (self.weight, self.gradient), strict=True):
+        self._keys = [ColorKey() for _ in range(2)]
+        views = (self.weight, self.gradient)
+        for title, view, key in zip(self._titles, views, self._keys, strict=True):
             title.setProperty("role", "muted")
             title.setMinimumWidth(1)
             column = QVBoxLayout()
             column.addWidget(title)
             column.addWidget(view, 1)
+            column.addWidget(key)
             row.addLayout(column, 1)
         whole = QVBoxLayout(self.content)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -44,6 +46,8 @@ class FiltersPanel(Panel):
         whole.addLayout(bar(self.chooser, None, self.menu_button()))
         whole.addLayout(row, 1)
         self.chooser.currentIndexChanged.connect(self.request)
+        for view in (self.weight, self.gradient):
+            view.clicked.connect(self._point)
         for signal in (session.observed, session.state_changed, session.sought, selection.changed):
             signal.connect(self.request)
         self.flush()
@@ -63,9 +67,17 @@ class FiltersPanel(Panel):
         weight, gradient = last.weight_excerpts.get(name), last.gradient_excerpts.get(name)
         self.weight.show_excerpt(weight)
         self.gradient.show_excerpt(gradient)
+        for key, excerpt in zip(self._keys, (weight, gradient), strict=True):
+            key.show_scale(None if excerpt is None else excerpt.scale)
         shape = self._session.begun.parameters.get(name, ()) if self._session.begun else ()
         self._titles[0].setText(_told("Weights", weight, shape))
         self._titles[1].setText(_told("Gradient", gradient, shape))
+
+    def _point(self) -> None:
+        """Show where the parameter's node is on the canvas."""
+        path = self.chooser.currentText().split(".")[:-1]
+        if path:
+            self._selection.point((path[-1] if self._selection.block else path[0]).split("__")[0])
 
     def _list(self, names: list[str]) -> None:
         if names == [self.chooser.itemText(i) for i in range(self.chooser.count())]:
@@ -79,8 +91,8 @@ class FiltersPanel(Panel):
 
     def follow_theme(self) -> None:
         """Draw in the theme's colours."""
-        self.weight.update()
-        self.gradient.update()
+        for view in (self.weight, self.gradient, *self._keys):
+            view.update()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """The values that are shown."""
@@ -103,4 +115,4 @@ def _told(what: str, excerpt: Excerpt | None, shape: Sequence[int]) -> str:
     for size in shape:
         of *= size
     words = whole if count == of else f"{part} of {whole}"
-    return f"{what}  {words}   −{figure(excerpt.scale)} … {figure(excerpt.scale)}"
+    return f"{what}  {words}"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtWidgets import QWidget
 
 from engine.host.protocol import Distribution, Observation
-from gui.panels.distributions import DistributionsPanel, Trend
+from gui.panels.distributions import DistributionsPanel
 from gui.panels.parameters import HEALTHY, Measure
+from gui.panels.trend import Trend
 from gui.selection import Selection
 from gui.session import Session
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.host.protocol import Excerpt
+from gui.panels.series import figure
 from gui.theme import theme
 
-#: Squares between two kernels.
-GAP = 1
+#: A row of more values than this may be wrapped.
+WRAP = 24
+#: Squares between two kernels, where each is a pixel; and pixels, where they are larger.
+GAP, APART = 1, 2
 
 
 def values_of(excerpt: Excerpt) -> NDArray[np.float64]:
@@ -79,6 +82,8 @@ def image_of_values(values: NDArray[np.float64], scale: float, *, grey: bool = F
 class TensorView(QWidget):
     """One excerpt, as large as its room allows, in whole pixels per value."""
 
+    clicked = Signal()
+
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
@@ -96,6 +101,10 @@ class TensorView(QWidget):
         self._excerpt, self._grey = excerpt, grey
         self.update()
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Tell of it."""
+        self.clicked.emit()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the squares."""
         if self._excerpt is None or not self._excerpt.values:
@@ -104,9 +113,17 @@ class TensorView(QWidget):
         paint_excerpt(painter, self._excerpt, QRectF(self.rect()), grey=self._grey)
 
 
-def paint_excerpt(painter: QPainter, excerpt: Excerpt, room: QRectF, *, grey: bool = False) -> QRectF:
-    """Draw an excerpt into the middle of `room`; returns where."""
+def paint_excerpt(
+    painter: QPainter, excerpt: Excerpt, room: QRectF, *, grey: bool = False, wrap: bool = False
+) -> QRectF:
+    """Draw an excerpt into the middle of `room`; returns where. `wrap` lays a long row in several."""
     values = values_of(excerpt)
+    if wrap and values.ndim == 2 and len(values) == 1 and values.shape[1] > WRAP:
+        count = values.shape[1]
+        length = int(np.ceil(np.sqrt(count * room.width() / max(room.height(), 1.0))))
+        rows = np.full(-(-count // length) * length, np.nan)
+        rows[:count] = values[0]
+        values = rows.reshape(-1, length)
     across = None
     if values.ndim == 4 and values.shape[1] == 1 and room.height() > 0:
         ratio = room.width() / room.height()
@@ -114,6 +131,8 @@ def paint_excerpt(painter: QPainter, excerpt: Excerpt, room: QRectF, *, grey: bo
     picture = image_of_values(laid_out(values, across), excerpt.scale, grey=grey)
     factor = min(room.width() / picture.width(), room.height() / picture.height())
     factor = max(1.0, np.floor(factor)) if factor >= 1 else factor
+    if factor >= 2 and values.ndim == 4:
+        return _paint_kernels(painter, picture, values.shape[2:], room)
     wide, high = picture.width() * factor, picture.height() * factor
     if values.ndim != 4:  # a matrix may fill its room
         wide, high = room.width(), min(room.height(), max(high, 8.0))
@@ -126,3 +145,55 @@ def paint_excerpt(painter: QPainter, excerpt: Excerpt, room: QRectF, *, grey: bo
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(box)
     return QRectF(box)
+
+
+def _paint_kernels(painter: QPainter, picture: QImage, kernel: tuple[int, ...], room: QRectF) -> QRectF:
+    """Draw a table of kernels, each as large as there is room for, a hair apart from the next."""
+    height, width = kernel
+    down, across = (picture.height() + GAP) // (height + GAP), (picture.width() + GAP) // (width + GAP)
+    size = min(
+        int(((room.width() + APART) / across - APART) / width),
+        int(((room.height() + APART) / down - APART) / height),
+    )
+    step_x, step_y = width * size + APART, height * size + APART
+    wide, high = across * step_x - APART, down * step_y - APART
+    left, top = round(room.center().x() - wide / 2), round(room.center().y() - high / 2)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+    for row in range(down):
+        for column in range(across):
+            painter.drawImage(
+                QRect(left + column * step_x, top + row * step_y, width * size, height * size),
+                picture,
+                QRect(column * (width + GAP), row * (height + GAP), width, height),
+            )
+    return QRectF(left, top, wide, high)
+
+
+class ColorKey(QWidget):
+    """The colours of :class:`TensorView` from the least to the greatest value, with both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scale: float | None = None
+        self.setFixedHeight(18)
+        self.setAccessibleName("Colours of the values")
+
+    def show_scale(self, scale: float | None) -> None:
+        """From minus `scale` to `scale`; None: nothing."""
+        self._scale = scale
+        self.setAccessibleDescription("" if scale is None else f"−{figure(scale)} to {figure(scale)}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the strip between its ends."""
+        if not self._scale:
+            return
+        painter = QPainter(self)
+        metrics = painter.fontMetrics()
+        low, high = f"−{figure(self._scale)}", figure(self._scale)
+        left = metrics.horizontalAdvance(low) + 6
+        strip = QRectF(left, 5, min(120, self.width() - left - metrics.horizontalAdvance(high) - 8), 8)
+        painter.drawImage(strip, image_of_values(np.linspace(-1, 1, 64)[None], 1.0))
+        painter.setPen(theme.color("muted"))
+        painter.drawText(0, 14, low)
+        painter.drawText(round(strip.right()) + 6, 14, high)

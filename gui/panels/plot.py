@@ -124,7 +124,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     released = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None, vertical_grid: bool = False) -> None:
-        self.axes = {"left": Axis("left", 30), "bottom": Axis("bottom", 72)}
+        self.axes = {"left": Axis("left", 30), "bottom": Axis("bottom", 58)}
         super().__init__(parent, axisItems=dict(self.axes))
         self.setAccessibleName(name)
         self.setMinimumWidth(80)

@@ -126,7 +126,7 @@ class Cells(QWidget):
             shape = " × ".join(map(str, response.shape))
             dead = response.values.lo == response.values.hi or not response.seen.scale
             painter.drawText(cell.bottomLeft() + QPointF(6, -6), f"{shape}{'  all zero' if dead else ''}")
-            paint_excerpt(painter, response.seen, cell.adjusted(6, 20, -6, -22))
+            paint_excerpt(painter, response.seen, cell.adjusted(6, 20, -6, -22), wrap=True)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the node."""

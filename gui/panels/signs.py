@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout,
 from engine.host.protocol import BinaryWeight, Distribution, Observation
 from engine.lab_binary import FLIP_FLOP, LOOKS
 from gui.panels.curves import percent
-from gui.panels.distributions import WIDE, DistributionsPanel, Trend
+from gui.panels.distributions import WIDE, DistributionsPanel
 from gui.panels.parameters import Measure
 from gui.panels.plot import Plot
+from gui.panels.trend import Trend
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, theme
