@@ -4,7 +4,9 @@ Pictures: 4,000 JPEG files of 64 × 64, read through the cache after the first p
 float32 batches of 64. The DataLoader decodes each file when it is asked for it, as torchvision's
 ImageFolder does, in two worker processes (and in none). Memory: 20,000 × 784 float32, beside a
 DataLoader over a TensorDataset. CSV: 20,000 rows of 20 numbers, beside a DataLoader that parses
-lines in its Dataset. All figures are the best of five passes over all examples, which take turns.
+lines in its Dataset. All figures are the best of five passes over all examples, which take turns. The
+feeding process has one torch thread (the workers come beside it): several wait for one another where the
+machine does other work too, and the figures would be its.
 """
 
 from __future__ import annotations
@@ -106,6 +108,7 @@ def _theirs(dataset: Any, workers: int) -> Callable[[], Iterable[Any]]:
 
 def measure() -> dict[str, Any]:
     """Examples per second by kind and by who feeds them."""
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
