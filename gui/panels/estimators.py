@@ -51,8 +51,8 @@ PLACES = (
     Column(
         "At the clip",
         "Share of values of 0.99 or more in magnitude. Latent weights that pile up there stand still.",
-        lambda p: _share(p.at_clip),
-        lambda p: p.at_clip,
+        lambda p: _share(p.at_clip) if p.place == "weight" else "",
+        lambda p: p.at_clip if p.place == "weight" else None,
         "warning",
     ),
     Column(
