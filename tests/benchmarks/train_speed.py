@@ -361,6 +361,7 @@ def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
+        "settings": {"seconds": SECONDS, "rounds": ROUNDS},
         "networks": {},
     }
     wanted = os.environ.get("LAYERLAB_BENCHMARK_NETWORKS")
