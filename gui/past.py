@@ -67,7 +67,8 @@ class Past:
         for run in listed(folder)[:LISTED]:
             accuracy = (run.result.get("validation") or {}).get("accuracy")
             figure = "" if accuracy is None else f", {100 * accuracy:.1f} %"
-            action = self.menu.addAction(f"{run.path.name.replace('&', '&&')}   {run.state}{figure}")
+            name = str(run.path.relative_to(folder)).replace("&", "&&")  # a sweep's with the sweep's
+            action = self.menu.addAction(f"{name}   {run.state}{figure}")
             action.setToolTip(tip(str(run.path)))
             action.setEnabled(run.state != "running")
             action.triggered.connect(lambda checked=False, path=run.path: self.open(path))

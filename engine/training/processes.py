@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,9 @@ from engine.storage.atomic import write_bytes
 from engine.storage.file import read
 from engine.storage.file import write as write_network
 from engine.training.control import Control
+
+#: Seconds that processes have to write what they know once another of them has died.
+_GRACE = 15.0
 
 
 def run(
@@ -154,8 +159,9 @@ def _next(stream: Any) -> bytes | None:
 
 
 def _end_together(workers: list[subprocess.Popen[bytes]]) -> None:
-    """Wait for all; when one fails, the others would wait for it for ever, so they are ended."""
+    """Wait for all. When one fails, the others notice and say so; what then waits for ever is ended."""
     waiting = list(workers)
+    deadline = math.inf
     while waiting:
         for worker in list(waiting):
             try:
@@ -164,5 +170,7 @@ def _end_together(workers: list[subprocess.Popen[bytes]]) -> None:
                 continue
             waiting.remove(worker)
             if code:
-                for other in waiting:
-                    other.terminate()
+                deadline = min(deadline, time.monotonic() + _GRACE)
+        if time.monotonic() > deadline:
+            for other in waiting:
+                other.terminate()
