@@ -69,13 +69,15 @@ class SchemeSignal(msgspec.Struct, frozen=True):
     strain: float
     #: Parameters that kept their own scheme because this one does not fit them.
     unfit: tuple[str, ...] = ()
+    #: What it is called among the others: its id, with its fields where an id comes twice.
+    name: str = ""
 
 
 class LabReport(msgspec.Struct, frozen=True):
     """All schemes side by side."""
 
     schemes: tuple[SchemeSignal, ...]
-    #: The scheme that strains least among the healthy ones; None where none is healthy.
+    #: The name of the scheme that strains least among the healthy ones; None where none is healthy.
     best: str | None
     examples: int
 
@@ -115,6 +117,17 @@ def choices(text: str, shelf: Mapping[str, Entry], noun: str) -> list[Choice]:
             raise ValueError(" ".join(f"{id} › {field}: {message}" for field, message in wrong))
         found.append(Choice(id, fields))
     return found
+
+
+def names(schemes: Sequence[Choice]) -> list[str]:
+    """What to call each of `schemes`: its id, with its fields where that id comes more than once."""
+    ids = [scheme.id for scheme in schemes]
+    return [
+        f"{scheme.id} {' '.join(f'{name}={value}' for name, value in scheme.fields.items())}".strip()
+        if ids.count(scheme.id) > 1
+        else scheme.id
+        for scheme in schemes
+    ]
 
 
 def judged(layers: Sequence[LayerSignal]) -> tuple[LayerSignal, ...]:
@@ -191,9 +204,9 @@ def _decades(value: float, reference: float) -> float:
 
 
 def best_of(schemes: Sequence[SchemeSignal]) -> str | None:
-    """The scheme that strains least among the healthy ones."""
+    """The name of the scheme that strains least among the healthy ones."""
     healthy = [scheme for scheme in schemes if scheme.verdict == "healthy"]
-    return min(healthy, key=lambda scheme: scheme.strain).scheme if healthy else None
+    return min(healthy, key=lambda scheme: scheme.strain).name if healthy else None
 
 
 def with_scheme(network: Network, analysis: Analysis, scheme: Choice) -> tuple[Network, tuple[str, ...]]:

@@ -30,7 +30,7 @@ _DOCKS = {
     "rate": ("Learning rate", _AREA.BottomDockWidgetArea),
 }
 #: Those that are asked for when they are wanted, and then stand in a window of their own: name -> its size.
-_APART = {"lab_init": (1040, 460), "lab_ste": (1140, 600), "rate": (620, 420)}
+_APART = {"lab_init": (1200, 620), "lab_ste": (1140, 600), "rate": (620, 420)}
 #: Those that stand one behind another: (in front, behind it …).
 _STACKS = (
     ("inspector", "recipe", "code", "history"),

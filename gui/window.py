@@ -211,6 +211,7 @@ class Window(QMainWindow):
         self.docks.fill("history", HistoryPanel(self.document))
         self.docks.fill("code", CodePanel(self.document, self.selection, self.workers))
         self.lab_init = InitLabPanel(self.document, self.workers)
+        self.lab_init.found.connect(self._select_path)
         self.docks.fill("lab_init", self.lab_init)
         self.rate = RatePanel(self.document, self.workers, lambda: self.settings.device)
         self.docks.fill("rate", self.rate)
@@ -450,6 +451,11 @@ class Window(QMainWindow):
     def _show_varied(self) -> None:
         self.docks.reveal("data")
         self.data.show_varied()
+
+    def _select_path(self, path: str) -> None:
+        """Select the node at a path, or the use of a block that it is in."""
+        words = path.split(".")
+        self.selection.set([words[-1] if self.selection.block else words[0]])
 
     def open_data(self, path: Path) -> None:
         """Look at the file or folder at `path` as data."""

@@ -10,6 +10,7 @@ import copy
 
 import pytest
 import torch
+import torch._inductor.config
 from torch import Tensor, nn
 
 import engine
@@ -133,7 +134,9 @@ class TestWeights:
         gradients = []
         for run in (model, torch.compile(model)):
             model.zero_grad()
-            first(run(*inputs)).square().mean().backward()
+            # In this process: threads of the compiler's own would outlive the test.
+            with torch._inductor.config.patch(compile_threads=1):
+                first(run(*inputs)).square().mean().backward()
             gradients.append(
                 {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
             )

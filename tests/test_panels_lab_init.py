@@ -116,3 +116,83 @@ def test_a_change_to_the_drawing_marks_the_figures_as_old(
     answer(panel, report)
     panel._document.edit(chain(("flat", Node("Flatten")), shape=(1, 8, 8)), "Other")
     assert "before the last change" in panel.told.text()
+
+
+def test_schemes_are_named_as_on_the_command_line_or_ticked(qtbot: QtBot, panel: InitLabPanel) -> None:
+    panel.schemes.line.setText("orthogonal, normal:std=0.02")
+    panel.schemes.menu.aboutToShow.emit()
+    ticked = {id for id, action in panel.schemes.actions_.items() if action.isChecked()}
+    assert ticked == {"orthogonal", "normal"}
+    panel.schemes.actions_["sparse"].trigger()
+    panel.schemes.actions_["orthogonal"].trigger()
+    assert panel.schemes.chosen() == "normal:std=0.02, sparse:sparsity=0.1"
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    assert hosts_of(panel).asked == [("normal:std=0.02, sparse:sparsity=0.1", 0)]
+
+
+def test_a_scheme_that_is_none_is_told_and_not_asked(panel: InitLabPanel, report: LabReport) -> None:
+    panel._question(0)
+    answer(panel, report)
+    panel.schemes.line.setText("ortogonal")
+    panel.measure.click()
+    assert "Did you mean 'orthogonal'" in panel.told.text()
+    assert len(hosts_of(panel).asked) == 1
+
+
+def test_the_race_takes_the_steps_that_are_set(panel: InitLabPanel, report: LabReport) -> None:
+    panel._question(0)
+    answer(panel, report)
+    assert (panel.steps.minimum(), panel.steps.maximum()) == (50, 500)
+    panel.steps.setValue(250)
+    panel.race.click()
+    assert hosts_of(panel).asked[-1] == (None, 250)
+
+
+def test_every_layer_has_its_verdict_with_evidence_and_a_click_names_it(
+    qtbot: QtBot, panel: InitLabPanel, report: LabReport
+) -> None:
+    panel._question(0)
+    answer(panel, report)
+    row = next(i for i, scheme in enumerate(report.schemes) if scheme.scheme == "normal")
+    panel.list.selectRow(row)
+    shown = panel.layers.list
+    layers = report.schemes[row].layers
+    assert [shown.index(i, 1).data() for i in range(len(layers))] == [layer.verdict for layer in layers]
+    assert [shown.index(i, 2).data() for i in range(len(layers))] == [layer.evidence for layer in layers]
+    with qtbot.waitSignal(panel.found) as signal:
+        panel.layers.clicked.emit(shown.index(3, 0))
+    assert signal.args == [layers[3].node]
+
+
+def test_mean_dead_and_saturated_share_are_drawn_by_depth_too(panel: InitLabPanel, report: LabReport) -> None:
+    panel._question(0)
+    answer(panel, report)
+    box = panel.shown["Activations by depth"]
+    for name, measure in (("Mean", "mean"), ("dead", "dead"), ("Saturated", "saturated")):
+        box.setCurrentIndex(next(i for i in range(box.count()) if name in box.itemText(i)))
+        panel.flush()
+        curves = panel._curves["Activations by depth"]
+        drawn = curves[1].getData()[1]
+        expected = [getattr(layer, measure) for layer in report.schemes[1].layers]
+        assert drawn.tolist() == pytest.approx(expected, abs=1e-6)
+    gradients = panel.shown["Gradients by depth"]
+    assert [gradients.itemText(i).split()[0] for i in range(gradients.count())] == [
+        "Length",
+        "Spread",
+        "Mean",
+    ]
+
+
+def test_one_scheme_with_two_sets_of_fields_is_two_rows_and_two_curves(
+    panel: InitLabPanel, network: Network
+) -> None:
+    schemes = lab_init.parsed("normal:std=0.001,normal:std=0.2")
+    both, raced = lab_init.compare(network, schemes), lab_init.race(network, schemes, 3)
+    assert list(raced.losses) == ["current", "normal std=0.001", "normal std=0.2"]
+    assert both.best in ("current", "normal std=0.2")
+    panel._question(0)
+    answer(panel, both)
+    assert [panel.list.item(i, 0).text() for i in range(3)] == list(raced.losses)  # type: ignore[union-attr]
+    panel.list.selectRow(2)
+    panel.use.click()
+    assert panel._document.network.nodes["fc0"].init["weight"] == choice("normal", std=0.2)

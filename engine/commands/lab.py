@@ -150,7 +150,7 @@ def _print(report: LabReport, raced: Race | None) -> None:
     for scheme in report.schemes:
         first, last = scheme.layers[0], scheme.layers[-1]
         table.add_row(
-            scheme.scheme,
+            scheme.name,
             scheme.verdict,
             f"{scheme.loss:.4g}",
             f"{first.std:.2g} → {last.std:.2g}",
@@ -161,9 +161,9 @@ def _print(report: LabReport, raced: Race | None) -> None:
     for scheme in report.schemes:
         worst = next((layer for layer in scheme.layers if layer.verdict == scheme.verdict != "healthy"), None)
         if worst is not None:
-            out.print(f"{scheme.scheme}: {worst.node} is {worst.verdict}: {worst.evidence}.")
+            out.print(f"{scheme.name}: {worst.node} is {worst.verdict}: {worst.evidence}.")
         if scheme.unfit:
-            out.print(f"{scheme.scheme} does not fit {', '.join(scheme.unfit)}; they keep their own.")
+            out.print(f"{scheme.name} does not fit {', '.join(scheme.unfit)}; they keep their own.")
     best = "None of these is healthy." if report.best is None else f"Best: {report.best}."
     out.print(f"{best} Measured on {report.examples} examples.")
     if raced is not None:

@@ -47,10 +47,11 @@ def compare(network: Network, schemes: Sequence[Choice] | None = None) -> LabRep
     task = Task.of(network, torch.device("cpu"))
     analysis = analyze(network)
     batch = racing.first_batch(task, LOOK)
-    measured = [_measure("current", {}, task, network, batch, ())]
-    for scheme in usual(network) if schemes is None else schemes:
+    chosen = usual(network) if schemes is None else schemes
+    measured = [_measure("current", Choice("current"), task, network, batch, ())]
+    for name, scheme in zip(lab.names(chosen), chosen, strict=True):
         changed, unfit = lab.with_scheme(network, analysis, scheme)
-        measured.append(_measure(scheme.id, dict(scheme.fields), task, changed, batch, unfit))
+        measured.append(_measure(name, scheme, task, changed, batch, unfit))
     return LabReport(tuple(measured), lab.best_of(measured), len(batch[-1]))
 
 
@@ -69,7 +70,10 @@ def usual(network: Network) -> list[Choice]:
 def race(network: Network, schemes: Sequence[Choice], steps: int) -> Race:
     """Train each scheme for `steps` steps on the same batches, in the same order; the losses of each step."""
     analysis = analyze(network)
-    entrants = {s.id: lab.with_scheme(network, analysis, s)[0] for s in schemes}
+    entrants = {
+        name: lab.with_scheme(network, analysis, scheme)[0]
+        for name, scheme in zip(lab.names(schemes), schemes, strict=True)
+    }
     return racing.race(Task.of(network, torch.device("cpu")), {"current": network, **entrants}, steps)
 
 
@@ -129,8 +133,8 @@ def _taps(network: Network, model: nn.Module) -> list[_Tap]:
 
 
 def _measure(
-    scheme: str,
-    fields: dict[str, object],
+    name: str,
+    scheme: Choice,
     task: Task,
     network: Network,
     batch: list[Tensor],
@@ -155,7 +159,14 @@ def _measure(
     layers = [_signal(tap, depth) for depth, tap in enumerate(tap for tap in taps if tap.output is not None)]
     found = lab.judged(layers)
     return SchemeSignal(
-        scheme, fields, float(loss.detach()), found, lab.overall(found), lab.strain(found), unfit
+        scheme.id,
+        dict(scheme.fields),
+        float(loss.detach()),
+        found,
+        lab.overall(found),
+        lab.strain(found),
+        unfit,
+        name,
     )
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, SignalInstance
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
+    QSpinBox,
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
@@ -25,19 +28,44 @@ from PySide6.QtWidgets import (
 from engine import lab
 from engine.findings import Analysis
 from engine.host.protocol import Failed, Measured
-from engine.lab import LabReport, Race, SchemeSignal
+from engine.lab import LabReport, LayerSignal, Race, SchemeSignal
 from engine.network import Choice
 from gui.document import Document
 from gui.panels.panel import Panel
 from gui.panels.plot import Plot, drawable
+from gui.panels.schemes import SchemesEdit
 from gui.panels.series import figure
+from gui.panels.sheet import Column, Sheet
 from gui.theme import SPACE, theme
 
-#: Steps of the short race.
-RACE = 100
+#: Steps of a race at least, at first and at most.
+STEPS = (50, 100, 500)
+#: What can be drawn by depth: name -> (what a layer has of it, whether in decades).
+Measure = tuple[Callable[[LayerSignal], float], bool]
+ACTIVATIONS: dict[str, Measure] = {
+    "Spread of activations by depth": (lambda layer: layer.std, True),
+    "Mean of activations by depth": (lambda layer: layer.mean, False),
+    "Share of dead units by depth": (lambda layer: layer.dead, False),
+    "Saturated share by depth": (lambda layer: layer.saturated, False),
+}
+GRADIENTS: dict[str, Measure] = {
+    "Length of gradients by depth": (lambda layer: layer.gradient_norm, True),
+    "Spread of gradients by depth": (lambda layer: layer.gradient_std, True),
+    "Mean of gradients by depth": (lambda layer: layer.gradient_mean, False),
+}
+_RACE = "Race: loss by step"
 
 #: Verdict -> the token of its colour.
 VERDICTS = {"healthy": "good", "vanishing": "warning", "exploding": "error", "symmetric": "error"}
+
+#: The layers of one scheme.
+_LAYERS = (
+    Column("Layer", "Click to go to it.", lambda layer: str(layer.node), words=True),
+    Column(
+        "Verdict", "What becomes of signals and gradients here.", lambda layer: str(layer.verdict), words=True
+    ),
+    Column("Evidence", "The numbers behind it.", lambda layer: str(layer.evidence), words=True),
+)
 
 _HEADERS = ("Scheme", "Verdict", "Loss", "Spread", "Gradient")
 _TIPS = (
@@ -65,10 +93,13 @@ class InitLabPanel(Panel):
     Parameters
     ----------
     document
-        What "Use" edits, as one undo step.
+        What "Apply" edits, as one undo step.
     workers
         Asks the host: ``laboratory``, and the signal ``answered(request, event)``.
     """
+
+    #: A layer was clicked: its path.
+    found = Signal(str)
 
     def __init__(self, document: Document, workers: Asks, parent: QWidget | None = None) -> None:
         super().__init__("Initialisation laboratory", "mdi6.flask-outline", parent)
@@ -83,9 +114,13 @@ class InitLabPanel(Panel):
         self.measure = QPushButton("Compare")
         self.measure.setToolTip("Send one batch forward and back through each scheme. Nothing is trained.")
         self.measure.clicked.connect(lambda: self._question(0))
-        self.race = QPushButton(f"Race {RACE} steps")
+        self.steps = QSpinBox(minimum=STEPS[0], maximum=STEPS[2], value=STEPS[1], singleStep=50)
+        self.steps.setSuffix(" steps")
+        self.steps.setAccessibleName("Steps of the race")
+        self.race = QPushButton("Race")
         self.race.setToolTip("Train each scheme for a moment, on the same batches in the same order.")
-        self.race.clicked.connect(lambda: self._question(RACE))
+        self.race.clicked.connect(lambda: self._question(self.steps.value()))
+        self.schemes = SchemesEdit()
         self.use = QPushButton("Use")
         self.use.setToolTip("Give every weight that it fits the chosen scheme. One step of undo.")
         self.use.clicked.connect(self._adopt)
@@ -111,9 +146,17 @@ class InitLabPanel(Panel):
         self.list.horizontalHeader().setStretchLastSection(True)
         self.list.itemSelectionChanged.connect(self._chosen)
 
-        self.plots = {
-            name: Plot(name) for name in ("Spread by depth", "Gradient by depth", "Race: loss by step")
-        }
+        self.layers = Sheet("Layers of the chosen scheme", _LAYERS)
+        across = self.layers.horizontalHeader()
+        across.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        across.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        self.layers.found.connect(lambda layer: self.found.emit(layer.node))
+        self.plots = {name: Plot(name) for name in ("Activations by depth", "Gradients by depth", _RACE)}
+        self.shown = {"Activations by depth": QComboBox(), "Gradients by depth": QComboBox()}
+        for (name, box), measures in zip(self.shown.items(), (ACTIVATIONS, GRADIENTS), strict=True):
+            box.setAccessibleName(name)
+            box.addItems(list(measures))
+            box.currentIndexChanged.connect(self.refresh)
         self._arrange()
         workers.answered.connect(self._answered)
         document.changed.connect(self._outdated)
@@ -122,15 +165,21 @@ class InitLabPanel(Panel):
     def _arrange(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(2 * SPACE)
-        for button in (self.measure, self.race, self.use):
-            buttons.addWidget(button)
+        for widget in (self.measure, self.race, self.steps):
+            buttons.addWidget(widget)
         buttons.addStretch()
+        buttons.addWidget(self.use)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(3 * SPACE, 2 * SPACE, SPACE, 2 * SPACE)
         column.setSpacing(2 * SPACE)
         column.addLayout(buttons)
-        column.addWidget(self.list, 1)
+        column.addWidget(self.schemes)
+        tables = QSplitter(Qt.Orientation.Vertical)
+        tables.addWidget(self.list)
+        tables.addWidget(self.layers)
+        tables.setChildrenCollapsible(False)
+        column.addWidget(tables, 1)
         column.addWidget(self.told)
         right = QWidget()
         row = QHBoxLayout(right)
@@ -142,8 +191,9 @@ class InitLabPanel(Panel):
             inner = QVBoxLayout(box)
             inner.setContentsMargins(0, 0, 0, 0)
             inner.setSpacing(SPACE)
-            title = QLabel(name)
-            title.setProperty("role", "heading")
+            title: QWidget = self.shown[name] if name in self.shown else QLabel(name)
+            if name not in self.shown:
+                title.setProperty("role", "heading")
             inner.addWidget(title)
             inner.addWidget(plot, 1)
             row.addWidget(box, 1)
@@ -175,7 +225,12 @@ class InitLabPanel(Panel):
         self._enable()
 
     def _question(self, race: int) -> None:
-        self._request = self._workers.laboratory(None, race)
+        try:
+            schemes = self.schemes.chosen()
+        except ValueError as problem:
+            self.told.setText(str(problem))
+            return
+        self._request = self._workers.laboratory(schemes, race)
         self.told.setText("Racing …" if race else "Measuring …")
         self.begin.setText("Measuring …")
         self._enable()
@@ -206,6 +261,8 @@ class InitLabPanel(Panel):
             button.setEnabled(ready)
         chosen = self.chosen
         self.use.setEnabled(chosen is not None and chosen.scheme != "current")
+        best = chosen is not None and self.report is not None and chosen.name == self.report.best
+        self.use.setText("Apply best" if best and self.use.isEnabled() else "Apply")
 
     # ------------------------------------------------------------------ adopting
 
@@ -235,7 +292,7 @@ class InitLabPanel(Panel):
             first, last = scheme.layers[0], scheme.layers[-2] if len(scheme.layers) > 2 else scheme.layers[-1]
             fields = ", ".join(f"{name} {value}" for name, value in scheme.fields.items())
             texts = (
-                scheme.scheme,
+                scheme.name,
                 scheme.verdict,
                 figure(scheme.loss),
                 f"{figure(lab.ratio(last.std, first.std))} ×",
@@ -246,7 +303,7 @@ class InitLabPanel(Panel):
             first_item = self.list.item(row, 0)
             if first_item is not None:
                 first_item.setToolTip(f"{scheme.scheme}: {fields}" if fields else scheme.scheme)
-            if scheme.scheme == self.report.best:
+            if scheme.name == self.report.best:
                 best = row
         self.list.selectRow(best)
         self._paint_rows()
@@ -264,7 +321,7 @@ class InitLabPanel(Panel):
             name.setIcon(QIcon(picture))
             verdict.setForeground(theme.color(VERDICTS[scheme.verdict]))
             font = name.font()
-            font.setBold(scheme.scheme == self.report.best)
+            font.setBold(scheme.name == self.report.best)
             name.setFont(font)
 
     @staticmethod
@@ -277,6 +334,7 @@ class InitLabPanel(Panel):
         self._enable()
         if scheme is None or self.report is None:
             return
+        self.layers.show_rows(scheme.layers)
         worst = next((layer for layer in scheme.layers if layer.verdict == scheme.verdict != "healthy"), None)
         words = [
             f"{worst.node} is {worst.verdict}: {worst.evidence}."
@@ -285,7 +343,7 @@ class InitLabPanel(Panel):
         ]
         if scheme.unfit:
             words.append(f"It does not fit {', '.join(scheme.unfit)}; they keep their own.")
-        if scheme.scheme == self.report.best:
+        if scheme.name == self.report.best:
             words.append("The best of these.")
         words.append(f"Measured on {self.report.examples} examples.")
         self.told.setText(" ".join(words))
@@ -301,28 +359,32 @@ class InitLabPanel(Panel):
             return
         self.show_content()
         schemes = self.report.schemes
-        self._draw("Spread by depth", [[layer.std for layer in scheme.layers] for scheme in schemes])
-        self._draw("Gradient by depth", [[layer.gradient_norm for layer in s.layers] for s in schemes])
-        self._boxes["Race: loss by step"].setVisible(self.raced is not None)
+        for (name, box), measures in zip(self.shown.items(), (ACTIVATIONS, GRADIENTS), strict=True):
+            measure, decades = measures[box.currentText()]
+            self._draw(name, [[measure(layer) for layer in scheme.layers] for scheme in schemes], decades)
+        self._boxes[_RACE].setVisible(self.raced is not None)
         if self.raced is not None:
             losses = self.raced.losses
-            self._draw("Race: loss by step", [list(losses.get(scheme.scheme, ())) for scheme in schemes])
+            self._draw(_RACE, [list(losses.get(scheme.name, ())) for scheme in schemes], True)
 
-    def _draw(self, name: str, rows: list[list[float]]) -> None:
+    def _draw(self, name: str, rows: list[list[float]], decades: bool) -> None:
         plot = self.plots[name]
+        plot.axes["left"].log = decades
         for item in self._curves.pop(name, ()):
             plot.removeItem(item)
-        logs = [np.array([math.log10(v) if 0 < v < math.inf else math.nan for v in row]) for row in rows]
-        seen = [v for row in logs for v in row if math.isfinite(v)]
+        values = [np.array([_placed(value, decades) for value in row]) for row in rows]
+        seen = [value for row in values for value in row if math.isfinite(value)]
         if not seen:
             return
-        # Beyond twelve decades on either side of one a curve is off the paper, and the rest is readable.
-        low, high = max(min(seen), -12.0), min(max(seen), 12.0)
-        margin = max(0.1, (high - low) * 0.06)
-        longest = max(len(row) for row in logs)
+        low, high = min(seen), max(seen)
+        if decades:
+            # Beyond twelve decades on either side of one a curve is off the paper, and the rest is readable.
+            low, high = max(low, -12.0), min(high, 12.0)
+        margin = max(0.1 if decades else 1e-9, (high - low) * 0.06)
+        longest = max(len(row) for row in values)
         plot.show_range((0, max(1, longest - 1)), (low - margin, high + margin))
         current = self.list.currentRow()
-        for index, row in enumerate(logs):
+        for index, row in enumerate(values):
             item = pg.PlotCurveItem(connect="finite", antialias=True)
             item.setPen(pg.mkPen(self._color(index), width=2 if index == current and longest < 200 else 1))
             item.setData(np.arange(len(row), dtype=float), drawable(row, low, high))
@@ -335,3 +397,10 @@ class InitLabPanel(Panel):
         for plot in self.plots.values():
             plot.follow_theme()
         self._paint_rows()
+
+
+def _placed(value: float, decades: bool) -> float:
+    """Where a value stands on its axis; NaN where it has no place."""
+    if not decades:
+        return value if math.isfinite(value) else math.nan
+    return math.log10(value) if 0 < value < math.inf else math.nan
