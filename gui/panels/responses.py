@@ -186,6 +186,9 @@ class ResponsesPanel(Panel):
         self.unit = QSpinBox(maximum=99_999)
         self.unit.setAccessibleName("Unit of the selected layer")
         self.unit.setPrefix("unit ")
+        self.unit.setToolTip(
+            "Which unit of the selected layer is drawn; none is selected: the network's output"
+        )
         self.wipe = QToolButton()
         self.wipe.setToolTip("An empty sheet")
         self.wipe.setAccessibleName("An empty sheet")
@@ -256,6 +259,7 @@ class ResponsesPanel(Panel):
         self._asking.due.connect(self.ask)
         selection.changed.connect(self._selected)
         self.follow_theme()
+        self._selected()
         self._mode_changed()
 
     # ------------------------------------------------------------------ asking
@@ -361,6 +365,7 @@ class ResponsesPanel(Panel):
     def _selected(self) -> None:
         self.cells.chosen = self._selection.nodes
         self.cells.update()
+        self.unit.setEnabled(self._selection.current is not None)
         if self.mode.currentData() == "plane":
             self._soon()
 

@@ -71,7 +71,7 @@ class TrendPlot(QWidget):
         lo, hi = bounds(parts, self.trend.log) or ((0.1, 1.0) if self.trend.log else (0.0, 1.0))
         if self.trend.log:
             lo, hi = math.log10(lo), math.log10(hi)
-        lo, hi = padded(lo, hi)
+        lo, hi = padded(lo, hi) if lo or hi else (-0.06, 1.0)  # zero throughout: as far as a share goes
         drawn = drawable(values, lo, hi, self.trend.log)
         self.plot.draw(self.curve, steps, drawn)
         shown = np.isfinite(drawn) if len(steps) <= DOTS else np.zeros(len(steps), bool)
