@@ -15,6 +15,8 @@ from engine.problems import did_you_mean
 
 #: Scene units between the ends of a new block and what is in it.
 _MARGIN = 220.0
+#: Layers that a block may become when it is unpacked: nobody can use a drawing of more.
+MOST_UNPACKED = 2_000
 
 
 def block_of(network: Network, name: str) -> Block:
@@ -261,6 +263,12 @@ def unpack(network: Network, id: str, *, block: str | None = None) -> tuple[Netw
     if use.repeat > 1 and len(ins) != len(outs):
         raise EditProblem(
             f"{use.block} cannot follow itself: it has {len(ins)} inputs and {len(outs)} outputs."
+        )
+    layers = max(1, use.repeat) * len(drawn.nodes)
+    if layers > MOST_UNPACKED:
+        raise EditProblem(
+            f"{id} would become {layers:,} layers, and {MOST_UNPACKED:,} at most are unpacked at once. "
+            "Lower its repeat, or leave it a block."
         )
     feeding = {
         edge.target.port or (ins[0] if len(ins) == 1 else ""): edge.source

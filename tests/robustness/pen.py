@@ -17,11 +17,12 @@ import time
 import traceback
 from collections.abc import Callable
 
-#: Seconds at one item after which a child is killed. Far above what counts as hanging: the machine may be busy.
-HUNG = 20.0
+#: Seconds of computing at one item after which a child is killed, and so many times longer for one that waits:
+#: the machine may be busy elsewhere. Far above what counts as hanging, which is measured in the child.
+HUNG, _WAITING = 20.0, 10
 #: What a child may take beyond what it began with, in bytes, before the system refuses.
 CEILING = 2 << 30
-_PLACE = struct.Struct("<qd")
+_PLACE = struct.Struct("<qdd")
 
 #: Told by the child: the number of the item that it begins.
 Mark = Callable[[int], None]
@@ -44,7 +45,7 @@ def penned(work: Callable[[Mark], bytes], hung: float = HUNG) -> bytes:
         If the child stood at an item for longer than `hung` seconds, or ended by itself.
     """
     shared = mmap.mmap(-1, _PLACE.size)
-    shared[:] = _PLACE.pack(-1, time.monotonic())
+    shared[:] = _PLACE.pack(-1, time.monotonic(), 0.0)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -67,11 +68,11 @@ def _child(work: Callable[[Mark], bytes], shared: mmap.mmap, writing: int) -> No
             resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
 
         def mark(number: int) -> None:
-            shared[:] = _PLACE.pack(number, time.monotonic())
+            shared[:] = _PLACE.pack(number, time.monotonic(), time.process_time())
 
         data = memoryview(work(mark))
         while data:
-            mark(-1)  # it is the parent's pace that counts now
+            mark(-1)  # the parent's pace counts from here on
             data = data[os.write(writing, data) :]
         code = 0
     except BaseException:
@@ -86,8 +87,8 @@ def _watched(child: int, reading: int, shared: mmap.mmap, hung: float) -> bytes:
         try:
             piece = os.read(reading, 1 << 20)
         except BlockingIOError:
-            number, since = _PLACE.unpack(shared[:])
-            if time.monotonic() - since > (hung if number >= 0 else 10 * hung):
+            number, since, computed = _PLACE.unpack(shared[:])
+            if _computed(child) - computed > hung or time.monotonic() - since > _WAITING * hung:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 raise PenProblem(number, f"hung for {hung:.0f} s") from None
@@ -98,10 +99,19 @@ def _watched(child: int, reading: int, shared: mmap.mmap, hung: float) -> bytes:
         said += piece
     _, status = os.waitpid(child, 0)
     if status:
-        number, _ = _PLACE.unpack(shared[:])
+        number, _, _ = _PLACE.unpack(shared[:])
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "an exception"
         raise PenProblem(number, f"ended the process with {how}")
     return said
+
+
+def _computed(child: int) -> float:
+    """Seconds that a process has computed, as far as the system says it."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(
+        (~child << 3) | 2
+    )  # its clock of processor time, as clock_getcpuclockid() has it
 
 
 def sizes() -> tuple[int, int]:

@@ -115,7 +115,7 @@ def _measured(name: str, full: bool, results: Path | None, share: int) -> Row:
         with tempfile.TemporaryDirectory(prefix="layerlab-promise-") as folder:
             more = line.measure(Path(folder), min(line.chunk or total, left), done + share * _APART, learned)
         for breach in more.breaches[:5]:
-            print(f"  {name}: {breach}", file=sys.stderr)
+            print(f"  {name}: {breach[:2000]}", file=sys.stderr)
         if row is None:
             row = more
         else:

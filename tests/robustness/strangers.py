@@ -80,7 +80,7 @@ def feed(data: bytes, tally: Tally, watch: Watch, coverage: Coverage | None = No
         breach = breach or f"took {seconds:.1f} s"
     if grown > MOST:
         breach = breach or f"took {grown / 1e6:.0f} MB"
-    tally.row.check(not breach, f"{breach}\n{data[:400]!r}")
+    tally.row.check(not breach, f"{breach}\n{data!r}")
     new = answer not in tally.seen or (coverage is not None and coverage.fresh > 0)
     tally.seen.add(answer)
     return new and opened
@@ -246,7 +246,7 @@ def _measure(row: Row, files: Files, numbers: range, knowledge: Knowledge, guide
             if problem.number < 0:
                 raise
             bad.add(problem.number)
-            row.check(False, f"file {problem.number} {problem}\n{files(problem.number)[:400]!r}")
+            row.check(False, f"file {problem.number} {problem}\n{files(problem.number)!r}")
             continue
         report = msgspec.msgpack.decode(data, type=Report)
         row.add(report.row)
