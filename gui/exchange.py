@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 #: Form -> (words of the menu, suffix, filter of the dialog).
 FORMS = {
     "python": ("&Python source…", ".py", "Python (*.py)"),
+    "training": ("Python with data and &training…", ".py", "Python (*.py)"),
     "onnx": ("&ONNX…", ".onnx", "ONNX (*.onnx)"),
     "safetensors": ("&Weights as safetensors…", ".safetensors", "safetensors (*.safetensors)"),
     "packed": ("Packed &bits…", ".npz", "NumPy archives (*.npz)"),
@@ -116,9 +117,14 @@ class Exchange(QObject):
     # ------------------------------------------------------------------ what is asked
 
     def import_code(self) -> None:
-        """Choose a file and what in it makes the module, then import."""
-        name, _ = QFileDialog.getOpenFileName(self._window, "Import PyTorch code", "", "Python (*.py)")
+        """Choose a file and what in it makes the module, then import; an ONNX file holds no code to run."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, "Import PyTorch code or ONNX", "", "PyTorch code and ONNX (*.py *.onnx)"
+        )
         if not name:
+            return
+        if name.lower().endswith(".onnx"):
+            self.bring([name], Path(name))
             return
         dialog = ImportDialog(Path(name), self._window)
         if dialog.exec() == QDialog.DialogCode.Accepted:
@@ -149,7 +155,8 @@ class Exchange(QObject):
         folder = Path(tempfile.mkdtemp(prefix="layerlab-"))
         drawing = folder / f"network{SUFFIX}"
         write_bytes(drawing, dumps(self._window.document.network))
-        words = ["export", str(drawing), "--to", form, "-o", str(target), "--json"]
+        to = ["python", "--with-training"] if form == "training" else [form]
+        words = ["export", str(drawing), "--to", *to, "-o", str(target), "--json"]
         path, session = self._window.document.path, self._window.session
         run, drawn = session.run, self._window.document.network
         if run is not None and session.network is not None and _same_model(session.network, drawn):
@@ -184,7 +191,16 @@ class Exchange(QObject):
                 else f"Outputs DIFFER by {comparison['largest_difference']:.2g}."
             )
         good = comparison is not None and comparison["same"]
-        title = "The network is the same as the code." if good else "The network is not yet the code."
+        what = "file" if report["source"].lower().endswith(".onnx") else "code"
+        title = f"The network is the same as the {what}." if good else f"The network is not yet the {what}."
+        if "with" in (comparison or {}):
+            lines.append(f"Compared with {comparison['with']}.")
+        opinion = report.get("torch_export")
+        if opinion is not None and opinion["exported"]:
+            lines.append(
+                "torch.export, which reads the code another way, gives the same outputs within "
+                f"{opinion['largest_difference']:.2g}."
+            )
         box = tell(self._window, title, "\n".join(lines))
         if good:
             box.setIcon(QMessageBox.Icon.Information)

@@ -81,7 +81,7 @@ class Menus:
         self.file.addAction(
             add(
                 "file.import",
-                "&Import PyTorch code…",
+                "&Import PyTorch code or ONNX…",
                 self.exchange.import_code,
                 icon="mdi6.import",
                 tip="Run a module once, and draw what it does, with its weights",

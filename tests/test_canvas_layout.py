@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,9 +82,14 @@ def networks(draw):
 def test_every_node_gets_a_place_and_no_cards_overlap(network):
     places = layout.arrange(network)
     assert set(places) == set(network.nodes)
-    arriving = ports.incoming(network.edges)
+    assert_apart(network, network, places)
+
+
+def assert_apart(network, graph, places):
+    """No two cards of a graph lie on one another."""
+    arriving = ports.incoming(graph.edges)
     boxes = [
-        (x, y, card.card_of(network, id, network.nodes[id], len(arriving.get(id, ()))).height)
+        (x, y, card.card_of(network, id, graph.nodes[id], len(arriving.get(id, ()))).height)
         for id, (x, y) in places.items()
     ]
     for i, (x, y, height) in enumerate(boxes):
@@ -95,3 +102,30 @@ def test_every_node_gets_a_place_and_no_cards_overlap(network):
 @given(networks())
 def test_the_layout_is_a_function_of_the_network(network):
     assert layout.arrange(network) == layout.arrange(network)
+
+
+REFERENCES = {
+    "resnet18": ("resnet18", ["3,32,32"]),
+    "unet": ("unet", []),
+    "mobilenet_v2": ("mobilenet_v2", ["3,32,32"]),
+    "vgg11": ("vgg11", ["3,32,32"]),
+    "lstm_classifier": ("lstm_classifier", ["20:int64"]),
+    "vit": ("vit", []),
+    "gpt": ("gpt", []),
+}
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_imported_models_are_drawn_without_overlaps_inside_their_blocks_too(name, tmp_path):
+    from engine import storage
+    from engine.exchange.importing import import_module
+
+    factory, shapes = REFERENCES[name]
+    code = Path(__file__).parent / "reference_models" / f"{name}.py"
+    import_module(f"{code}:{factory}", tmp_path / "m.layerlab", shapes)
+    network = storage.read(tmp_path / "m.layerlab")
+    for block in (None, *network.blocks):
+        graph = network.graph(block)
+        places = layout.arrange(network, block=block)
+        assert set(places) == set(graph.nodes)
+        assert_apart(network, graph, places)

@@ -105,7 +105,29 @@ def test_the_drawing_is_exported_as_it_is_now(window, qtbot, tmp_path: Path) -> 
     assert torch.equal(printed(x), built(x))
 
 
+def test_the_drawing_is_exported_with_its_training(window, qtbot, tmp_path: Path) -> None:
+    exchange = window.menus.exchange
+    exchange.export_to("training", tmp_path / "net.py")
+    qtbot.waitUntil(lambda: exchange.process is None, timeout=60_000)
+    assert "read back and compared" in window.status.currentMessage()
+    assert "def train()" in (tmp_path / "net.py").read_text()
+
+
+def test_an_onnx_file_is_imported_without_a_question_or_says_what_it_needs(
+    window, qtbot, tmp_path: Path
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    before = window.document.network
+    exchange = window.menus.exchange
+    exchange.bring([str(tmp_path / "model.onnx")], tmp_path / "model.onnx")
+    qtbot.waitUntil(lambda: exchange.process is None, timeout=60_000)
+    text = told()
+    assert "Nothing was imported" in text
+    assert "layerlab[onnx]" in text or "cannot be read as ONNX" in text
+    assert window.document.network is before
+
+
 def test_every_form_of_the_command_has_its_place_in_the_menu(window) -> None:
     from engine.commands.export import FORMS as KNOWN
 
-    assert set(FORMS) == set(KNOWN)
+    assert set(FORMS) - {"training"} == set(KNOWN)

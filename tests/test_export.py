@@ -130,6 +130,29 @@ def test_a_printed_model_that_is_another_is_not_passed_off(
         python.export_python(network, engine.build(network), tmp_path / "m.py", [torch.rand(2, 4)])
 
 
+def test_attention_alone_may_differ_by_rounding_and_the_proof_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def report(*layers: tuple[str, Node], shape: tuple[int, ...], by: float) -> dict:
+        network = chain(*layers, shape=shape)
+        true = engine.source(network)
+        lines = true.rstrip().split("\n")
+        assert lines[-1].lstrip().startswith("return")
+        lines[-1] = lines[-1].replace("return ", f"return (1 + {by}) * ")
+        monkeypatch.setattr(python, "source", lambda network: "\n".join(lines) + "\n")
+        return python.export_python(
+            network, engine.build(network), tmp_path / "m.py", [torch.rand(2, *shape)]
+        )
+
+    attention = ("mix", Node("SelfAttention", {"num_heads": 2}))
+    proof = report(attention, shape=(5, 8), by=1e-6)["proof"]
+    assert "rounding of fused attention" in proof["outputs"]
+    with pytest.raises(NotTheSame):
+        report(attention, shape=(5, 8), by=1e-3)
+    with pytest.raises(NotTheSame):
+        report(("fc", Node("Linear", {"out_features": 3})), shape=(4,), by=1e-6)
+
+
 def test_a_network_with_errors_is_refused_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

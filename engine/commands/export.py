@@ -63,8 +63,8 @@ def _tell_python(report: dict[str, Any]) -> list[str]:
     return [
         f"{report['file']}: class {report['class']}, {report['lines']:,} lines, needs torch alone; "
         f"{report['parameters']:,} parameters, their values in {report['weights_file']}.",
-        f"Read back and run: the state_dict {proof['state_dict']}; outputs and gradients of "
-        f"{proof['examples']} examples are equal to the last bit.",
+        f"Read back and run: the state_dict {proof['state_dict']}; of {proof['examples']} examples outputs "
+        f"are {proof['outputs']}, gradients {proof['gradients']}.",
     ]
 
 

@@ -34,9 +34,9 @@ _REPEAT: tuple[Field, ...] = (
 
 #: Type -> its words in the list, and the field that its default is.
 _TYPES: dict[str, tuple[str, type[Field], Any]] = {
-    "int": ("whole number", Int, 1),
+    "int": ("whole", Int, 1),
     "float": ("number", Float, 1.0),
-    "bool": ("yes or no", Bool, False),
+    "bool": ("yes / no", Bool, False),
     "text": ("text", Text, ""),
 }
 
