@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -54,6 +55,11 @@ class Place(msgspec.Struct, frozen=True):
     output_cosine: float
     #: … and share of examples on which the network predicts the same; None where it predicts no class.
     same: float | None
+
+    @property
+    def cosine_error(self) -> float:
+        """Standard error of :attr:`cosine`, as of a correlation: (1 − c²)/√n over n coordinates."""
+        return 0.0 if self.cosine is None else (1 - self.cosine**2) / math.sqrt(self.coordinates)
 
 
 class BinaryReport(msgspec.Struct, frozen=True):

@@ -272,7 +272,8 @@ class Workers(QObject):
 
     def binary_laboratory(self, run: str | None = None, race: int = 0, estimators: str | None = None) -> int:
         """Ask what the document's estimators do, or race some; `answered` brings a BinaryMeasured."""
-        return self.pool.binary_laboratory(file.dumps(self.document.network), run, race, estimators)
+        document = file.dumps(self.document.network)
+        return self._of(run).binary_laboratory(document, run, race, estimators)
 
     # ------------------------------------------------------------------ training
 

@@ -241,8 +241,10 @@ class TestEstimators:
         assert "before the last change" in bench.panel.estimators.told.text()
 
     def test_what_is_worst_is_said_first(self, report: lab.BinaryReport) -> None:
-        good = replace(report.places[0], cosine=0.8, masked=0.1, bits=1.0)
+        good = replace(report.places[0], cosine=0.8, masked=0.1, bits=1.0, coordinates=400)
         blind, masked = replace(good, name="fc7", cosine=0.02), replace(good, name="fc8", masked=0.9)
+        # Of nine coordinates such a cosine says nothing yet: its error is a third.
+        assert remark([replace(blind, coordinates=9)]) == remark([good])
         assert "fc7" in remark([good, masked, blind])
         assert "fc8 loses 90 %" in remark([good, masked])
         assert remark([good]) == "Every gradient points where the loss falls."

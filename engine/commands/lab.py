@@ -246,7 +246,7 @@ def _print_binary(report: BinaryReport, signs: Mapping[str, BinaryWeight]) -> No
             f"{found.bits:.3f}",
             _share(found.positive),
             _share(found.masked),
-            "" if found.cosine is None else f"{found.cosine:.2f}",
+            "" if found.cosine is None else f"{found.cosine:.2f} ± {found.cosine_error:.2f}",
             f"{found.output_cosine:.3f}",
             _share(found.same),
         )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.compile.plan import CompiledNetwork
+from engine.compile.plan import CompiledNetwork, Line
 from engine.host.protocol import Activation, Distribution, Excerpt, Observation
 from engine.training.activations import Watch
 from engine.training.parameters import Part
@@ -196,7 +196,7 @@ class Probes:
             self._watch = Watch(self._model)
             watching.enter_context(self._model.watched(self._watch))
         elif self._binary.hears:  # only a network that is watched calls what is hooked
-            watching.enter_context(self._model.watched(lambda line, result: None))
+            watching.enter_context(self._model.watched(_unseen))
         watching.enter_context(self._binary.watching())
         return watching
 
@@ -277,6 +277,10 @@ class Probes:
     def cost(self) -> float:
         """The share of the time since the start that observing has taken."""
         return self._spent / max(self._clock() - self._begun, 1e-9)
+
+
+def _unseen(_line: Line, _result: object) -> None:
+    """See nothing. One function for all looks: torch.compile would take each new one for a new program."""
 
 
 def _cosines(before: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> dict[str, float]:

@@ -66,7 +66,7 @@ PLACES = (
         "Gradient",
         "Cosine between the estimator's gradient and the finite difference of the loss, one value at a time "
         "set to +h and −h. 1: it points where the loss falls. Around 0: it does not.",
-        lambda p: "" if p.cosine is None else f"{p.cosine:.2f}",
+        lambda p: "" if p.cosine is None else f"{p.cosine:.2f} ± {p.cosine_error:.2f}",
         lambda p: p.cosine,
         "good",
     ),
@@ -87,8 +87,8 @@ PLACES = (
 )
 
 
-#: A cosine below this is no direction: of 128 random numbers it is 0.09 by chance.
-BLIND = 0.1
+#: A cosine that is surely below this (by two standard errors) is hardly a direction.
+BLIND = 0.2
 
 
 def size(count: float) -> str:
@@ -212,7 +212,7 @@ class EstimatorsPage(QWidget):
 
 def remark(places: Sequence[Place]) -> str:
     """The one thing worth saying first."""
-    blind = [p for p in places if p.cosine is not None and p.cosine < BLIND]
+    blind = [p for p in places if p.cosine is not None and p.cosine + 2 * p.cosine_error < BLIND]
     if blind:
         worst = min(blind, key=lambda p: p.cosine or 0.0)
         return (

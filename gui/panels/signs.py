@@ -161,6 +161,8 @@ class SignsPanel(DistributionsPanel):
         told = [f"+1 {percent(weight.positive)}", f"flipped {percent(weight.flip_rate)}"]
         if weight.masked is not None:
             told.append(f"masked {percent(weight.masked)}")
+        if weight.at_clip == 1:
+            told.append("signs without latent values")  # as Bop keeps them
         return size, told
 
     def _draw(self, name: str, observations: list[Observation]) -> Iterator[None]:
