@@ -253,3 +253,65 @@ def test_a_wrong_estimator_is_said() -> None:
 def test_previews_fit_into_frames() -> None:
     assert frame(preview_init(1, one_layer(4, 4, "normal"), "fc", "weight"))
     assert frame(preview_activation(1, "ReLU", {}))
+
+
+# ---------------------------------------------------------------------------- densities beside draws
+
+#: Layer, parameter and scheme (None: the layer's own), all of which have a density.
+DENSE: list[tuple[str, str, Choice | None]] = [
+    *((type, name, None) for type in ("Linear", "Conv1d", "ConvTranspose2d") for name in ("weight", "bias")),
+    *(("LSTM", name, None) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0")),
+    ("GRU", "weight_hh_l0", None),
+    ("Embedding", "weight", None),
+    ("MultiheadAttention", "in_proj_weight", None),
+    ("MultiheadAttention", "out_proj.weight", None),
+    ("SelfAttention", "in_proj.weight", None),
+    ("SelfAttention", "out_proj.bias", None),
+    ("TransformerEncoderLayer", "linear1.weight", None),
+    ("TransformerEncoderLayer", "self_attn.in_proj_weight", None),
+    ("Linear", "weight", Choice("lsuv")),
+    ("Linear", "weight", Choice("lecun_normal")),
+    ("Linear", "weight", Choice("depth_scaled_normal", {"layers": 4})),
+    ("Linear", "weight", Choice("binary_latent", {"bound": 0.5})),
+    ("LSTM", "weight_hh_l0", Choice("orthogonal_gates", {"gates": 4})),
+]
+
+
+@pytest.mark.parametrize(
+    ("type", "parameter", "scheme"), DENSE, ids=lambda value: getattr(value, "id", str(value))
+)
+def test_a_draw_follows_the_density_that_is_drawn_over_it(
+    type: str, parameter: str, scheme: Choice | None
+) -> None:
+    from tests.networks import alone
+
+    network = alone(type, init={} if scheme is None else {parameter: scheme})
+    seen = preview_init(1, network, "layer", parameter)
+    assert seen.density
+    count, width = sum(seen.counts), seen.edges[1] - seen.edges[0]
+    expected = torch.tensor(seen.density).cumsum(0) * width
+    # The draw spans the bins, so the law outside of them is in none: shift by half of what is missing.
+    drawn = torch.tensor(seen.counts).double().cumsum(0) / count
+    missing = max(0.0, 1 - float(expected[-1]))
+    distance = float((drawn - expected - missing / 2).abs().max())
+    # Kolmogorov and Smirnov's bound for p = 1e-4, and half a bin of rounding.
+    assert distance <= 2.225 / math.sqrt(count) + max(seen.density) * width
+
+
+@pytest.mark.parametrize(
+    ("type", "scheme", "zeros"),
+    [
+        ("Linear", Choice("sparse", {"sparsity": 0.25}), 0.25),
+        ("Conv2d", Choice("delta_orthogonal"), 8 / 9),
+    ],
+)
+def test_where_some_values_are_zero_the_density_is_that_of_the_others(
+    type: str, scheme: Choice, zeros: float
+) -> None:
+    from tests.networks import alone
+
+    seen = preview_init(1, alone(type, init={"weight": scheme}), "layer", "weight")
+    width = seen.edges[1] - seen.edges[0]
+    assert sum(seen.density) * width == pytest.approx(1 - zeros, rel=0.03)
+    middle = max(seen.counts) / sum(seen.counts)
+    assert middle == pytest.approx(zeros, abs=0.05)

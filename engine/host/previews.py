@@ -53,9 +53,14 @@ class Law(NamedTuple):
     lo: float = -math.inf
     hi: float = math.inf
     dimensions: int = 0
+    #: The share of the values that are drawn so; the rest is exactly zero.
+    share: float = 1.0
 
     def density(self, x: Tensor) -> Tensor:
-        """The probability density at `x`, per unit."""
+        """The probability density at `x`, per unit; of what is not exactly zero, where some is."""
+        return self.share * self._density(x)
+
+    def _density(self, x: Tensor) -> Tensor:
         inside = ((x >= self.lo) & (x <= self.hi)).to(x.dtype)
         if self.kind == "uniform":
             return inside / (self.hi - self.lo)
@@ -102,10 +107,11 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 def law_of(call: Call, shape: tuple[int, ...]) -> Law | None:
-    """The distribution that a call of torch.nn.init gives to each value; None where it has no density."""
-    name = call.target.removeprefix("torch.nn.init.").removesuffix("_")
+    """The distribution that an initialiser's call gives to each value; None where it has no density."""
+    name = call.target.rpartition(".")[2].removesuffix("_")
     f = call.kwargs
     fan_in, fan_out = fans(shape) or (0, 0)
+    gain = f.get("gain", 1.0)
     law: Law | None = None
     if name == "uniform" and f["b"] > f["a"]:
         law = Law("uniform", lo=f["a"], hi=f["b"])
@@ -114,27 +120,54 @@ def law_of(call: Call, shape: tuple[int, ...]) -> Law | None:
     elif name == "trunc_normal":
         law = Law("truncated", f["mean"], f["std"], f["a"], f["b"])
     elif name.startswith("xavier") and fan_in + fan_out:
-        std = f["gain"] * math.sqrt(2.0 / (fan_in + fan_out))
+        std = gain * math.sqrt(2.0 / (fan_in + fan_out))
         law = _symmetric(std) if name == "xavier_uniform" else Law("normal", std=std)
     elif name.startswith("kaiming") and fan_in and fan_out:
-        fan = fan_in if f["mode"] == "fan_in" else fan_out
-        std = torch.nn.init.calculate_gain(f["nonlinearity"], f["a"]) / math.sqrt(fan)
+        fan = fan_in if f.get("mode", "fan_in") == "fan_in" else fan_out
+        std = torch.nn.init.calculate_gain(f["nonlinearity"], f.get("a", 0)) / math.sqrt(fan)
         law = _symmetric(std) if name == "kaiming_uniform" else Law("normal", std=std)
-    elif name == "orthogonal":
-        rows, columns = shape[0], math.prod(shape[1:])
+    elif name == "lecun_normal" and fan_in:
+        law = Law("normal", std=1 / math.sqrt(fan_in))
+    elif name == "depth_scaled_normal":
+        law = Law("normal", std=f["std"] / math.sqrt(2 * f["layers"]))
+    elif name == "sparse":
+        law = Law("normal", std=f["std"], share=1 - math.ceil(f["sparsity"] * shape[0]) / shape[0])
+    elif name in ("orthogonal", "orthogonal_gates", "delta_orthogonal") and min(shape, default=0) > 0:
+        rows, columns = shape[0] // f.get("gates", 1), math.prod(shape[1:])
+        share = 1.0
+        if name == "delta_orthogonal":
+            columns, share = shape[1], shape[1] / columns
         if max(rows, columns) >= 3:
-            law = Law("sphere", std=f["gain"], dimensions=max(rows, columns))
-    return law if law is not None and law.std > 0 else None
+            law = Law("sphere", std=gain, dimensions=max(rows, columns), share=share)
+    return law if law is not None and law.std > 0 and law.share > 0 else None
 
 
-def _default_law(call: Call, parameters: Mapping[str, tuple[int, ...]]) -> Law | None:
-    """What reset_parameters of Linear and the convolutions draws, weight and bias alike."""
-    name = call.target.removeprefix("torch.nn.")
-    found = fans(parameters.get("weight", ()))
-    if found is None or not (name == "Linear" or name.startswith("Conv")):
+def _default_law(call: Call, parameters: Mapping[str, tuple[int, ...]], parameter: str) -> Law | None:
+    """What a layer's own reset_parameters draws for one of its parameters; None where that has no density."""
+    name = call.target.rpartition(".")[2]
+    shape = parameters[parameter]
+    part, _, kind = parameter.rpartition(".")
+    if name == "Embedding":
+        return Law("normal")
+    if name in ("RNN", "LSTM", "GRU"):
+        return _within(1 / math.sqrt(call.args[1]))
+    if "Norm" in name or part.startswith("norm"):
         return None
-    bound = 1 / math.sqrt(found[0]) if found[0] else 0.0
-    return Law("uniform", std=bound, lo=-bound, hi=bound) if bound else None
+    # torch's attention: its three input projections by Glorot and Bengio, its biases zero.
+    of_torch = name == "MultiheadAttention" or name.startswith("Transformer")
+    if of_torch and kind.endswith(("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")):
+        return law_of(Call("torch.nn.init.xavier_uniform_"), shape)
+    if of_torch and (kind == "in_proj_bias" or (part.endswith("out_proj") and kind == "bias")):
+        return None
+    known = name in ("Linear", "SelfAttention") or of_torch or name.startswith("Conv")
+    found = fans(parameters.get(f"{part}.weight" if part else "weight", ()))
+    if not known or kind not in ("weight", "bias") or found is None or not found[0]:
+        return None
+    return _within(1 / math.sqrt(found[0]))
+
+
+def _within(bound: float) -> Law:
+    return Law("uniform", std=bound, lo=-bound, hi=bound)
 
 
 # ---------------------------------------------------------------------------- initialisation
@@ -173,7 +206,7 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
     if choice.id == "default":
         call = lower(step.node, inputs).call
         assert isinstance(call, Call), "what has parameters is a module"
-        law = _default_law(call, evaluated.parameters)
+        law = _default_law(call, evaluated.parameters, parameter)
         whole = evaluated.parameter_count <= MOST_DRAWN
         if whole:
             with global_generator_kept() as shared:
@@ -201,7 +234,7 @@ def _sampled(
 ) -> tuple[Tensor, str]:
     """Values as a parameter too large for the budget would have, and what to say about them."""
     count = math.prod(shape)
-    if law is not None:
+    if law is not None and law.share == 1:
         values = law.draw(min(SAMPLE, count), generator)
         return values, f"A sample of {values.numel():,} of {count:,} values."
     if choice.id == "default":
