@@ -27,6 +27,7 @@ from engine.host.protocol import (
     Metrics,
     Observation,
     Predicted,
+    RateFound,
     RunStarted,
     RunState,
     Welcome,
@@ -101,6 +102,17 @@ def test_previews_answer(window: Window, digits: bytes) -> None:
     assert isinstance(window.answer(window.pool.preview_init(digits, "fc1", "weight")), InitPreview)
     assert isinstance(window.answer(window.pool.preview_activation("ReLU")), CurvePreview)
     assert isinstance(window.answer(window.pool.preview_binarizer("ste_sign")), CurvePreview)
+
+
+def test_a_learning_rate_is_found_as_in_process(window: Window, digits: bytes) -> None:
+    from engine.training import find_rate
+
+    answer = window.answer(window.pool.find_rate(digits, "cpu"))
+    assert isinstance(answer, RateFound)
+    here = find_rate(file.loads(digits), device="cpu")
+    assert answer.rates[:20] == here.rates[:20]
+    assert answer.losses[:20] == pytest.approx(here.losses[:20], rel=1e-3)
+    assert answer.suggestion is not None
 
 
 @pytest.mark.parametrize(

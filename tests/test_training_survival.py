@@ -1,5 +1,6 @@
 """What a run survives, and what it says of what it does not: kills, numbers that are none, full memory."""
 
+import errno
 import json
 import random
 import subprocess
@@ -15,6 +16,7 @@ import engine
 from engine.host.protocol import Metrics, RunState
 from engine.network import Choice, Recipe
 from engine.runs import RunFolder, read_events
+from engine.storage import atomic
 from engine.training import replay, task, train, trainer
 from engine.training.feed import Feed
 from tests.test_training import Told, perceptron, replaced, same, weights, with_everything
@@ -165,6 +167,37 @@ def test_a_rate_that_overflows_is_named_with_the_step(tmp_path):
     assert result["diverged"]["step"] in (result["steps"] - 1, result["steps"])
     assert result["diverged"]["tensor"]
     assert "Lower the learning rate" in result["message"]
+
+
+# ---------------------------------------------------------------------------- full disk
+
+
+def test_a_run_on_a_full_disk_goes_on_bit_for_bit_once_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "_CHECKPOINT_EPOCH", 0.0)
+    network = everything_that_moves(4)
+    expected = train(network, run_dir=tmp_path / "whole")
+    full = [False]
+    write = atomic._replace
+
+    def replace(target, chunks):
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(target, chunks)
+
+    def fill(event):
+        if isinstance(event, Metrics) and event.epoch > 2:
+            full[0] = True
+
+    monkeypatch.setattr(atomic, "_replace", replace)
+    with pytest.raises(OSError, match="the disk is full"):
+        train(network, run_dir=tmp_path / "full", emit=fill)
+    full[0] = False
+    (folder,) = (tmp_path / "full").iterdir()
+    result = train(resume=folder)
+    assert result["state"] == "finished"
+    for name in ("weights", "best"):
+        assert same(weights(result, name), weights(expected, name))
+    assert result["validation"] == expected["validation"]
 
 
 # ---------------------------------------------------------------------------- full memory
