@@ -10,6 +10,9 @@ from engine.dataview import DataView, Numbers, SampleView
 _NUMBERS = 8
 #: Texts of a column that are spelled out.
 _TEXTS = 5
+#: Bars of a distribution, and their heights; a count that is not zero has one at least.
+_BARS = 16
+_BLOCKS = "\u00b7▁▂▃▄▅▆▇█"
 
 SAMPLE_HEADINGS = ("Example", "What the network receives", "Target")
 VARIED_HEADINGS = ("Example", "Before", "After augmentation", "Target")
@@ -20,6 +23,16 @@ BALANCE_HEADINGS = ("Class", "Train", "Validation", "Test")
 def spelled(numbers: Numbers) -> str:
     """Range, mean and deviation."""
     return f"{numbers.lo:.4g} … {numbers.hi:.4g}, mean {numbers.mean:.4g}, deviation {numbers.std:.4g}"
+
+
+def spark(numbers: Numbers) -> str:
+    """How the numbers lie between the smallest and the largest, as a row of small bars."""
+    if not numbers.counts:
+        return ""
+    wide = -(-len(numbers.counts) // _BARS)
+    sums = [sum(numbers.counts[start : start + wide]) for start in range(0, len(numbers.counts), wide)]
+    most = max(sums) or 1
+    return "".join(_BLOCKS[-(-count * (len(_BLOCKS) - 1) // most)] for count in sums)
 
 
 def size(shape: Sequence[int]) -> str:
@@ -38,7 +51,8 @@ def facts(view: DataView) -> list[tuple[str, str]]:
         told.append(("Received", f"{name}{size(column.shape)} {column.dtype}, {spelled(column.numbers)}"))
         if column.augmented is not None:
             told.append(("Augmented", f"{name}{spelled(column.augmented)}"))
-    told += [("To learn", f"{name}, {spelled(figures)}") for name, figures in view.values.items()]
+    for name, values in view.values.items():
+        told.append(("To learn", f"{name}, {spelled(values)}  {spark(values)}".strip()))
     if view.baseline is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in view.baseline.figures.items())
         told.append(("To be beaten", f"{view.baseline.says}: {figures}"))
@@ -86,7 +100,7 @@ def column_rows(view: DataView) -> list[tuple[str, str, str, str]]:
     rows = []
     for column in view.columns:
         if column.numbers is not None:
-            inside = spelled(column.numbers)
+            inside = f"{spark(column.numbers)}  {spelled(column.numbers)}".strip()
         else:
             inside = ", ".join(f"{name} ({count:,})" for name, count in column.categories[:_TEXTS])
             inside += f", … {column.different:,} in all" if column.different > _TEXTS else ""

@@ -401,6 +401,11 @@ class Workers(QObject):
                     self.analysis, self.current = analysis, not self._analyze_soon.isActive()
                     self.analyzed.emit(analysis)
                     self._prepare_soon.start()
+            case protocol.DataProgress(
+                request=0
+            ):  # the analysis reads data: it is at work, and does not hang
+                if self._patience.isActive():
+                    self._patience.start()
             case protocol.Welcome():
                 self.welcome = event
                 plugins.adopt(event.layers)

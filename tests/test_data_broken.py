@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -15,6 +16,8 @@ from engine.problems import DataProblem
 from tests.broken_data import BROKEN, Broken
 from tests.real_data import BUNDLED, MAKERS, WITHOUT_FILES
 
+#: Damages that each source's files suffer, one at a time.
+DAMAGES = 25
 CASES = [
     pytest.param(source, case, id=f"{source}-{number}-{case.said[:30]}")
     for source, cases in BROKEN.items()
@@ -123,3 +126,36 @@ def test_the_command_line_says_the_same_and_exits_2(source, place, capsys):
     assert case.said in json.loads(told.out)["error"]
     assert "Traceback" not in told.err
     assert len(told.err.strip().splitlines()) <= 2
+
+
+@pytest.mark.parametrize("source", sorted(MAKERS))
+def test_no_damage_to_a_file_is_answered_with_anything_but_a_sentence(source, place):
+    """Bits turned, ends cut off, pieces doubled or made zero: it is read, or refused in words."""
+    random = Random(f"damage {source}")
+    folder, fields = place(source)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    whole = {path: path.read_bytes() for path in files}
+    said: list[str] = []
+    for _ in range(DAMAGES):
+        path = random.choice(files)
+        data = bytearray(whole[path])
+        at, long = random.randrange(len(data)), random.choice((1, 4, 60))
+        match random.randrange(5):
+            case 0:
+                data[at] ^= 1 << random.randrange(8)
+            case 1:
+                del data[at:]
+            case 2:
+                data[at:at] = data[at : at + long]
+            case 3:
+                data[at : at + long] = bytes(len(data[at : at + long]))
+            case 4:
+                data[at : at + long] = random.randbytes(len(data[at : at + long]))
+        path.write_bytes(data)
+        try:
+            load(Data(source, fields), 0)
+        except DataProblem as problem:
+            said.append(str(problem))
+        finally:
+            path.write_bytes(whole[path])
+    assert [words for words in said if "\n" in words or len(words) > 600] == []

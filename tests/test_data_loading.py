@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from engine.data import Cancelled, progress
 from engine.host.pool import Pool, Run, _Member
 from engine.host.protocol import (
     CANCELLED,
+    Analyze,
+    Analyzed,
     DataLooked,
     DataProgress,
     Evaluate,
@@ -236,13 +239,30 @@ def test_a_run_that_waits_for_what_is_loaded_ahead_hears_of_it_and_so_does_a_loo
     pool = object.__new__(Pool)
     told, heard = [], []
     pool._on_event = told.append
-    pool._lock = __import__("threading").RLock()
+    pool._lock, pool._analyst = threading.RLock(), None
     member = object.__new__(_Member)
     member.run = Run(1, "run", heard.append)
     member.pending = {7: (LookAtData(7, b""), 0), 8: (Evaluate(8, "run"), 0)}
     pool._loads(member, DataProgress(0, "Reading pictures", 3, 9))
     assert heard == [Loading("Reading pictures", 3, 9)]
     assert told == [DataProgress(7, "Reading pictures", 3, 9)]
+
+
+def test_an_analysis_that_reads_data_says_that_it_is_at_work(table):
+    """So that a large table is not taken for a host that hangs, and read again and again."""
+    from engine.data import tables
+
+    work, events = Work(threads=1), []
+    tables._kept = None
+    os.utime(table, ns=(9, 9))
+    work.answer(Analyze(3, dumps(table_network(table))), events.append)
+    assert isinstance(events[0], DataProgress)
+    assert isinstance(events[-1], Analyzed)
+    pool, told = object.__new__(Pool), []
+    pool._on_event, pool._lock, pool._analyst = told.append, threading.RLock(), object.__new__(_Member)
+    pool._analyst.pending, pool._analyst.run = {}, None
+    pool._loads(pool._analyst, events[0])
+    assert told == [events[0]]
 
 
 def test_a_look_is_called_off_while_its_data_are_loaded_ahead(table):

@@ -198,3 +198,13 @@ def test_other_layers_have_no_such_button_and_a_mismatch_is_a_problem_with_a_rep
     assert [repair.text for repair in problem.repairs] == ["Set shape to [13]"]
     mended = apply(inspector.document.network, problem.repairs[0].changes)
     assert not [p for p in analyze(mended).problems if p.code == "data-shape"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_analysis_that_is_at_work_is_waited_for(window, monkeypatch, waits):
+    started = []
+    patience = type("Patience", (), {"isActive": lambda self: waits, "start": lambda self: started.append(1)})
+    with monkeypatch.context() as patched:
+        patched.setattr(window.workers, "_patience", patience())
+        window.workers._take(protocol.DataProgress(0, "Reading columns", 1, 9))
+    assert bool(started) == waits

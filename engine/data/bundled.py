@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -102,7 +103,8 @@ def _numbers(name: str, head: int, delimiter: str | None, columns: int) -> Array
     path = folder() / name
     opened: Callable[..., Any] = gzip.open if name.endswith(".gz") else open
     try:
-        with opened(path, "rt", encoding="ascii") as file:
+        with opened(path, "rt", encoding="ascii") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a damaged file is said below
             table = np.loadtxt(file, delimiter=delimiter, skiprows=head, dtype=np.float64, ndmin=2)
     except (OSError, EOFError, ValueError, zlib.error) as problem:
         raise DataProblem(f"{path}: cannot be read ({problem}). Install scikit-learn again.") from problem

@@ -31,6 +31,8 @@ _HEAD = 1 << 16
 MOST_COLUMNS = 50_000
 #: Bytes of memory that a byte of CSV takes while it is read: itself, as text cells and as numbers.
 _PER_BYTE = 6
+#: Lines between two reports of how far it is.
+_LINES = 16_384
 
 
 class Cells(NamedTuple):
@@ -159,8 +161,11 @@ def _check_even_quoted(path: Path, data: bytes, mark: str) -> int:
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=mark, strict=True)
     width = 0
     wrong: list[tuple[int, int]] = []
+    progress = Progress("Reading lines", data.count(b"\n"))
     try:
         for row in reader:
+            if not reader.line_num % _LINES:
+                progress(reader.line_num)
             width = width or len(row)
             if row and len(row) != width:
                 wrong.append((reader.line_num, len(row)))

@@ -565,6 +565,9 @@ class Pool:
         """What a host loads in advance is what its run, or a look at the data, waits for."""
         with self._lock:
             waiting = [n for n, (asked, _) in member.pending.items() if isinstance(asked, LookAtData)]
+            analyses = member is self._analyst
+        if analyses:  # it is at work: whoever waits may be patient
+            self._tell(self._on_event, event)
         if member.run is not None:
             self._tell(member.run._receive, Loading(event.what, event.done, event.total))
         for number in waiting:

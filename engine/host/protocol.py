@@ -688,7 +688,7 @@ class RateFound(_Message, frozen=True):
 class DataProgress(_Message, frozen=True):
     """How far a LookAtData has come: so many of `total` are done. Newest wins.
 
-    Number 0 stands for what a Prepare loads, for which others may have to wait.
+    Number 0 stands for what a Prepare or an analysis reads, for which others may have to wait.
     """
 
     request: int

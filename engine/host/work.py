@@ -16,6 +16,7 @@ import torch
 from engine.analysis import analyze
 from engine.catalog import plugins
 from engine.compile.printer import marked_source
+from engine.data.progress import Cancelled, watched
 from engine.host.previews import preview_activation, preview_binarizer, preview_init
 from engine.host.protocol import (
     CANCELLED,
@@ -159,7 +160,8 @@ class Work:
         match request:
             case Analyze():
                 started = time.perf_counter()
-                analysis = analyze(loads(request.document))
+                with watched(lambda what, done, total: emit(DataProgress(0, what, done, total))):
+                    analysis = analyze(loads(request.document))
                 emit(Analyzed(request.request, analysis, time.perf_counter() - started))
             case PreviewInit():
                 network = loads(request.document)
@@ -247,7 +249,6 @@ class Work:
 
     def _prepare(self, request: Prepare, emit: Callable[[Event], None]) -> None:
         # Training is imported when it is first asked for: a host that analyses does without.
-        from engine.data import Cancelled, watched
         from engine.training import warm
 
         def tell(what: str, done: int, total: int) -> None:
@@ -267,7 +268,6 @@ class Work:
             self._ahead = None
 
     def _look(self, request: LookAtData, emit: Callable[[Event], None]) -> None:
-        from engine.data import Cancelled, watched
         from engine.data.description import fields
         from engine.data.download import download, offer
         from engine.data.guess import guess
@@ -296,7 +296,6 @@ class Work:
             self._cancelled.discard(request.request)
 
     def _train(self, request: Train, emit: Callable[[Event], None]) -> None:
-        from engine.data import Cancelled
         from engine.training import run
         from engine.training.session import called_off
 
