@@ -135,6 +135,17 @@ def test_a_note_is_written_where_it_stands_and_escape_leaves_it(bench):
     assert not b.canvas.writer.isVisible()
 
 
+def test_escape_takes_a_note_back_that_was_just_begun(bench):
+    b = bench(chain("Input"))
+    before = b.network
+    hands.key(b.canvas, Qt.Key.Key_N, CTRL | SHIFT)
+    hands.type_text("on second thoughts")
+    hands.key(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert b.network == before
+    assert not b.canvas.drawing.marks
+    assert b.canvas.hasFocus()
+
+
 def test_letters_typed_into_a_note_are_no_shortcuts(bench):
     b = bench(chain("Input", "Conv2d"))
     b.selection.set(("conv1",))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolButton
 
 from engine import catalog
 from engine.catalog import fields as kinds
@@ -159,6 +160,20 @@ def test_reset_is_offered_for_a_changed_value_and_brings_the_default(owner):
     assert "count" not in owner.values
     assert owner.form.editor("count").line.text() == "8"
     assert not row.reset.isVisible()
+
+
+def test_tab_goes_from_field_to_field_and_a_key_resets_the_one_that_is_edited(owner, qtbot):
+    type_into(owner, "count", "12")
+    line = owner.form.editor("count").line
+    line.setFocus()
+    qtbot.waitUntil(line.hasFocus)
+    QTest.keyClick(line, Qt.Key.Key_Tab)
+    assert not isinstance(QApplication.focusWidget(), QToolButton)
+    assert QApplication.focusWidget() is not line
+    line.setFocus()
+    QTest.keyClick(line, Qt.Key.Key_Backspace, Qt.KeyboardModifier.AltModifier)
+    assert "count" not in owner.values
+    assert line.text() == "8"
 
 
 def test_reset_also_drops_an_unfinished_text(owner):

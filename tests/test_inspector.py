@@ -271,6 +271,17 @@ def test_a_problem_is_shown_at_its_field_and_a_click_mends_it(bench):
     assert bench.node("conv2").fields["kernel_size"] == 9
 
 
+def test_problems_of_one_layer_are_not_shown_at_the_next_of_its_kind(bench):
+    bench.document.edit(edit.set_field(bench.document.network, "conv2", "kernel_size", [31, 31]), "Edit")
+    problems = bench.select("conv2").problems
+    assert problems.isVisible()
+    bench.select("conv1")
+    assert not problems.isVisible()
+    assert not problems.findChildren(QPushButton, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    bench.select("conv2")
+    assert problems.isVisible()
+
+
 def test_several_layers_are_edited_at_once_as_one_step(bench):
     bench.select("conv1", "conv2")
     assert bench.panel.fields.form.editor("out_channels").line.text() == ""

@@ -232,7 +232,7 @@ class Editor:
 
         if self.attempt(label, change):
             self.selection.set((), (), made)
-            self.canvas.writer.write(made[0])
+            self.canvas.writer.write(made[0], fresh=True)
 
     def recolor(self) -> None:
         """Give the selected frames the next colour."""

@@ -28,15 +28,18 @@ class Writer(QPlainTextEdit):
         self.setObjectName("writer")
         self.setTabChangesFocus(True)
         self.setFont(look.font(13))
+        #: The note was made for these words, by the last step.
+        self._fresh = False
         self.hide()
 
-    def write(self, id: str) -> None:
-        """Edit the words of a frame or note."""
+    def write(self, id: str, fresh: bool = False) -> None:
+        """Edit the words of a frame or note; a `fresh` note that is left goes again."""
         item = self._canvas.drawing.marks.get(id)
         if item is None:
             return
         self.keep()
         self._id, self._line = id, isinstance(item, FrameItem)
+        self._fresh = fresh and not self._line
         mark = item.mark
         self.setPlainText(mark.title if isinstance(mark, Frame) else mark.text)
         self.setPlaceholderText("Title" if self._line else "Markdown: **bold**, - a list, # a heading")
@@ -87,6 +90,8 @@ class Writer(QPlainTextEdit):
             self._id = None
             self.hide()
             self._canvas.setFocus()
+            if self._fresh:
+                self._canvas.document.undo_stack.undo()
 
     def event(self, event: QEvent) -> bool:
         """Letters are for the text, not for the canvas's shortcuts."""

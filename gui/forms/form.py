@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from engine import expression
@@ -19,6 +20,8 @@ from gui.theme import SPACE, theme
 
 #: Width of the column that holds the reset buttons.
 _RESET = 5 * SPACE
+#: Resets the field that is being edited; the buttons are passed over by Tab, which goes from field to field.
+RESET_KEY = "Alt+Backspace"
 
 
 class Form(QWidget):
@@ -179,7 +182,11 @@ class Row(QWidget):
         self.reset = QToolButton()
         self.reset.setFixedSize(_RESET, _RESET)
         self.reset.setAutoRaise(True)
+        self.reset.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         set_state(self.reset, "compact", True)
+        key = QShortcut(QKeySequence(RESET_KEY), self)
+        key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        key.activated.connect(self.reset.click)
         self.message = QLabel()
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setWordWrap(True)
@@ -217,7 +224,7 @@ class Row(QWidget):
         target.setAccessibleName(field.name)
         target.setAccessibleDescription(text)
         back = field.initial if field.required else field.default
-        self.reset.setToolTip(tip(f"Back to {to_text(field, back) or 'none'}"))
+        self.reset.setToolTip(tip(f"Back to {to_text(field, back) or 'none'} ({RESET_KEY})"))
         self.reset.setAccessibleName(f"Reset {field.name}")
 
     def _dress(self) -> None:

@@ -191,7 +191,8 @@ class Problems(QWidget):
     def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._subject = subject
-        self._shown: tuple[Problem, ...] = ()
+        #: None: whatever is shown may be of another node.
+        self._shown: tuple[Problem, ...] | None = ()
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(2 * SPACE)
@@ -200,7 +201,7 @@ class Problems(QWidget):
 
     def turn(self) -> None:
         """Speak of other nodes."""
-        self._shown = ()
+        self._shown = None
 
     def refresh(self) -> None:
         """Show the problems of the selected nodes."""
@@ -215,7 +216,7 @@ class Problems(QWidget):
 
     def _dress(self) -> None:
         """Make the cards again, for their icons."""
-        self._shown = ()
+        self._shown = None
         if self.isVisible():
             self.refresh()
 
