@@ -1,4 +1,4 @@
-"""Pictures of the canvas in every state, light and dark: ``python -m tests.pictures [FOLDER]``.
+"""Pictures of canvas and inspector in every state, light and dark: ``python -m tests.pictures [FOLDER]``.
 
 They go to ``assets/pictures``, where README and help show them. Small PNGs: 256 colours at most.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
 
 import engine
@@ -24,8 +24,10 @@ from gui.document import Document
 from gui.selection import Selection
 from gui.theme import theme
 from tests import gui_helpers as hands
+from tests import inspector_pictures
 
 FOLDER = Path(__file__).parents[1] / "assets" / "pictures"
+NETWORKS = Path(__file__).parents[1] / "assets" / "networks"
 SIZE = (1000, 560)
 #: A picture of the README may not be larger, in bytes.
 LIMIT = 200_000
@@ -35,7 +37,7 @@ States = dict[str, Callable[[], Canvas]]
 
 def lenet() -> Network:
     """The network that most pictures show."""
-    return engine.load(Path(__file__).parents[1] / "assets" / "networks" / "lenet5_mnist.layerlab")
+    return engine.load(NETWORKS / "lenet5_mnist.layerlab")
 
 
 def canvas_of(network: Network, zoom: float | None = None) -> Canvas:
@@ -102,6 +104,46 @@ def problem() -> Canvas:
     return canvas
 
 
+def hover() -> Canvas:
+    """The pointer over a port: what it carries."""
+    canvas = canvas_of(lenet())
+    item = canvas.drawing.nodes["pool1"]
+    hands.move(canvas.viewport(), canvas.mapFromScene(item.output_point(0)))
+    return canvas
+
+
+def selected() -> Canvas:
+    """Layers in a rubber band."""
+    canvas = canvas_of(lenet())
+    first = canvas.drawing.nodes["conv1"].rect.topLeft() - QPointF(24, 24)
+    last = canvas.drawing.nodes["conv2"].rect.center()
+    hands.drag(canvas.viewport(), canvas.mapFromScene(first), canvas.mapFromScene(last), drop=False)
+    return canvas
+
+
+def drop() -> Canvas:
+    """A wire let go over empty ground: the layers that take what it carries."""
+    canvas = canvas_of(lenet())
+    start = canvas.mapFromScene(canvas.drawing.nodes["conv2"].output_point(0))
+    hands.drag(canvas.viewport(), start, centre(canvas, "out") + QPoint(200, 0))
+    return canvas
+
+
+def repair() -> Canvas:
+    """The bulb on a card: ways out."""
+    canvas = problem()
+    canvas.command("repair").trigger()
+    return canvas
+
+
+def minimap() -> Canvas:
+    """Near, with the overview."""
+    canvas = canvas_of(engine.load(NETWORKS / "resnet18.layerlab"), 1.0)
+    canvas.centerOn(canvas.drawing.nodes["conv1"].rect.center() + QPointF(300, 160))
+    canvas.show_minimap()
+    return canvas
+
+
 def marks() -> Canvas:
     """A frame, a note and a wire that is led."""
     network, _ = edit_view.add_mark(lenet(), edit_view.Frame((-32, -64, 976, 208), "Features", "teal"))
@@ -143,8 +185,36 @@ def far() -> Canvas:
 
 STATES: States = {
     shown.__name__: shown
-    for shown in (empty, network, search, connect, guides, problem, marks, block, training, far)
+    for shown in (
+        empty,
+        network,
+        hover,
+        selected,
+        search,
+        connect,
+        drop,
+        guides,
+        problem,
+        repair,
+        marks,
+        block,
+        minimap,
+        training,
+        far,
+    )
 }
+
+
+def seen(canvas: Canvas) -> QImage:
+    """The canvas, with the menu over it where one is open."""
+    image = canvas.grab().toImage()
+    menu = QApplication.activePopupWidget()
+    if menu is not None:
+        painter = QPainter(image)
+        painter.drawPixmap(canvas.mapFromGlobal(menu.pos()), menu.grab())
+        painter.end()
+        menu.close()
+    return image
 
 
 def save(image: QImage, path: Path) -> None:
@@ -170,12 +240,16 @@ def main() -> int:
         for state, draw in STATES.items():
             canvas = draw()
             canvas.drawing.router.finish()
+            canvas.sharpen()
             QApplication.processEvents()
-            save(canvas.grab().toImage(), folder / f"canvas_{state}_{name}.png")
+            save(seen(canvas), folder / f"canvas_{state}_{name}.png")
             canvas.hands.cancel()
+            canvas.adder.popup.dismiss()
             canvas.close()
             canvas.deleteLater()
             QApplication.processEvents()
+        for state, image in inspector_pictures.draw():
+            save(image, folder / f"inspector_{state}_{name}.png")
     return 0
 
 

@@ -21,7 +21,7 @@ from gui.theme import SPACE, theme
 #: Width of the column that holds the reset buttons.
 _RESET = 5 * SPACE
 #: Resets the field that is being edited; the buttons are passed over by Tab, which goes from field to field.
-RESET_KEY = "Alt+Backspace"
+RESET_KEY = "Ctrl+R"
 
 
 class Form(QWidget):

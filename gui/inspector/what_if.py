@@ -65,6 +65,7 @@ class WhatIfPart(Section):
         self.note = text_label(role="muted")
         self.rows.addLayout(grid)
         self.rows.addWidget(self.note)
+        self.toggled.connect(self.refresh)
 
     def turn(self) -> None:
         """Speak of other nodes of the same kind."""
