@@ -329,6 +329,18 @@ BROKEN: dict[str, list[Broken]] = {
             arrays(x=np.zeros((5, 2)), y=np.array([0.5, 1, 1, 0, 1])),
             fields={"learn": "class"},
         ),
+        Broken(
+            "'x_test' has 3 examples and 'y_test' has 2",
+            arrays(
+                x_train=np.zeros((4, 2)), y_train=np.arange(4), x_test=np.zeros((3, 2)), y_test=np.arange(2)
+            ),
+        ),
+        Broken(
+            "do not belong together",
+            arrays(
+                x_train=np.zeros((4, 2)), y_train=np.arange(4), x_test=np.zeros((2, 3)), y_test=np.arange(2)
+            ),
+        ),
         Broken("has no examples", arrays(x=np.zeros((0, 2)), y=np.zeros(0))),
         Broken("the class '0' only", arrays(x=np.zeros((5, 2)), y=np.zeros(5, int))),
         Broken("cannot be read as NumPy arrays", change("a.npz", lambda data: data[:-30])),

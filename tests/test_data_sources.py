@@ -317,6 +317,26 @@ def test_several_arrays_are_several_columns(tmp_path):
     assert told.target == "value"
 
 
+def test_a_file_as_keras_keeps_mnist_brings_its_own_test_examples(tmp_path):
+    """The names are those of keras.datasets.mnist's mnist.npz."""
+    made = {"x_train": real_data.pixels(40, 6, 5), "x_test": real_data.pixels(10, 6, 5)}
+    labels = {"y_train": np.arange(40) % 4, "y_test": np.arange(10) % 5}
+    np.savez(tmp_path / "mnist.npz", **made, **labels)
+    data = guess(tmp_path / "mnist.npz").data
+    dataset = load(data, 0)
+    assert dataset.description.counts == {"train": 32, "validation": 8, "test": 10}
+    assert dataset.description.classes == 5, "a class of the test examples is a class"
+    test = dataset.splits["test"]
+    assert torch.allclose(test.inputs["input"], torch.tensor(made["x_test"]).float() / 255)
+    assert test.targets.tolist() == labels["y_test"].tolist()
+    values = {name: np.linspace(0, 9, len(y)) for name, y in labels.items()}
+    np.savez(tmp_path / "values.npz", **made, **values)
+    dataset = load(Data("numpy", {"path": str(tmp_path / "values.npz")}), 0)
+    (mean,), (deviation,) = dataset.target_scale
+    own = dataset.splits["test"].targets.flatten() * deviation + mean
+    assert np.allclose(own, values["y_test"], atol=1e-4)
+
+
 def test_an_npy_file_finds_its_targets_beside_it(tmp_path):
     np.save(tmp_path / "x_all.npy", np.ones((20, 3), np.float32))
     np.save(tmp_path / "y_all.npy", np.arange(20) % 2)

@@ -116,7 +116,7 @@ NUMPY = Source(
     id="numpy",
     title="NumPy arrays",
     doc="Arrays of any dimensions, examples first, from an .npz file, or from an .npy file with a second one for the "
-    "targets. Arrays of Python objects are refused.",
+    "targets. x_test and y_test beside x_train and y_train are the test examples. Arrays of Python objects are refused.",
     source="numpy.lib.format",
     kind="array",
     target="",
@@ -131,7 +131,8 @@ NUMPY = Source(
 SAFETENSORS = Source(
     id="safetensors",
     title="Safetensors arrays",
-    doc="Arrays of any dimensions, examples first, from a .safetensors file.",
+    doc="Arrays of any dimensions, examples first, from a .safetensors file. x_test and y_test beside x_train and "
+    "y_train are the test examples.",
     source="Hugging Face safetensors",
     kind="array",
     target="",

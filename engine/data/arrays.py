@@ -9,6 +9,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import numpy as np
 from engine.data.description import Loader
 from engine.data.files import chosen_file, stamp
 from engine.data.measures import standardised
-from engine.data.pool import Array, Indices, Pool, Shape
+from engine.data.pool import Array, Indices, Part, Pool, Shape
 from engine.data.progress import Progress
 from engine.data.room import need_room
 from engine.problems import DataProblem, did_you_mean
@@ -39,6 +40,8 @@ class Arrays(NamedTuple):
 
     inputs: Mapping[str, Array]
     targets: Array
+    #: The file's own test examples: inputs under the same names, and targets.
+    test: tuple[Mapping[str, Array], Array] | None = None
 
 
 def _files(kind: str, fields: Mapping[str, Any]) -> list[Path]:
@@ -239,7 +242,31 @@ def _arrays(kind: str, fields: Mapping[str, Any]) -> Arrays:
             )
         if found[name].ndim < 2 and fields["dtype"] == "int64":
             raise DataProblem(f"{path}: {name!r} has one number for each example: no tokens.", "inputs")
-    return Arrays({name: found[name] for name in inputs}, found[target])
+    return Arrays({name: found[name] for name in inputs}, found[target], _test(path, found, inputs, target))
+
+
+def _test(
+    path: Path, found: Mapping[str, Array], inputs: list[str], target: str
+) -> tuple[Mapping[str, Array], Array] | None:
+    """The arrays called as those for training are, but for ``test``: as Keras' files have them."""
+    kin = {name: name.replace("train", "test") for name in (*inputs, target)}
+    if any(mine == other or other not in found for mine, other in kin.items()):
+        return None
+    count = _length(path, kin[target], found[kin[target]])
+    for name in inputs:
+        own, other = found[name], found[kin[name]]
+        if _length(path, kin[name], other) != count:
+            raise DataProblem(
+                f"{path}: {kin[name]!r} has {len(other):,} examples and {kin[target]!r} has {count:,}.",
+                "inputs",
+            )
+        if own.shape[1:] != other.shape[1:]:
+            raise DataProblem(
+                f"{path}: an example of {name!r} is {list(own.shape[1:])}, one of {kin[name]!r} is "
+                f"{list(other.shape[1:])}. These do not belong together.",
+                "inputs",
+            )
+    return {name: found[kin[name]] for name in inputs}, found[kin[target]]
 
 
 def _length(path: Path, name: str, values: Array) -> int:
@@ -296,33 +323,46 @@ def _shape(kind: str, fields: Mapping[str, Any]) -> Shape:
     single = len(arrays.inputs) == 1
     inputs = {"input" if single else name: _example(v) for name, v in arrays.inputs.items()}
     dtypes = dict.fromkeys(inputs, fields["dtype"])
+    test = 0 if arrays.test is None else len(arrays.test[1])
     if _is_class(arrays, fields):
-        names = tuple(str(number) for number in range(int(_classes(arrays.targets).max()) + 1))
-        return Shape(inputs, len(arrays.targets), class_names=names, dtypes=dtypes)
+        parts = [arrays.targets, *([] if arrays.test is None else [arrays.test[1]])]
+        most = max(int(_classes(part).max()) for part in parts)
+        names = tuple(str(number) for number in range(most + 1))
+        return Shape(inputs, len(arrays.targets), class_names=names, dtypes=dtypes, given_test=test)
     width = math.prod(arrays.targets.shape[1:])
     names = ("target",) if width == 1 else tuple(f"target {number}" for number in range(width))
-    return Shape(inputs, len(arrays.targets), target="value", target_names=names, dtypes=dtypes)
+    return Shape(
+        inputs, len(arrays.targets), target="value", target_names=names, dtypes=dtypes, given_test=test
+    )
 
 
 def _read(kind: str, fields: Mapping[str, Any]) -> Pool:
     arrays = _arrays(kind, fields)
-    single = len(arrays.inputs) == 1
-    inputs: dict[str, Array] = {}
-    scale = fields["scale"]
-    bytes_alone = all(values.dtype == np.uint8 for values in arrays.inputs.values())
-    for name, values in arrays.inputs.items():
-        shaped = values.reshape(len(values), *_example(values))
-        inputs["input" if single else name] = _prepared(name, shaped, fields["dtype"], scale, bytes_alone)
+    own = _part(arrays, arrays.inputs, arrays.targets, fields)
+    test = None if arrays.test is None else _part(arrays, *arrays.test, fields)
+    pool = Pool(own.inputs, own.targets, scale=_bytes_scale(fields["scale"]), test=test)
     if _is_class(arrays, fields):
-        return Pool(inputs, _classes(arrays.targets), scale=_bytes_scale(scale))
-    targets = np.asarray(arrays.targets, np.float32).reshape(len(arrays.targets), -1)
-    _check_finite("targets", targets)
-    pool = Pool(inputs, targets, scale=_bytes_scale(scale))
+        return pool
 
     def fit(train: Indices) -> Pool:
         return standardised(pool, train, inputs=False, targets=fields["standardise_target"])
 
-    return Pool(inputs, targets, scale=pool.scale, fit=fit)
+    return replace(pool, fit=fit)
+
+
+def _part(arrays: Arrays, found: Mapping[str, Array], targets: Array, fields: Mapping[str, Any]) -> Part:
+    """Training or test examples as the pool keeps them."""
+    bytes_alone = all(values.dtype == np.uint8 for values in arrays.inputs.values())
+    inputs: dict[str, Array] = {}
+    for name, values in found.items():
+        shaped = values.reshape(len(values), *_example(values))
+        column = "input" if len(found) == 1 else name
+        inputs[column] = _prepared(name, shaped, fields["dtype"], fields["scale"], bytes_alone)
+    if _is_class(arrays, fields):
+        return Part(inputs, _classes(targets))
+    values = np.asarray(targets, np.float32).reshape(len(targets), -1)
+    _check_finite("targets", values)
+    return Part(inputs, values)
 
 
 def _bytes_scale(scale: float | None) -> float:
