@@ -240,6 +240,7 @@ DRAWN: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("kaiming_uniform", {"a": math.sqrt(5), "mode": "fan_out"}, (64, 32, 3)),
     ("orthogonal", {"gain": 1.5}, (200, 100)),
     ("orthogonal_gates", {"gates": 4}, (400, 100)),
+    ("by_gate", {"gates": 4, "second": "orthogonal", "third": "kaiming_normal"}, (400, 100)),
     ("sparse", {"sparsity": 0.3}, (200, 100)),
     ("lecun_normal", {}, (200, 100)),
     ("depth_scaled_normal", {"layers": 8}, (200, 100)),

@@ -34,6 +34,18 @@ def orthogonal_gates(tensor: torch.Tensor) -> None:
     tensor.copy_(torch.cat([init.orthogonal_(torch.empty(8, tensor.shape[1])) for _ in range(3)]))
 
 
+def by_gate(tensor: torch.Tensor) -> None:
+    """LSTM: input and cell by Glorot, forget orthogonal, output zero; each as a matrix of its own."""
+    rows = len(tensor) // 4
+    parts = [
+        init.xavier_uniform_(torch.empty(rows, tensor.shape[1])),
+        init.orthogonal_(torch.empty(rows, tensor.shape[1])),
+        init.xavier_uniform_(torch.empty(rows, tensor.shape[1])),
+        torch.zeros(rows, tensor.shape[1]),
+    ]
+    tensor.copy_(torch.cat(parts))
+
+
 CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("zeros", {}, init.zeros_),
     ("ones", {}, init.ones_),
@@ -66,6 +78,7 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("delta_orthogonal", {"gain": 1.5}, delta_orthogonal),
     ("forget_bias", {"val": 1.0}, forget_bias),
     ("orthogonal_gates", {"gates": 3}, orthogonal_gates),
+    ("by_gate", {"gates": 4, "second": "orthogonal", "fourth": "zeros"}, by_gate),
 ]
 
 

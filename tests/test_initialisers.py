@@ -162,6 +162,8 @@ def test_dirac_hands_each_channel_of_a_group_on(shape: tuple[int, ...], groups: 
         ("sparse", {"sparsity": 0.1}, (4, 4, 3, 3), "exactly 2 dimensions"),
         ("forget_bias", {}, (4, 4), "exactly 1 dimension"),
         ("orthogonal_gates", {"gates": 4}, (8,), "exactly 2 dimensions"),
+        ("by_gate", {"gates": 4}, (6, 3), "no multiple of gates"),
+        ("by_gate", {"gates": 4}, (8,), "needs a matrix per gate"),
         ("forget_bias", {}, (6,), "no multiple of 4"),
         ("orthogonal_gates", {"gates": 4}, (6, 3), "no multiple of gates"),
     ],
@@ -306,6 +308,27 @@ def test_in_a_network_grouped_and_transposed_layers_get_torchs_numbers_too(
     fields = {"nonlinearity": "leaky_relu"} if id.startswith("kaiming") else {}
     expected = getattr(torch.nn.init, f"{id}_")(torch.empty(weight.shape), generator=generator, **fields)
     assert torch.equal(weight, expected)
+
+
+@pytest.mark.parametrize(("type", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+def test_a_recurrent_weight_is_drawn_gate_by_gate_with_each_gates_own_fans(type: str, gates: int) -> None:
+    from tests.networks import alone
+
+    schemes = {
+        "weight_ih_l0": Choice("by_gate", {"gates": gates}),
+        "weight_hh_l0": Choice("by_gate", {"gates": gates, "first": "orthogonal"}),
+        "bias_ih_l0": Choice(
+            "by_gate",
+            {"gates": gates, "first": "ones", "second": "zeros", "third": "ones", "fourth": "zeros"},
+        ),
+    }
+    layer = engine.build(alone(type, {"hidden_size": 64}, init=schemes)).layer
+    for gate in layer.weight_ih_l0.detach().chunk(gates):
+        assert float(gate.abs().max()) == pytest.approx(math.sqrt(6 / (64 + gate.shape[1])), rel=0.02)
+    first = layer.weight_hh_l0.detach().chunk(gates)[0]
+    assert torch.allclose(first @ first.T, torch.eye(64), atol=1e-5)
+    expected = [1.0, 0.0, 1.0, 0.0][:gates]
+    assert [float(part.mean()) for part in layer.bias_ih_l0.detach().chunk(gates)] == expected
 
 
 def test_every_parameter_of_every_layer_can_be_drawn() -> None:

@@ -108,7 +108,22 @@ def _of_scheme(id: str, f: Mapping[str, Any], shape: tuple[int, ...]) -> Start |
         return Start(f["std"] * math.sqrt(1 - f["sparsity"]), 0.5 * (1 - f["sparsity"]))
     if id in ("orthogonal", "orthogonal_gates", "lsuv"):
         return _even(gain / math.sqrt(max(shape[0] / f.get("gates", 1), fan_in)))
+    if id == "by_gate":
+        parts = [
+            _of_scheme(f[name], _PLAIN.get(f[name], {}), (shape[0] // f["gates"], *shape[1:]))
+            for name in ("first", "second", "third", "fourth")[: f["gates"]]
+        ]
+        known = [part for part in parts if part is not None]
+        share = sum(part.minus for part in known) / len(known)
+        return Start(math.sqrt(sum(part.std**2 for part in known) / len(known)), share)
     return None
+
+
+#: Fields of schemes that a gate may have.
+_PLAIN: dict[str, Mapping[str, Any]] = {
+    id: {"a": 0.0, "mode": "fan_in", "nonlinearity": "leaky_relu"}
+    for id in ("kaiming_uniform", "kaiming_normal")
+}
 
 
 def _gain(nonlinearity: str, a: float) -> float:

@@ -95,6 +95,26 @@ def _whole_gates(f: Settings, shape: tuple[int, ...]) -> str | None:
     return f"the first dimension ({shape[0]}) is no multiple of gates ({f.gates})."
 
 
+_GATES = ("first", "second", "third", "fourth")
+_OF_A_GATE = (
+    "xavier_uniform",
+    "xavier_normal",
+    "kaiming_uniform",
+    "kaiming_normal",
+    "orthogonal",
+    "zeros",
+    "ones",
+)
+
+
+def _gates_drawn(f: Settings, shape: tuple[int, ...]) -> str | None:
+    used = [getattr(f, name) for name in _GATES[: f.gates]]
+    flat = next((scheme for scheme in used if scheme not in ("zeros", "ones")), None)
+    if len(shape) < 2 and flat is not None:
+        return f"{flat} needs a matrix per gate, and this is {list(shape)}. Take zeros or ones."
+    return _whole_gates(f, shape)
+
+
 def _four_gates(f: Settings, shape: tuple[int, ...]) -> str | None:
     if shape[0] % 4 == 0:
         return None
@@ -391,4 +411,26 @@ ORTHOGONAL_GATES = Initializer(
     max_dims=2,
     fits=_whole_gates,
     call=lambda f: Call("engine.compile.schemes.orthogonal_gates_", gates=f.gates, gain=f.gain),
+)
+BY_GATE = Initializer(
+    id="by_gate",
+    title="Gate by gate",
+    doc="A recurrent weight or bias stacks the parts of its `gates`; each is drawn by itself, with its own fans: `first`, "
+    "`second`, `third`, `fourth`. LSTM: input, forget, cell, output. GRU: reset, update, new. RNN: one.",
+    source="torch.nn.LSTM and torch.nn.GRU, “Variables”, for the order; torch.nn.init for the schemes",
+    formula="W = [W₁; W₂; …],  Wᵢ by the i-th scheme",
+    lesson="Drawn as one, four gates count as one layer four times as wide: Glorot's spread is then too small for each.",
+    fields=(
+        Int("gates", start=4, lo=1, hi=4, doc="How many parts are stacked."),
+        *(
+            Option(name, "xavier_uniform", options=_OF_A_GATE, doc=f"Scheme of the {name} part.")
+            for name in _GATES
+        ),
+    ),
+    min_dims=1,
+    max_dims=2,
+    fits=_gates_drawn,
+    call=lambda f: Call(
+        "engine.compile.schemes.by_gate_", gates=f.gates, **{name: getattr(f, name) for name in _GATES}
+    ),
 )

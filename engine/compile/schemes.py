@@ -73,3 +73,25 @@ def orthogonal_gates_(
         for gate in tensor.chunk(gates):
             gate.copy_(nn.init.orthogonal_(torch.empty_like(gate), gain, generator=generator))
     return tensor
+
+
+def by_gate_(
+    tensor: Tensor,
+    gates: int,
+    first: str,
+    second: str,
+    third: str,
+    fourth: str,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Each of the `gates` parts stacked in `tensor` [gates·hidden …] by a scheme and with fans of its own.
+
+    A scheme is the name of a function of torch.nn.init without its underscore.
+    """
+    with torch.no_grad():
+        for scheme, gate in zip((first, second, third, fourth), tensor.chunk(gates), strict=False):
+            if scheme in ("zeros", "ones"):
+                gate.fill_(float(scheme == "ones"))
+            else:
+                gate.copy_(getattr(nn.init, f"{scheme}_")(torch.empty_like(gate), generator=generator))
+    return tensor
