@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 import safetensors.torch
 import torch
@@ -21,6 +23,11 @@ from engine.exchange import python
 from engine.exchange.proof import NotTheSame
 from engine.network import Choice, Node
 from tests.networks import chain
+
+with contextlib.suppress(ImportError):  # torch's exporter shows bars, whose thread would stay
+    import tqdm
+
+    tqdm.tqdm.monitor_interval = 0
 
 TEMPLATES = ("digits_mlp", "digits_binarized_mlp", "residual_digits")
 
@@ -109,8 +116,6 @@ def test_several_outputs_are_compared_each(tmp_path: Path, capsys: pytest.Captur
     edges += [
         Edge(*map(engine.network.End.parse, pair)) for pair in (("parts.0", "out"), ("parts.1", "second"))
     ]
-    import msgspec
-
     path = tmp_path / "two.layerlab"
     storage.write(msgspec.structs.replace(network, nodes=nodes, edges=tuple(edges)), path)
     exported(capsys, path, "--to", "python", "-o", tmp_path / "two.py")
@@ -190,6 +195,24 @@ def test_onnx_runtime_gives_the_networks_outputs_at_any_batch_size(
         x = torch.rand(batch, 1, 8, 8)
         (y,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
         torch.testing.assert_close(torch.from_numpy(y), model(x).detach(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("id", [template.id for template in templates.templates()])
+def test_every_template_is_the_same_in_onnx_runtime(id: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    from engine.exchange.onnx import export_onnx
+
+    network = templates.template(id).network
+    node = network.nodes["image"]
+    if node.fields["shape"][-1] > 64:  # smaller pictures: the same layers in less time
+        small = msgspec.structs.replace(node, fields={"shape": [3, 64, 64]})
+        network = msgspec.structs.replace(network, nodes={**network.nodes, "image": small})
+    examples = [torch.rand(4, *network.nodes["image"].fields["shape"])]
+    report = export_onnx(network, engine.build(network, seed=0), tmp_path / "m.onnx", examples)
+    assert report["proof"]["runtime"]
+    assert report["proof"]["largest_difference"] < 1e-2
 
 
 NAUGHTY = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import torch
@@ -62,18 +62,25 @@ def _initialisers(
 class Unit:
     """One class: a graph and the uses that it stands for."""
 
-    def __init__(self, name: str, prefixes: Sequence[str], graphs: Sequence[Graph], block: Any) -> None:
+    def __init__(
+        self, name: str, prefixes: Sequence[str], graphs: Sequence[Graph], block: Any, hidden: Set[str]
+    ) -> None:
         self.name = name
+        #: Arguments that bear the name of a class or a module, by what the code calls them.
+        self.written = {
+            argument: f"{argument}_" if argument in hidden else argument
+            for argument in (() if block is None else block.arguments)
+        }
         self.prefixes = tuple(prefixes)
         self.members = graphs[0].members
         #: The nodes as they are drawn, with their expressions.
         self.drawn: Mapping[str, Node] = {} if block is None else block.nodes
         #: The block's arguments -> their value in each use.
         self.arguments = {
-            argument: tuple(graph.arguments[argument] for graph in graphs)
-            for argument in (() if block is None else block.arguments)
+            written: tuple(graph.arguments[argument] for graph in graphs)
+            for argument, written in self.written.items()
         }
-        self.defaults = {} if block is None else {n: a.default for n, a in block.arguments.items()}
+        self.defaults = {self.written[name]: block.arguments[name].default for name in self.written}
         #: The constructor's parameters -> their value in each use.
         self.parameters: dict[str, tuple[Any, ...]] = {}
         #: Parameters that the forward reads, and so are kept as attributes.
@@ -145,7 +152,8 @@ class Unit:
         for value in () if node is None else node.fields.values():
             if not expression.is_expression(value):
                 continue
-            text = str(value["expr"]).strip()
+            said = expression.mapped(value, lambda name: self.written.get(name, name))
+            text = str(said["expr"]).strip()
             names = sorted(expression.names_in(text))
             if "/" not in text.replace("//", "") and names and set(names) <= set(self.arguments):
                 found.append((text, names))
@@ -174,14 +182,23 @@ def units(network: Network, expanded: Expanded, found: Mapping[str, Leaf], taken
             for path in (f"{prefix}.{member.id}",)
         )
         grouped.setdefault((graph.block, repr(shape)), []).append(prefix)
-    made = []
-    for (block, _), prefixes in grouped.items():
-        name = class_name(block, taken, "Block")
-        taken.add(name)
-        graphs = [expanded.graphs[prefix] for prefix in prefixes]
-        made.append(Unit(name, prefixes, graphs, network.blocks[block]))
-    made.append(Unit(class_name(network.name, taken, "Network"), [""], [expanded.graphs[""]], None))
-    return made
+    names = []
+    for block, _ in grouped:
+        names.append(class_name(block, taken, "Block"))
+        taken.add(names[-1])
+    last = class_name(network.name, taken, "Network")
+    hidden = taken | {last} | _BUILTIN
+    made = [
+        Unit(name, prefixes, [expanded.graphs[prefix] for prefix in prefixes], network.blocks[block], hidden)
+        for name, ((block, _), prefixes) in zip(names, grouped.items(), strict=True)
+    ]
+    return [*made, Unit(last, [""], [expanded.graphs[""]], None, hidden)]
+
+
+#: What constructors use without importing it, and words that cannot be a parameter's name.
+_BUILTIN = frozenset(
+    {"self", "super", "range", "math", "_", "int", "float", "bool", "str", "tuple", *keyword.kwlist}
+)
 
 
 def repeats(path: str, node: Node) -> list[str]:

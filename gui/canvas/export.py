@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from PySide6.QtCore import QMarginsF, QRectF, QSize, QSizeF
@@ -15,6 +16,9 @@ from gui.canvas.scene import Scene
 MARGIN = 32.0
 #: Pixels per scene unit in a PNG, and the longest side that one may have.
 SHARPNESS, LONGEST = 2.0, 16384
+
+#: Characters that XML 1.0 cannot hold.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def save(scene: Scene, path: Path) -> None:
@@ -75,3 +79,9 @@ def _paint(scene: Scene, area: QRectF, path: Path) -> None:
     painter.end()
     if image is not None and not image.save(str(path)):
         raise OSError(f"{path} cannot be written. Choose another folder.")
+    if isinstance(device, QSvgGenerator):
+        # Qt writes control characters of names as they are, which no reader of XML takes.
+        text = path.read_text(encoding="utf-8", errors="replace")
+        clean = _NO_XML.sub("\ufffd", text)
+        if clean != text:
+            path.write_text(clean, encoding="utf-8")
