@@ -186,6 +186,20 @@ def checkpoint(folder: Path, acknowledge: Callable[[int], None], problem: Callab
     acknowledge(3)
 
 
+def weights(folder: Path, acknowledge: Callable[[int], None], problem: Callable[[str], None]) -> None:
+    """Better weights over the best so far; so are those that are saved with a network."""
+    from engine.training import weights as tensors
+
+    tensors.save(folder / "best.safetensors", _weights(1))
+    acknowledge(1)
+
+
+def _weights(number: int) -> dict[str, Any]:
+    import torch
+
+    return {"fc.weight": torch.full((3, 2), float(number)), "fc.bias": torch.zeros(3)}
+
+
 def _moving() -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Tensors, plain values and choices, as a run's state has them."""
     import torch
@@ -204,6 +218,10 @@ def _prepare(name: str, folder: Path) -> None:
 
         for step in (1, 2):
             checkpoints.save(folder / "checkpoints", checkpoints.Position(step=step), *_moving())
+    if name == "weights":
+        from engine.training import weights as tensors
+
+        tensors.save(folder / "best.safetensors", _weights(0))
 
 
 def _state(name: str, folder: Path) -> int:
@@ -224,6 +242,10 @@ def _state(name: str, folder: Path) -> int:
 
         newest = checkpoints.newest(folder / "checkpoints")
         return newest[0].position.step if newest else 0
+    if name == "weights":
+        from engine.training import weights as tensors
+
+        return int(tensors.load(folder / "best.safetensors")["fc.weight"][0, 0])
     left = recovery.crashed(folder / "safe")
     if not left:
         return 0
@@ -242,6 +264,7 @@ PATHS: dict[str, tuple[Work, tuple[int, ...]]] = {
     "edits": (edits, tuple(range(7))),
     "turns": (turns, tuple(range(7))),
     "checkpoint": (checkpoint, (2, 3)),
+    "weights": (weights, (0, 1)),
 }
 
 
@@ -254,7 +277,7 @@ def _faults() -> Iterator[tuple[int | None, str]]:
 
 def measure(folder: Path, names: tuple[str, ...] = tuple(PATHS)) -> Row:
     """Let every call on every path fail in every way."""
-    row = Row("Faults injected into saves, journal, history and checkpoints")
+    row = Row("Faults injected into saves, journal, history, checkpoints and weights")
     ways_out = set(atomic._REASONS.values())
     for name in names:
         work, states = PATHS[name]
@@ -297,7 +320,7 @@ def _judged(
     for message in told.problems:
         if not any(message.endswith(way) for way in ways_out):
             return False, f"{where}: no way out is named: {message}"
-    if name in ("save", "keep", "checkpoint") and code is not None:
+    if name in ("save", "keep", "checkpoint", "weights") and code is not None:
         if not told.acknowledged and not told.problems:
             return False, f"{where}: nothing was said"
         left = [path.name for path in folder.rglob(".layerlab-*")]

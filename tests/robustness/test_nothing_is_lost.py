@@ -23,8 +23,9 @@ def test_whatever_call_of_the_system_fails_the_old_or_the_new_is_whole_and_the_w
 
 @forks
 @pytest.mark.full
-def test_a_checkpoint_survives_every_fault(tmp_path: Path) -> None:
-    row = faults.measure(tmp_path, ("checkpoint",))
+@pytest.mark.parametrize("name", ["checkpoint", "weights"])
+def test_what_a_run_keeps_survives_every_fault(tmp_path: Path, name: str) -> None:
+    row = faults.measure(tmp_path, (name,))
     assert row.breaches == []
     assert row.tried > 80
 
