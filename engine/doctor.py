@@ -146,6 +146,7 @@ class Check:
 def report() -> list[Check]:
     """Look at everything that Layerlab needs here. Imports torch, which takes seconds."""
     checks = [
+        _layerlab(),
         _python(),
         *(
             _distribution(name, needed)
@@ -185,9 +186,22 @@ def as_json(checks: list[Check]) -> dict[str, object]:
     }
 
 
+def _layerlab() -> Check:
+    """Which Layerlab this is; a report without that helps nobody."""
+    from engine.network import FORMAT_VERSION
+
+    try:
+        version = metadata.version("layerlab")
+    except metadata.PackageNotFoundError:
+        version = "run from its own folder, not installed"
+    return Check("Layerlab", "ok", f"{version}; files of format {FORMAT_VERSION}")
+
+
 def _python() -> Check:
     version = platform.python_version()
-    found = f"{version} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    found = (
+        f"{version} on {platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores"
+    )
     return Check("Python", "ok", found)
 
 

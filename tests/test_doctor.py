@@ -18,7 +18,17 @@ def named(name: str) -> doctor.Check:
 
 def test_it_looks_at_everything_that_can_be_wrong() -> None:
     names = [check.name for check in doctor.report()]
-    for wanted in ("Python", "torch", "PyTorch works", "Devices", "Memory", "Qt works", "Display", "Disk"):
+    for wanted in (
+        "Layerlab",
+        "Python",
+        "torch",
+        "PyTorch works",
+        "Devices",
+        "Memory",
+        "Qt works",
+        "Display",
+        "Disk",
+    ):
         assert wanted in names
     assert named("PyTorch works").state == "ok"
 

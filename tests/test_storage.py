@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import storage
-from engine.network import Block, Choice, Data, Edge, End, Network, Node, Recipe, Training
+from engine.network import Argument, Block, Choice, Data, Edge, End, Network, Node, Recipe, Training
 from engine.problems import FileProblem
 from engine.storage import strict
 from engine.storage.file import MAX_NODES
@@ -29,7 +29,8 @@ _plain = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),
     max_leaves=6,
 )
-_ids = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
+#: Any text but a dot, which parts a port from its node in an edge; most are no ids, and come back all the same.
+_ids = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True) | _text.map(lambda text: text.replace(".", "-"))
 _fields = st.dictionaries(_text, _plain, max_size=3)
 #: Keys that no version of the format will use, so that they are unknown to this one.
 _extra = st.dictionaries(_text.map("x-{}".format), _plain, max_size=2)
@@ -51,11 +52,12 @@ _nodes = st.builds(
 _ends = st.builds(End, _ids, st.none() | _ids)
 _edges = st.lists(st.builds(Edge, _ends, _ends), max_size=4).map(tuple)
 _graph = {"nodes": st.dictionaries(_ids, _nodes, max_size=4), "edges": _edges}
+_arguments = st.dictionaries(_text, st.builds(Argument, _text, _plain, _text, _extra), max_size=2)
 _networks = st.builds(
     Network,
     name=_text,
     **_graph,
-    blocks=st.dictionaries(_ids, st.builds(Block, **_graph, extra=_extra), max_size=2),
+    blocks=st.dictionaries(_ids, st.builds(Block, arguments=_arguments, **_graph, extra=_extra), max_size=2),
     defaults=_fields,
     recipe=st.builds(
         Recipe,
@@ -64,6 +66,8 @@ _networks = st.builds(
         optimizer=_choices,
         schedule=st.none() | _choices,
         epochs=st.integers(-(2**40), 2**40),
+        batch_size=st.integers(-(2**40), 2**40),
+        seed=st.integers(-(2**63) + 1, 2**63 - 1),
         options=_extra,
     ),
     view=_fields,

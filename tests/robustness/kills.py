@@ -22,7 +22,7 @@ from tests.robustness.promise import Row
 
 #: Edits between two saves.
 _SAVE_EVERY = 9
-_EDITED, _SAVED = 0, 1
+_EDITED, _SAVED, _SAVING = 0, 1, 2
 
 
 def _edit_for_ever(folder: Path, first: int, writing: int) -> None:
@@ -36,19 +36,21 @@ def _edit_for_ever(folder: Path, first: int, writing: int) -> None:
         book.record(network(number - 1), network(number))
         os.write(writing, struct.pack("<BI", _EDITED, number))
         if number % _SAVE_EVERY == 0:
+            os.write(writing, struct.pack("<BI", _SAVING, number))
             file.write(network(number), path)
             book.saved()
             os.write(writing, struct.pack("<BI", _SAVED, number))
             history.keep(folder / "history", path, file.dumps(network(number)))
 
 
-def _run_and_kill(folder: Path, first: int, after: int, seconds: float) -> tuple[int, int]:
+def _run_and_kill(folder: Path, first: int, after: int, seconds: float) -> tuple[int, int, bool]:
     """Kill a child some `seconds` after it was told `after` times that something is safe.
 
     Returns
     -------
     tuple
-        The numbers of the last edit and the last save that it was told are safe before its end.
+        The numbers of the last edit and the last save that it was told are safe before its end, and
+        whether that came in the middle of a save.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -76,7 +78,7 @@ def _run_and_kill(folder: Path, first: int, after: int, seconds: float) -> tuple
     pairs = list(struct.iter_unpack("<BI", told[: len(told) // 5 * 5]))
     edited = max((number for kind, number in pairs if kind == _EDITED), default=0)
     saved = max((number for kind, number in pairs if kind == _SAVED), default=0)
-    return edited, saved
+    return edited, saved, bool(pairs) and pairs[-1][0] == _SAVING
 
 
 def measure(folder: Path, kills: int, seed: int = 0) -> Row:
@@ -87,8 +89,11 @@ def measure(folder: Path, kills: int, seed: int = 0) -> Row:
     file.write(network(0), path)
     current = 0
     for _ in range(kills):
-        edited, saved = _run_and_kill(folder, current, chance.randrange(25), chance.uniform(0.0, 0.004))
+        edited, saved, saving = _run_and_kill(
+            folder, current, chance.randrange(25), chance.uniform(0.0, 0.004)
+        )
         row.count("edits acknowledged", max(0, max(edited, saved) - current))
+        row.count("kills in the middle of a save", saving)
         least = max(current, edited, saved)
         try:
             on_disk = int(file.read(path).name[1:])

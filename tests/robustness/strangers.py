@@ -262,11 +262,11 @@ def _measure(row: Row, files: Files, numbers: range, knowledge: Knowledge, guide
 
 def _warm(knowledge: Knowledge, guided: bool) -> None:
     """Let everything be imported that the work imports when it is first needed; the pens are forked from it."""
-    watch, coverage = Watch(), Coverage(knowledge.lines) if guided else None
+    watch, coverage = Watch(), Coverage(knowledge.lines) if guided and not knowledge.valid else None
     for _ in range(2):
         for data in [*seeds(), small()]:
             feed(data, Tally(Row("")), watch, coverage)
-    if coverage is not None and not knowledge.valid:
+    if coverage is not None:
         knowledge.lines = coverage.lines
         knowledge.valid = len(coverage.lines)
     gc.collect()
