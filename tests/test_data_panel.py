@@ -142,6 +142,8 @@ def test_progress_is_shown_and_loading_can_be_cancelled(panel, looks):
     looks.answered.emit(1, DataProgress(1, "Reading pictures", 30, 120))
     assert panel._progress.isVisible()
     assert (panel._progress.value(), panel._progress.maximum()) == (30, 120)
+    assert panel.empty.title.text() == "Reading pictures…"
+    assert panel.empty.hint.text() == "30 of 120"
     panel.cancel.click()
     assert looks.cancelled == [1]
     looks.answered.emit(1, Failed(1, CANCELLED))

@@ -10,19 +10,13 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QFileDialog,
-    QGridLayout,
-    QHeaderView,
-    QLabel,
     QMenu,
     QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QTableWidget,
-    QTableWidgetItem,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -38,14 +32,14 @@ from gui.document import Document
 from gui.inspector.from_data import fitting
 from gui.panels.balance import Balance
 from gui.panels.panel import Panel, bar
+from gui.panels.rows import Facts, fill, plain_label, plain_table
 from gui.panels.samples import Samples
+from gui.plain import tip
 from gui.session import Session
 from gui.theme import SPACE
 
 #: The recipe rests for so long before its data are looked at again.
 REST_MS = 300
-#: Columns of the tables that are as wide as what is in them.
-_NARROW = ("Example", "Target", "Column", "Role", "Empty")
 
 
 class Looks(Protocol):
@@ -125,9 +119,9 @@ class DataPanel(Panel):
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(lambda: self._workers.cancel_data(self._request))
 
-        self._title = _label("heading")
+        self._title = plain_label("heading")
         self._facts = Facts()
-        self._remarks = _label("")
+        self._remarks = plain_label("")
         words = QWidget()
         column = QVBoxLayout(words)
         column.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
@@ -140,8 +134,8 @@ class DataPanel(Panel):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(words)
 
-        self.examples = _table("Examples")
-        self.columns = _table("Columns")
+        self.examples = plain_table("Examples")
+        self.columns = plain_table("Columns")
         self.balance = Balance()
         self._about = scroll
         self._tabs = QTabWidget(documentMode=True)
@@ -256,7 +250,11 @@ class DataPanel(Panel):
         if isinstance(event, DataProgress):
             self._progress.setRange(0, event.total)
             self._progress.setValue(event.done)
-            self._progress.setFormat(f"{event.what} %v of %m")
+            self._progress.setFormat(f"{100 * event.done // max(1, event.total)} %")
+            far = f"{event.done:,} of {event.total:,}" if event.total else "This may take a moment."
+            self._progress.setToolTip(tip(f"{event.what}: {far}"))
+            if self.view is None:
+                self.show_empty(f"{event.what}…", far)
             return
         self._request = 0
         self._show_busy(False)
@@ -373,12 +371,12 @@ class DataPanel(Panel):
         else:
             rows = datawords.sample_rows(view)
             varied = bool(rows) and len(rows[0]) == len(datawords.VARIED_HEADINGS)
-            _fill(self.examples, datawords.VARIED_HEADINGS if varied else datawords.SAMPLE_HEADINGS, rows)
+            fill(self.examples, datawords.VARIED_HEADINGS if varied else datawords.SAMPLE_HEADINGS, rows)
             self._tabs.addTab(self.examples, "Samples")
         if view.balance:
             self._tabs.addTab(self.balance, "Classes")
         if view.columns:
-            _fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
+            fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
             self._tabs.addTab(self.columns, "Columns")
         for index in range(self._tabs.count()):
             if self._tabs.tabText(index) == current:
@@ -400,71 +398,3 @@ def changed_since(run: str | None, view: DataView) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(told, dict) and told.get("data_sha256") not in (None, view.sha256)
-
-
-class Facts(QWidget):
-    """Headings and words, side by side."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(3 * SPACE)
-        self._grid.setVerticalSpacing(SPACE)
-        self._grid.setColumnStretch(1, 1)
-        self._rows: list[tuple[QLabel, QLabel]] = []
-
-    def show_facts(self, facts: Sequence[tuple[str, str]]) -> None:
-        """Show these."""
-        while len(self._rows) < len(facts):
-            pair = _label("muted"), _label("")
-            pair[0].setWordWrap(False)
-            top = Qt.AlignmentFlag.AlignTop
-            for column, label in enumerate(pair):
-                self._grid.addWidget(label, len(self._rows), column, top)
-            self._rows.append(pair)
-        for number, pair in enumerate(self._rows):
-            shown = number < len(facts)
-            for label, text in zip(pair, facts[number] if shown else ("", ""), strict=True):
-                # A hash has no place at which a line may break, and would widen the panel.
-                label.setText(text if " " in text or len(text) < 32 else f"{text[:32]} {text[32:]}")
-                label.setVisible(shown)
-
-    def text(self) -> str:
-        """All of it, for tests and screen readers."""
-        return "\n".join(f"{a.text()} {b.text()}" for a, b in self._rows if not a.isHidden())
-
-
-def _label(role: str) -> QLabel:
-    label = QLabel(wordWrap=True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if role:
-        label.setProperty("role", role)
-    return label
-
-
-def _table(name: str) -> QTableWidget:
-    table = QTableWidget()
-    table.setAccessibleName(name)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
-    table.setWordWrap(False)
-    return table
-
-
-def _fill(table: QTableWidget, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    table.setColumnCount(len(headings))
-    table.setHorizontalHeaderLabels(list(headings))
-    table.setRowCount(len(rows))
-    for row, cells in enumerate(rows):
-        for column, cell in enumerate(cells):
-            item = QTableWidgetItem(str(cell))
-            item.setToolTip(str(cell))
-            table.setItem(row, column, item)
-    wide = [heading not in _NARROW for heading in headings]
-    for column in range(len(headings)):
-        mode = QHeaderView.ResizeMode.Stretch if wide[column] else QHeaderView.ResizeMode.ResizeToContents
-        table.horizontalHeader().setSectionResizeMode(column, mode)
