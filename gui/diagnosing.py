@@ -172,6 +172,8 @@ def trained_weights(run: str | None, step: int | None = None) -> str | None:
     if not run:
         return None
     folder = RunFolder(Path(run))
+    if not folder.path.exists():  # on the machine that trained it
+        return str(folder.weights if step is None else folder.kept(step))
     if step is not None and folder.kept(step).exists():
         return str(folder.kept(step))
     return next((str(file) for file in (folder.weights, folder.best) if file.exists()), None)

@@ -13,12 +13,14 @@ pytest.importorskip("PySide6")
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from window_helpers import close_window, open_window, template
 
 from engine import edit
 from engine.runs import RunFolder
 from engine.training import weights
 from gui.film import Film
+from gui.session import Session
 
 pytestmark = pytest.mark.gui
 
@@ -125,8 +127,15 @@ def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_an
     assert session.at is None
 
 
-def test_a_film_of_another_kind_is_refused_in_words(paused, qtbot, tmp_path):
-    said = []
-    Film(paused.session, paused.workbench, paused).start(tmp_path / "run.mp4", said.append)
-    qtbot.waitUntil(lambda: bool(said) and "run.mp4" in said[-1], timeout=LONG)
-    assert said[-1] == "Cannot write run.mp4: films are .gif or .webp, not .mp4"
+def test_a_film_of_another_kind_or_of_nothing_is_refused_in_words(qtbot, tmp_path):
+    view, said = QLabel("seen"), []
+    qtbot.addWidget(view)
+    session = Session()
+    for name in ("run.mp4", "run.gif"):
+        Film(session, view, view).start(tmp_path / name, said.append)
+    qtbot.waitUntil(lambda: len(said) == 2)
+    assert said == [
+        "Cannot write run.mp4: films are .gif or .webp, not .mp4",
+        "Cannot write run.gif: there is nothing to be seen yet",
+    ]
+    assert list(tmp_path.iterdir()) == []

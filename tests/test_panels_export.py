@@ -67,6 +67,29 @@ def test_marks_show_the_least_validation_loss_and_where_the_learning_rate_change
     assert panel.charts["loss"].marks[0].value() == pytest.approx(4.0)
 
 
+def test_marks_show_edits_and_where_weights_are_kept(panel: CurvesPanel) -> None:
+    session = panel._session
+    session.set_state("paused")
+    session.note_edit("~ nodes.fc1.fields.out_features: 8 → 9")
+    session.note_edit("+ nodes.fc9")
+    session.take(protocol.WeightsKept((2, 12)))
+    session.set_state("finished")
+    session.note_edit("no matter: the run has ended")
+    panel.flush()
+    tips = [line.toolTip() for line in panel.charts["loss"].marks if line.isVisible()]
+    edits = [tip for tip in tips if tip.startswith("Edited")]
+    assert edits == ["Edited at step 30: ~ nodes.fc1.fields.out_features: 8 → 9; + nodes.fc9"]
+    assert panel.charts["loss"].kept.getData()[0].tolist() == [2, 12]
+    session.begin(Network(), "runs/branch")
+    session.origin = "Branched from step 12"
+    session.take(protocol.Metrics(1, 0.1, "train", {"loss": 1.0}, 0.1))
+    panel.flush()
+    marks = panel.charts["loss"].marks
+    assert [(line.value(), line.toolTip()) for line in marks if line.isVisible()] == [
+        (0.0, "Branched from step 12")
+    ]
+
+
 def test_data_are_saved_as_csv_and_as_parquet_with_the_same_values(
     panel: CurvesPanel, tmp_path: Path
 ) -> None:
