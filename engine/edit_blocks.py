@@ -264,7 +264,7 @@ def unpack(network: Network, id: str, *, block: str | None = None) -> tuple[Netw
         raise EditProblem(
             f"{use.block} cannot follow itself: it has {len(ins)} inputs and {len(outs)} outputs."
         )
-    layers = max(1, use.repeat) * len(drawn.nodes)
+    layers = max(1, use.repeat) * max(1, len(drawn.nodes))  # an empty one takes its time too
     if layers > MOST_UNPACKED:
         raise EditProblem(
             f"{id} would become {layers:,} layers, and {MOST_UNPACKED:,} at most are unpacked at once. "

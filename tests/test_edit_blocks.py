@@ -214,9 +214,13 @@ def test_the_ends_of_a_selection_inside_keep_their_places_on_the_canvas() -> Non
     assert "a" not in made.positions()
 
 
+@pytest.mark.parametrize("empty", [False, True])
 @pytest.mark.parametrize("repeat", [10_000, 1 << 20, (1 << 63) - 1])
-def test_a_block_that_would_become_more_layers_than_can_be_drawn_is_not_unpacked(repeat: int) -> None:
-    block = Block(nodes={"in": Node("Input"), "fc": Node("Linear"), "out": Node("Output")})
+def test_a_block_that_would_become_more_layers_than_can_be_drawn_is_not_unpacked(
+    repeat: int, empty: bool
+) -> None:
+    nodes = {"in": Node("Input"), "fc": Node("Linear"), "out": Node("Output")}
+    block = Block(nodes={} if empty else nodes)
     network = Network(nodes={"use": Node("Block", block="B", repeat=repeat)}, blocks={"B": block})
     with pytest.raises(EditProblem, match=r"at once\. Lower its repeat"):
         edit_blocks.unpack(network, "use")

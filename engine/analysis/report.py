@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from engine.analysis import receptive
 from engine.analysis.advice import advice, narrow_view
@@ -84,7 +87,17 @@ def _analyze(network: Network) -> Analysis:
     )
     problems = with_repairs(network, problems, walked, _errors)
     problems = with_ways_out(network, problems, walked, _judged)
-    return Analysis(reports, tuple(map(with_lesson, problems)), totals)
+    return Analysis(reports, tuple(with_lesson(_in_one_line(problem)) for problem in problems), totals)
+
+
+#: Characters that break a line, steer a terminal or turn the direction of writing. A file's names may have them.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _in_one_line(problem: Problem) -> Problem:
+    """`problem` with what cannot be seen in its message spelt out."""
+    message = _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], problem.message)
+    return problem if message == problem.message else replace(problem, message=message)
 
 
 def _judged(network: Network) -> list[Problem]:

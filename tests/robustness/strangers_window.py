@@ -43,14 +43,14 @@ class Inline(Pool):
     """Hosts' work done at once and in this very process, so that the window has answers to everything."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         self._work = Work(threads=1)
         self._mailbox = mailbox
         #: What nobody foresaw.
         self.unforeseen: list[str] = []
 
     def _ask(self, need: Any, make: Callable[[int], Any]) -> int:
-        request = make(next(self._numbers))
+        request = make(next(self.numbers))
         try:
             self._work.answer(request, self._mailbox.put)
         except (FileProblem, NetworkProblem, DataProblem, ChannelProblem) as problem:

@@ -12,7 +12,7 @@ import pytest
 
 import engine
 from engine import storage
-from engine.network import Network, Node
+from engine.network import Edge, End, Network, Node
 from tests.networks import chain
 from tests.robustness import strangers
 from tests.robustness.coverage import Coverage
@@ -154,6 +154,14 @@ def test_no_text_from_a_file_gets_out_of_its_quotes_in_printed_code(word: str) -
     strangers._inspect(ast.parse(text))
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     assert "os" not in names
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "\x1b[31ma", "a\u202eb", "a\rb"])
+def test_what_cannot_be_seen_in_a_name_is_spelt_out_in_messages(name: str) -> None:
+    network = Network(nodes={"in": Node("Input", {"shape": [4]})}, edges=(Edge(End("in"), End(name)),))
+    messages = [problem.message for problem in engine.analyze(network).problems]
+    assert any(ascii(name)[1:-1] in message for message in messages)
+    assert not any(set(message) & set("\n\r\x1b\u2028\u202e") for message in messages)
 
 
 # ---------------------------------------------------------------------------- defaults of the network
