@@ -3,7 +3,8 @@
 ``--full`` takes the counts that the help states (hours on two cores); ``--only NAME`` takes one line, as
 often as named. With ``--results FOLDER`` what has been counted is kept there, chunk by chunk, and a later call
 goes on from it, so that the full table can be made bit by bit; ``--share K`` lets several count at once
-(not where all trials are listed); ``--write`` puts the kept table into the help page, and measures nothing.
+(not where all trials are listed); ``--again`` feeds files that broke the promise once more, after what they
+found has been mended; ``--write`` puts the kept table into the help page, and measures nothing.
 """
 
 from __future__ import annotations
@@ -133,11 +134,17 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=list(LINES))
     parser.add_argument("--results", type=Path)
     parser.add_argument("--share", type=int, default=0)
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     if chosen.write:
         rows = [row for name in LINES if (row := _kept(chosen.results or RESULTS, name)) is not None]
         _write(rows)
+    elif chosen.again:
+        rows = []
+        for path in (chosen.results or RESULTS).glob("*.json"):
+            rows.append(strangers.again(_row(path)))
+            path.write_text(json.dumps(asdict(rows[-1]), indent=1) + "\n")
     else:
         if chosen.results is not None:
             chosen.results.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -313,3 +313,12 @@ def measure_mutated(count: int, first: int = 0, kept: Path | None = None) -> Row
     row.reached("of them by the valid files", knowledge.valid)
     _keep(knowledge, kept)
     return row
+
+
+def again(row: Row) -> Row:
+    """`row` with its breaches tried again, after what they found has been mended."""
+    _warm(Knowledge(), False)
+    tally, watch = Tally(Row("")), Watch()
+    for breach in row.breaches:
+        feed(ast.literal_eval(breach.rpartition("\n")[2]), tally, watch)
+    return replace(row, breaches=tally.row.breaches)
