@@ -90,7 +90,7 @@ def _analyze(network: Network) -> Analysis:
     return Analysis(reports, tuple(with_lesson(_in_one_line(problem)) for problem in problems), totals)
 
 
-#: Characters that break a line, steer a terminal or turn the direction of writing; names in a file may have them.
+#: Characters that break a line, steer a terminal or turn the direction of writing; names may have them.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 

@@ -73,7 +73,6 @@ def feed(data: bytes, tally: Tally, watch: Watch, coverage: Coverage | None = No
         began = time.process_time()
         _answer(data, Tally(Row("")))
         seconds = min(seconds, time.process_time() - began)
-    tally.row.took("slowest", seconds)
     if heard:
         breach = breach or f"ran or wrote: {heard[:3]}"
     if seconds > LONGEST:
@@ -81,6 +80,8 @@ def feed(data: bytes, tally: Tally, watch: Watch, coverage: Coverage | None = No
     if grown > MOST:
         breach = breach or f"took {grown / 1e6:.0f} MB"
     tally.row.check(not breach, f"{breach}\n{data!r}")
+    if not breach:
+        tally.row.took("slowest", seconds)
     new = answer not in tally.seen or (coverage is not None and coverage.fresh > 0)
     tally.seen.add(answer)
     return new and opened
