@@ -187,7 +187,7 @@ def binarize(
     ] = 0,
     samples: Annotated[
         int, typer.Option(min=2, max=4096, help="Values of each weight and input whose loss is compared.")
-    ] = 128,
+    ] = 64,
     set: Set = None,
     json: Json = False,
 ) -> None:

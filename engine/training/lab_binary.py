@@ -33,7 +33,7 @@ from engine.training.signs import Signs, passed
 from engine.training.task import LOOK, Task
 
 #: Coordinates of each weight or input at which the finite difference is taken, if there is time.
-SAMPLES = 128
+SAMPLES = 64
 #: Examples for that, at most, and multiplications that all of it may take.
 _EXAMPLES, _WORK = 64, 5e10
 
