@@ -197,7 +197,12 @@ def test_onnx_runtime_gives_the_networks_outputs_at_any_batch_size(
         torch.testing.assert_close(torch.from_numpy(y), model(x).detach(), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("id", [template.id for template in templates.templates()])
+LARGE = ("resnet34", "resnet50", "mobilenet_v2", "vgg16")
+
+
+@pytest.mark.parametrize(
+    "id", [pytest.param(t.id, marks=[pytest.mark.full] * (t.id in LARGE)) for t in templates.templates()]
+)
 def test_every_template_is_the_same_in_onnx_runtime(id: str, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
