@@ -4,7 +4,7 @@
 often as named. With ``--results FOLDER`` what has been counted is kept there, chunk by chunk, and a later call
 goes on from it, so that the full table can be made bit by bit; ``--share K`` lets several count at once
 (not where all trials are listed); ``--again`` feeds files that broke the promise once more, after what they
-found has been mended; ``--write`` puts the kept table into the help page, and measures nothing.
+found has been mended; ``--write`` puts the kept table into the help page and its counts into the README, and measures nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -73,14 +74,39 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _write(rows: list[Row]) -> None:
+def _counts(rows: dict[str, Row]) -> str:
+    """The rows in a sentence."""
+    words = {
+        "kills": "kills in the middle of editing and saving",
+        "faults": "faults injected into calls of the system",
+        "flips": "flipped bits",
+        "naughty": "files with naughty strings",
+        "suite": "files with pieces of the JSONTestSuite",
+        "mutated": "mutated files",
+        "window": "files opened in the window",
+        "hosts": "faults of its processes",
+    }
+    parts = [f"{rows[name].tried:,} {what}" for name, what in words.items() if name in rows]
+    broken = sum(len(row.breaches) for row in rows.values())
+    return (
+        f"{', '.join(parts[:-1])} and {parts[-1]} broke it {f'{broken:,} times' if broken else 'not once'}."
+    )
+
+
+def _put(page: Path, mark: str, text: str) -> None:
+    """Put `text` between the marks of a page."""
+    pattern = rf"<!-- {mark} -->.*?<!-- end -->"
+    block = f"<!-- {mark} -->\n{text}\n<!-- end -->"
+    page.write_text(
+        re.sub(pattern, lambda _: block, page.read_text(encoding="utf-8"), flags=re.DOTALL), encoding="utf-8"
+    )
+
+
+def _write(rows: dict[str, Row]) -> None:
     found = machine()
     where = f"Measured {date.today():%d %B %Y} on {found['system']}, {found['cores']} cores, Python {found['python']}."
-    text = PAGE.read_text(encoding="utf-8")
-    block = f"<!-- table -->\n{table(rows)}\n\n{where}\n<!-- end -->"
-    PAGE.write_text(
-        re.sub(r"<!-- table -->.*<!-- end -->", lambda _: block, text, flags=re.DOTALL), encoding="utf-8"
-    )
+    _put(PAGE, "table", f"{table(list(rows.values()))}\n\n{where}")
+    _put(ROOT / "README.md", "promise", textwrap.fill(f"So far {_counts(rows)}", 120))
 
 
 def _row(path: Path) -> Row:
@@ -138,8 +164,9 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     if chosen.write:
-        rows = [row for name in LINES if (row := _kept(chosen.results or RESULTS, name)) is not None]
-        _write(rows)
+        kept = {name: row for name in LINES if (row := _kept(chosen.results or RESULTS, name)) is not None}
+        _write(kept)
+        rows = list(kept.values())
     elif chosen.again:
         rows = []
         for path in (chosen.results or RESULTS).glob("*.json"):
