@@ -4,7 +4,7 @@
 often as named. With ``--results FOLDER`` what has been counted is kept there, chunk by chunk, and a later call
 goes on from it, so that the full table can be made bit by bit; ``--share K`` lets several count at once
 (not where all trials are listed); ``--again`` feeds files that broke the promise once more, after what they
-found has been mended; ``--write`` puts the kept table into the help page and its counts into the README, and measures nothing.
+found has been mended; ``--write`` puts the kept table into the help page and its counts into the README.
 """
 
 from __future__ import annotations

@@ -5,8 +5,10 @@ import contextlib
 import mmap
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.robustness.promise import Row
 from tests.robustness.splices import small, suite
 from tests.robustness.watch import Watch
 
+ROOT = Path(__file__).parents[2]
 forks = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
 
 
@@ -40,6 +43,23 @@ def test_naughty_strings_and_the_json_suite_do_no_harm_wherever_they_stand() -> 
     row = strangers.measure_suite(1000)
     assert row.breaches == []
     assert row.tried == (1000 if suite() else 0)
+
+
+@forks
+@pytest.mark.full
+@pytest.mark.gui
+def test_mutated_files_are_shown_by_the_real_window_or_refused_in_words() -> None:
+    """In a program of its own: a process with a window cannot be forked."""
+    script = (
+        "from tests.robustness import strangers_window\n"
+        "row = strangers_window.measure(40)\n"
+        "assert row.tried == 40 and row.counts['shown'] > 5, row\n"
+        "assert not row.breaches, row.breaches[0]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 # ---------------------------------------------------------------------------- what these would catch
