@@ -287,3 +287,12 @@ def test_a_layers_own_draw_has_the_spread_that_the_rules_reckon_with(type: str) 
     law = latent.start(None, network.nodes["layer"], name, tuple(weight.shape))
     assert law is not None
     assert law.std == pytest.approx(float(weight.std()), rel=0.1)
+
+
+def test_the_help_page_names_every_rule_and_no_other() -> None:
+    import re
+
+    from engine import assets
+
+    page = assets.read_text("help/binarization.md")
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == CODES
