@@ -233,7 +233,9 @@ class _Estimator(QWidget):
             plot.set_falls(edges, counts, name, "good")
         rows = []
         if values is not None:
-            spread = f"{number_text(_rounded(values.mean))} ± {number_text(_rounded(values.std))}"
+            # A mean that normalisation made zero is zero, whatever rounding left of it.
+            mean = values.mean if abs(values.mean) > 1e-6 * values.std else 0.0
+            spread = f"{number_text(_rounded(mean))} ± {number_text(_rounded(values.std))}"
             rows.append((name.capitalize(), spread, f"Mean and spread, {when}."))
             rows.append(
                 (
