@@ -42,6 +42,8 @@ class Menus:
         self.help: QMenu = bar.addMenu("&Help")
         #: Undo and redo, which the toolbar shows too.
         self.history = self._history()
+        #: What is in no menu, for there are keys that everyone knows.
+        self._keys_alone: list[QAction] = []
         self._asked: int | None = None
         self._file_menu()
         self._edit_menu()
@@ -160,13 +162,14 @@ class Menus:
         self.edit.addSeparator()
 
     def add_canvas(self, canvas: Canvas) -> None:
-        """Take in what the canvas can do; walking and nudging are for the keys alone."""
+        """Take in what the canvas can do; walking and nudging stand in the command palette alone."""
         align = QMenu("Ali&gn", self.edit)
         last = ""
         for action in canvas.commands:
             name = action.objectName().removeprefix("canvas.")
             kind = name.partition("_")[0]
             if kind in ("walk", "nudge"):
+                self._keys_alone.append(action)
                 continue
             if kind in ("align", "distribute"):
                 align.addAction(action)
@@ -410,7 +413,7 @@ class Menus:
         return palette
 
     def commands(self) -> list[Command]:
-        """Every action of every menu."""
+        """Every action of every menu, and those that are in none."""
         found: list[Command] = []
 
         def collect(menu: QMenu, place: str) -> None:
@@ -424,7 +427,7 @@ class Menus:
 
         for menu in (self.file, self.edit, self.view, self.run, self.help):
             collect(menu, menu.title().replace("&", ""))
-        return found
+        return [*found, *(Command(action, "Canvas") for action in self._keys_alone)]
 
     def _about(self) -> None:
         welcome = self.window.workers.welcome

@@ -14,7 +14,6 @@ from engine.host.protocol import CurvePreview, Failed
 from engine.network import Choice
 from gui.forms import ChoiceEditor, show_if
 from gui.inspector.common import Figures, text_label
-from gui.inspector.example import SPLIT
 from gui.inspector.plots import Curve, CurvePlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
@@ -110,7 +109,7 @@ class ActivationPart(Section):
         edges = [into.lo + number * width for number in range(len(into.counts) + 1)]
         self.plot.set_falls(edges, into.counts)
         show_if(self.said, True)
-        self.said.setText(f"What comes in, as bars: a {SPLIT} example, weights {example.responded.note}.")
+        self.said.setText(f"Bars: what comes in. {example.said}")
         figures = [
             ("Comes in", f"{number_text(into.mean)} ± {number_text(into.std)}", "Mean ± standard deviation."),
         ]

@@ -50,6 +50,14 @@ class Example(QObject):
         """How a node responds, by its path."""
         return None if self.responded is None else self.responded.nodes.get(path)
 
+    @property
+    def said(self) -> str:
+        """Which example, and with which weights; "" while there is none."""
+        if self.responded is None:
+            return ""
+        note = self.responded.note
+        return f"A {SPLIT} example, {note if 'weights' in note else f'weights {note}'}."
+
     def _send(self) -> None:
         if self._request is not None:
             self._again = True

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QToolButton, QWidget
 
 from gui.forms import show_if
 from gui.inspector.common import text_label
-from gui.inspector.example import SPLIT, picture_of
+from gui.inspector.example import picture_of
 from gui.inspector.preview import Desk
 from gui.inspector.section import Section
 from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, SPREADING_RULE, Axis, axes_of
@@ -85,10 +85,7 @@ class WindowPart(Section):
             shown.reverse()
         self.view.set_values(*shown)
         channels = [_channel(response.shape) for response in (before, own)]
-        return (
-            f"Input: {channels[0]}; output: {channels[1]}. "
-            f"A {SPLIT} example, weights {example.responded.note}."
-        )
+        return f"Input: {channels[0]}; output: {channels[1]}. {example.said}"
 
 
 def _of_axes(picture: NDArray[np.float32], axes: int) -> NDArray[np.float32]:
