@@ -20,7 +20,7 @@ from engine.cli import main
 from engine.exchange import python
 from engine.exchange.examples import examples
 from engine.host.protocol import Event, Metrics
-from engine.network import Choice, Data, Network, Node, Recipe, Training
+from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from engine.training import weights
 from tests.networks import chain
 
@@ -48,7 +48,7 @@ def told(text: str) -> tuple[Figures, Figures]:
         if line.startswith("epoch"):
             ours, _, theirs = line.partition(":")[2].partition("validation:")
             for place, part in ((train, ours), (validation, theirs)):
-                place.append({name: float(value) for name, value in re.findall(r"(\w+) ([-\d.]+)", part)})
+                place.append({name: float(value) for name, value in re.findall(r"([\w.]+) ([-\d.]+)", part)})
     return train, validation
 
 
@@ -67,7 +67,7 @@ def script_of(network: Network, folder: Path) -> Path:
 
 
 def test_run_as_a_program_it_goes_through_the_losses_of_the_digits_template(tmp_path: Path) -> None:
-    network = templates.template("residual_digits").network
+    network = templates.template("digits_mlp").network
     network = replace(network, recipe=replace(network.recipe, epochs=EPOCHS))
     file = tmp_path / "net.layerlab"
     storage.write(network, file)
@@ -167,6 +167,20 @@ NETWORKS: dict[str, Network] = {
         "moons", 2, 2, options={"monitor": "f1", "validate_every": 2}, schedule=Choice("StepLR", {"step_size": 2})
     ),
 }  # fmt: skip
+
+
+def two_outputs() -> Network:
+    network = digits(*MLP)
+    outputs = {"out": {"target": "target"}, "second": {"target": "target", "loss": "MSELoss", "weight": 0.5}}
+    return replace(
+        network,
+        nodes={**network.nodes, "second": Node("Output")},
+        edges=(*network.edges, Edge(End("last"), End("second"))),
+        recipe=replace(network.recipe, options={"outputs": outputs}),
+    )
+
+
+NETWORKS["two outputs"] = two_outputs()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

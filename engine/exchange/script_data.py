@@ -51,7 +51,7 @@ def data_code(network: Network, task: Task, beside: Path) -> DataCode:
     data = network.recipe.data
     known = _SOURCES.get(data.source)
     inputs = [node for node in network.nodes.values() if node.type == "Input"]
-    plain = all(head.target == "target" for head in task.heads)
+    plain = [head.target for head in task.heads] == ["target"]
     if known is None or len(inputs) != 1 or not plain:
         return _written(task, beside)
     return _read(network, known(fields(data)))
