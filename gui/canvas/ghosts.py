@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from gui.canvas import card, look
+from gui.canvas.levels import NEAR
 
 if TYPE_CHECKING:
     from gui.canvas.scene import Scene
@@ -55,15 +56,17 @@ class Ghosts(QGraphicsItem):
             painter.setPen(QPen(color, 1.5, Qt.PenStyle.DashLine))
             painter.setBrush(look.mixed(color, tools.surface, 0.08))
             painter.drawRoundedRect(box, 8, 8)
+            near = self._owner.detail == NEAR
+            large, small = (13, 11) if near else (22, 16)
             painter.setPen(tools.muted)
-            painter.setFont(look.font(13, bold=True))
-            words = look.elided(id, 13, card.WIDTH - 28, bold=True)
-            painter.drawText(box.topLeft() + QPointF(14, 24), words)
-            middle = box.top() + 19
-            width = look.metrics(13, bold=True).horizontalAdvance(words)
+            painter.setFont(look.font(large, bold=True))
+            words = look.elided(id, large, card.WIDTH - 28, bold=True)
+            line = box.top() + (24 if near else 28)
+            painter.drawText(QPointF(box.left() + 14, line), words)
+            width = look.metrics(large, bold=True).horizontalAdvance(words)
+            middle = line - large * 0.35
             painter.drawLine(QPointF(box.left() + 14, middle), QPointF(box.left() + 14 + width, middle))
             painter.setPen(color)
-            painter.setFont(look.font(11))
-            painter.drawText(
-                box.topLeft() + QPointF(14, 46), look.elided(self.gone[id][1], 11, card.WIDTH - 28)
-            )
+            painter.setFont(look.font(small))
+            told = look.elided(self.gone[id][1] if near else "dropped", small, card.WIDTH - 28)
+            painter.drawText(QPointF(box.left() + 14, line + 24), told)

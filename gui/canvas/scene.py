@@ -50,6 +50,8 @@ class Scene(Finder):
         self._problems: dict[str, list[Problem]] = {}
         self._most_macs = 0
         self._measured: Mapping[str, Mark] = {}
+        #: Whether wires take its colours too.
+        self._wires_measured = False
         #: What is marked as selected.
         self._chosen: set[str] = set()
         self._chosen_wires: set[Edge] = set()
@@ -337,6 +339,7 @@ class Scene(Finder):
     def set_overlay(self, marks: Mapping[str, Mark]) -> None:
         """Mark nodes with what a measure says of them; those that are not named lose theirs."""
         self._measured = marks
+        self._wires_measured = any(mark.wires for mark in marks.values())
         for id, item in self.nodes.items():
             mark = marks.get(id)
             if mark != item.mark:
@@ -346,11 +349,16 @@ class Scene(Finder):
             self._colour(wire)
         self.far.forget()
 
-    @staticmethod
-    def _colour(wire: EdgeItem) -> None:
-        """Colour a wire by the measure, as the node that it leaves, else as the one that it reaches."""
+    def _colour(self, wire: EdgeItem) -> None:
+        """Colour a wire by the measure, as the node that it leaves, else as the one that it reaches.
+
+        Of neither it may say anything: then the wire steps back, lest its own colour be taken for a figure.
+        """
         mark = wire.source.mark or wire.target.mark
-        color = mark.color if mark is not None and mark.wires else None
+        if not self._wires_measured:
+            color = None
+        else:
+            color = self.look.unknown_wire.name() if mark is None else mark.color
         if color != wire.mark:
             wire.mark = color
             wire.restyle()

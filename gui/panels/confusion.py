@@ -88,6 +88,8 @@ class Confusion(QWidget):
         painter.drawText(QRectF(field.right(), 0, 60, 24), right, "Right")
         below = QRectF(field.left(), field.bottom() + 4, self.width() - field.left() - 4, 20)
         told = f"Rows: what is right. Columns: what was predicted.   {self.told}"
+        if metrics.horizontalAdvance(told) > below.width():
+            told = self.told
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(
             below, left, metrics.elidedText(told, Qt.TextElideMode.ElideLeft, int(below.width()))
