@@ -592,7 +592,7 @@ class Pool:
         self._speaks(member)
         self._tell_pace(member, False)
         failed: list[Failed] = []
-        trouble = ""
+        trouble, replaced = "", False
         with self._lock:
             was_spare, was_analyst = member is self._spare, member is self._analyst
             if was_analyst:
@@ -612,8 +612,13 @@ class Pool:
                     failed = [Failed(request.request, exit.message) for request, _ in owed]
                 else:
                     if was_analyst:
-                        self._need_analyst()
+                        heir = self._need_analyst()
+                        replaced = heir is not None and not exit.expected
+                        if heir is not None:
+                            heir.silent = replaced  # until it speaks
                     failed = self._ask_again(owed, exit)
+        if replaced:  # at once: another takes seconds to start
+            self._tell(self._on_silence, Silence(True))
         if trouble:
             self._tell(self._on_trouble, trouble)
         for event in failed:
