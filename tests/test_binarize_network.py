@@ -280,13 +280,13 @@ def test_any_chain_comes_out_without_errors_and_breaks_no_rule(network: Network)
 def test_the_digits_mlp_binarized_this_way_learns(tmp_path: Path) -> None:
     network = done(template("digits_mlp").network).network
     result = engine.train(network, run_dir=tmp_path, epochs=10)
-    assert result["validation"]["accuracy"] > 0.93
+    assert result["validation"]["accuracy"] > 0.95
 
 
 def test_the_residual_network_binarized_this_way_learns(tmp_path: Path) -> None:
     network = done(template("residual_digits").network).network
     result = engine.train(network, run_dir=tmp_path, epochs=5)
-    assert result["validation"]["accuracy"] > 0.9
+    assert result["validation"]["accuracy"] > 0.85
 
 
 class TestCommand:
