@@ -246,6 +246,21 @@ def test_a_run_that_waits_for_what_is_loaded_ahead_hears_of_it_and_so_does_a_loo
     pool._loads(member, DataProgress(0, "Reading pictures", 3, 9))
     assert heard == [Loading("Reading pictures", 3, 9)]
     assert told == [DataProgress(7, "Reading pictures", 3, 9)]
+    pool._loads(member, DataProgress(7, "Reading pictures", 4, 9))
+    assert heard[1:] == [Loading("Reading pictures", 4, 9)], "it waits behind the look too"
+    assert told[1:] == [DataProgress(7, "Reading pictures", 4, 9)]
+
+
+def test_a_run_that_is_stopped_while_it_waits_behind_a_look_calls_that_off(table, tmp_path):
+    work, events = Work(threads=1), []
+    document = dumps(table_network(table))
+    work.control("stop")
+    work.answer(LookAtData(5, document), events.append)
+    assert events == [Failed(5, CANCELLED)]
+    work.answer(Train(6, document, str(tmp_path / "run")), events.append)
+    assert events[-1].state == "stopped"
+    work.answer(LookAtData(7, document), events.append)
+    assert isinstance(events[-1], DataLooked), "the stop was that run's alone"
 
 
 def test_an_analysis_that_reads_data_says_that_it_is_at_work(table):

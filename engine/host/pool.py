@@ -531,16 +531,16 @@ class Pool:
         self._speaks(member)
         if isinstance(event, Pong):
             return
-        if isinstance(event, DataProgress) and not event.request:
+        if isinstance(event, DataProgress):
             self._loads(member, event)
             return
         run = member.run
-        if run is not None and not isinstance(event, Welcome | Warm | DataProgress):
+        if run is not None and not isinstance(event, Welcome | Warm):
             number = event.request if isinstance(event, _ANSWERS) else run.request
             if number == run.request:
                 self._receive_of_run(member, run, event)
                 return
-        forward = isinstance(event, (*_ANSWERS, DataProgress)) and event.request > 0
+        forward = isinstance(event, _ANSWERS) and event.request > 0
         with self._lock:
             if isinstance(event, _ANSWERS):
                 self._deaths = 0
@@ -562,14 +562,17 @@ class Pool:
             self._tell(self._on_event, event)
 
     def _loads(self, member: _Member, event: DataProgress) -> None:
-        """What a host loads in advance is what its run, or a look at the data, waits for."""
+        """What a host loads in advance or to look at is what its run, or another look, waits for."""
+        if member.run is not None:
+            self._tell(member.run._receive, Loading(event.what, event.done, event.total))
+        if event.request:
+            self._tell(self._on_event, event)
+            return
         with self._lock:
             waiting = [n for n, (asked, _) in member.pending.items() if isinstance(asked, LookAtData)]
             analyses = member is self._analyst
         if analyses:  # it is at work: whoever waits may be patient
             self._tell(self._on_event, event)
-        if member.run is not None:
-            self._tell(member.run._receive, Loading(event.what, event.done, event.total))
         for number in waiting:
             self._tell(self._on_event, DataProgress(number, event.what, event.done, event.total))
 

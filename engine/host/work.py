@@ -254,7 +254,8 @@ class Work:
         def tell(what: str, done: int, total: int) -> None:
             if self._make_way or self._cancelled or self._control.stopping:
                 raise Cancelled
-            emit(DataProgress(0, what, done, total))
+            if network is not None:  # something tiny is nothing that anybody waits for
+                emit(DataProgress(0, what, done, total))
 
         network = loads(request.document) if request.document else None
         self._make_way = False
@@ -274,7 +275,7 @@ class Work:
         from engine.data.view import view
 
         def tell(what: str, done: int, total: int) -> None:
-            if request.request in self._cancelled:
+            if request.request in self._cancelled or self._control.stopping:  # of a run that waits behind it
                 raise Cancelled
             emit(DataProgress(request.request, what, done, total))
 
