@@ -131,7 +131,7 @@ def _batch(numbers: Sequence[int], mark: Mark) -> bytes:
                 except Exception:
                     desk.errors.append(traceback.format_exc(limit=-4))
             seconds = time.process_time() - began
-            row.took("slowest", seconds)
+            row.took("slowest, all of that together:", seconds)
             wrong = desk.errors + desk.pool.unforeseen
             breach = wrong[0] if wrong else ""
             desk.errors.clear()
