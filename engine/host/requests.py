@@ -1,0 +1,259 @@
+"""What the window asks of a host, and tells it to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.host.messages import PROTOCOL_VERSION, Message
+
+
+class Hello(Message, frozen=True):
+    """The first request."""
+
+    version: int = PROTOCOL_VERSION
+
+
+class Analyze(Message, frozen=True):
+    """Analyse a document. Newest wins: an older one still waiting is dropped unanswered."""
+
+    request: int
+    document: bytes
+
+
+class PreviewInit(Message, frozen=True):
+    """Draw one parameter of one node as training would, and describe the draw."""
+
+    request: int
+    document: bytes
+    node: str
+    parameter: str
+
+
+class PreviewActivation(Message, frozen=True):
+    """An activation's curve and derivative."""
+
+    request: int
+    id: str
+    fields: Mapping[str, Any] = {}
+
+
+class PreviewBinarizer(Message, frozen=True):
+    """A binarizer's forward values and backward factor."""
+
+    request: int
+    id: str
+    fields: Mapping[str, Any] = {}
+
+
+class WhatIf(Message, frozen=True):
+    """A document analysed with one field of one node at each of several values."""
+
+    request: int
+    document: bytes
+    node: str
+    #: The block in whose drawing the node is; None: the top level.
+    block: str | None
+    #: The node as the analysis names it.
+    path: str
+    field: str
+    values: tuple[Any, ...]
+
+
+class LookAtEstimator(Message, frozen=True):
+    """What one estimator gets and lets pass on one real batch, beside a plain sign."""
+
+    request: int
+    document: bytes
+    #: The node's path.
+    node: str
+    #: "weight" or "input".
+    place: str
+    #: The run whose weights are taken where they fit; None: as first drawn.
+    run: str | None = None
+
+
+class PrintSource(Message, frozen=True):
+    """A document as Python source."""
+
+    request: int
+    document: bytes
+
+
+class Prepare(Message, frozen=True):
+    """Get ready to train this: load its data, build and run one step, throw that away.
+
+    An empty document stands for something tiny. Newest wins, as with Analyze.
+    """
+
+    document: bytes = b""
+
+
+class Train(Message, frozen=True):
+    """Train. The host becomes this run's own; it ends when the run has ended and been collected."""
+
+    request: int
+    document: bytes
+    #: The run's folder, which the host makes; with `resume` it exists.
+    run: str
+    device: str = "auto"
+    resume: bool = False
+    #: A safetensors file whose fitting tensors are the start, instead of a fresh draw.
+    weights: str | None = None
+    #: Begin paused, so that the first Step is step 1.
+    paused: bool = False
+
+
+class Control(Message, frozen=True):
+    """Do this: "pause", "resume", "step" (one batch, then pause) or "stop"."""
+
+    action: str
+
+
+class Evaluate(Message, frozen=True):
+    """Loss and metrics of a run's best weights on each of its splits."""
+
+    request: int
+    run: str
+    device: str = "auto"
+
+
+class Predict(Message, frozen=True):
+    """What a run's best weights make of examples of its data, or of a file."""
+
+    request: int
+    run: str
+    #: Examples of `split` from `first` on, `count` of them …
+    split: str = "validation"
+    first: int = 0
+    count: int = 16
+    #: … or this file (picture, .npy).
+    file: str | None = None
+    #: Whether the examples' own pictures are wanted.
+    pictures: bool = True
+    #: Weights of the last step up to this one that are kept, instead of the best ones.
+    step: int | None = None
+
+
+class Laboratory(Message, frozen=True):
+    """Compare initialisations of a document on one batch of its data, and race them for some steps."""
+
+    request: int
+    document: bytes
+    #: As the command line writes them; None: the usual ones.
+    schemes: str | None = None
+    race: int = 0
+
+
+class BinaryLaboratory(Message, frozen=True):
+    """Measure a document's straight-through estimators on one batch of its data, or race some."""
+
+    request: int
+    document: bytes
+    #: The run whose best weights are taken where they fit; None: as first drawn.
+    run: str | None = None
+    #: Steps of a race; 0: measure instead.
+    race: int = 0
+    #: What is raced, as the command line writes it; None: the usual ones.
+    estimators: str | None = None
+
+
+class FindBatch(Message, frozen=True):
+    """Find the batch size that fits into memory: the document's, or its half, quarter …"""
+
+    request: int
+    document: bytes
+    device: str = "auto"
+
+
+class FindRate(Message, frozen=True):
+    """Train a document for some steps with a growing learning rate; nothing is kept."""
+
+    request: int
+    document: bytes
+    device: str = "auto"
+    steps: int = 200
+
+
+class LookAtData(Message, frozen=True):
+    """Load a document's data, or what lies at a path, and show them."""
+
+    request: int
+    #: Whose recipe says the data; with `path` its seed alone counts.
+    document: bytes
+    #: A file or folder whose kind is guessed.
+    path: str | None = None
+    #: Fetch a well-known set's files first: the user has said so.
+    download: bool = False
+
+
+class CancelData(Message, frozen=True):
+    """Call a LookAtData off; it ends in Failed with :data:`CANCELLED`."""
+
+    request: int
+
+
+#: What Failed says of a look that was called off.
+CANCELLED = "Cancelled."
+
+
+class Respond(Message, frozen=True):
+    """How does every node of a document respond to one example?"""
+
+    request: int
+    document: bytes
+    #: The run whose newest weights are taken where they fit; None: as first drawn.
+    run: str | None = None
+    split: str = "validation"
+    index: int = 0
+    #: Instead of an example of the data: the Input's values, row by row.
+    values: tuple[float, ...] = ()
+    #: As in Predict.
+    step: int | None = None
+
+
+class Boundary(Message, frozen=True):
+    """What does a network of two inputs give at every point of their plane?"""
+
+    request: int
+    document: bytes
+    run: str | None = None
+    #: A node's unit in the place of the network's output.
+    node: str | None = None
+    unit: int = 0
+    #: Points on a side.
+    size: int = 96
+    #: As in Predict.
+    step: int | None = None
+
+
+class Ping(Message, frozen=True):
+    """Are you there?"""
+
+    request: int
+
+
+Request = (
+    Hello
+    | Analyze
+    | PreviewInit
+    | PreviewActivation
+    | PreviewBinarizer
+    | WhatIf
+    | LookAtEstimator
+    | PrintSource
+    | Prepare
+    | Train
+    | Control
+    | Evaluate
+    | Predict
+    | Respond
+    | Boundary
+    | Laboratory
+    | BinaryLaboratory
+    | FindBatch
+    | FindRate
+    | LookAtData
+    | CancelData
+    | Ping
+)
