@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,7 @@ class Net(nn.Module):
     def __init__(self, sign: type[Function]) -> None:
         super().__init__()
         sizes = [784, 1024, 1024, 1024]
-        self.hidden = nn.ModuleList(
-            nn.Linear(a, b, bias=False) for a, b in zip(sizes, sizes[1:], strict=False)
-        )
+        self.hidden = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(nn.BatchNorm1d(1024) for _ in self.hidden)
         self.last = nn.Linear(1024, 10)
         self.sign = sign.apply
