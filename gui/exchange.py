@@ -193,6 +193,8 @@ class Exchange(QObject):
         good = comparison is not None and comparison["same"]
         what = "file" if report["source"].lower().endswith(".onnx") else "code"
         title = f"The network is the same as the {what}." if good else f"The network is not yet the {what}."
+        if report.get("unused"):
+            lines.append(f"Not drawn, as the forward does not use it: {', '.join(report['unused'])}.")
         if "with" in (comparison or {}):
             lines.append(f"Compared with {comparison['with']}.")
         opinion = report.get("torch_export")

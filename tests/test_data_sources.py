@@ -345,6 +345,26 @@ def test_an_npy_file_finds_its_targets_beside_it(tmp_path):
     assert describe(found.data).classes == 2
 
 
+def test_a_lone_array_of_examples_is_no_series_and_asks_for_its_targets(tmp_path):
+    np.save(tmp_path / "films.npy", np.ones((20, 3, 4, 5, 6), np.float32))
+    found = guess(tmp_path / "films.npy").data
+    assert found.source == "numpy"
+    with pytest.raises(DataProblem, match="targets_path"):
+        describe(found)
+    np.save(tmp_path / "steps.npy", np.ones((200, 3), np.float32))
+    assert guess(tmp_path / "steps.npy").data.source == "series"
+
+
+def test_arrays_cut_short_or_of_objects_are_told_in_words(tmp_path):
+    whole = tmp_path / "steps.npy"
+    np.save(whole, np.ones((200, 3), np.float32))
+    (tmp_path / "short.npy").write_bytes(whole.read_bytes()[:500])
+    np.save(tmp_path / "objects.npy", np.array([{}, 1], object), allow_pickle=True)
+    for name, said in (("short", "is cut short"), ("objects", "holds Python objects")):
+        with pytest.raises(DataProblem, match=said):
+            describe(guess(tmp_path / f"{name}.npy").data)
+
+
 def test_safetensors_gives_what_the_library_wrote(tmp_path):
     x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     save_file({"x": x, "y": np.arange(20) % 2}, tmp_path / "a.safetensors")
@@ -410,5 +430,8 @@ def test_what_is_no_data_is_said(tmp_path):
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4)).save(buffer, "PNG")
     (tmp_path / "one.png").write_bytes(buffer.getvalue())
+    (tmp_path / "wide.csv").write_text("a,b\n1,2\n", encoding="utf-16")
+    with pytest.raises(DataProblem, match="UTF-16"):
+        guess(tmp_path / "wide.csv")
     with pytest.raises(DataProblem, match="Pictures come in a folder"):
         guess(tmp_path / "one.png")

@@ -58,6 +58,18 @@ def test_the_baseline_of_values_is_that_of_the_training_mean(capsys):
     assert any("standardise_target" in remark["message"] for remark in told["remarks"])
 
 
+def test_rows_without_a_target_are_left_out_aloud_and_the_baseline_says_its_unit(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["a,b", *(f"{i},{'' if i % 4 == 0 else i / 3}" for i in range(40))]) + "\n")
+    assert cli.main(["data", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sum(told["counts"].values()) == 30
+    assert any("10 rows are left out" in remark["message"] for remark in told["remarks"])
+    assert "standard deviations" in told["baseline"]["says"]
+    assert cli.main(["data", str(path), "--json", "--set", "standardise_target=false"]) == 0
+    assert "standard deviations" not in json.loads(capsys.readouterr().out)["baseline"]["says"]
+
+
 def test_a_network_s_own_data_are_shown_and_text_is_for_people(tmp_path, capsys):
     file = tmp_path / "net.layerlab"
     write(Network(recipe=Recipe(data=Data("iris"))), file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import re
 from pathlib import Path
@@ -368,7 +369,7 @@ def test_what_is_no_layer_is_named_and_stands_in_the_drawing(
     code: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = code(NET.format('return torch.einsum("bi,bi->b", self.fc(x), self.fc(x)).unsqueeze(1)'))
-    assert main(["import", source, "-o", str(tmp_path / "n.layerlab")]) == 1
+    assert main(["import", source, "--yes", "-o", str(tmp_path / "n.layerlab")]) == 1
     told = capsys.readouterr()
     assert "einsum" in told.out
     assert "runs the code" in told.err
@@ -381,7 +382,7 @@ def test_a_branch_on_values_is_caught_by_the_comparison(
     code: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = code(NET.format("return self.fc(x) if len(x) == 3 else 2 * self.fc(x)"))
-    assert main(["import", source, "-o", str(tmp_path / "n.layerlab")]) == 1
+    assert main(["import", source, "--yes", "-o", str(tmp_path / "n.layerlab")]) == 1
     assert "DIFFER" in capsys.readouterr().out
 
 
@@ -389,12 +390,34 @@ def test_json_is_one_object_however_loud_the_code_is(
     code: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = code(NET.format("return self.fc(x).relu()"))
-    assert main(["import", source, "-o", str(tmp_path / "n.layerlab"), "--json"]) == 0
+    assert main(["import", source, "--yes", "-o", str(tmp_path / "n.layerlab"), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["comparison"]["equal"]
     assert report["parameters"] == {"module": 40, "network": 40}
-    assert main(["import", source, "-o", str(tmp_path / "n.layerlab")]) == 2
+    assert main(["import", source, "--yes", "-o", str(tmp_path / "n.layerlab")]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_code_is_not_run_where_nobody_can_be_asked(
+    code: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    source = code(f"open({str(ran)!r}, 'w').close()\ndef make(): return nn.Linear(4, 2)\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert main(["import", source, "-o", str(tmp_path / "n.layerlab")]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert not ran.exists()
+
+
+def test_what_the_forward_does_not_use_is_named(
+    code: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unused = "self.fc = nn.Linear(4, 8)\n        self.spare = nn.Linear(2, 3)"
+    source = code(NET.format("return self.fc(x)").replace("self.fc = nn.Linear(4, 8)", unused))
+    assert main(["import", source, "--yes", "-o", str(tmp_path / "n.layerlab")]) == 0
+    told = capsys.readouterr().out
+    assert "40 of the module's 49" in told
+    assert "does not use it: spare (Linear)." in told
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def bring(
         raise Failure(f"{output} exists already. Choose another name, or remove it first.", 2)
     if not source.lower().endswith(".onnx"):
         complain(f"this runs the code in {source.rpartition(':')[0] or source}.")
-        if not yes and sys.stdin.isatty():
+        if not yes:
+            if not sys.stdin.isatty():
+                raise Failure("nobody is here to be asked. With --yes the code is run without asking.", 2)
             typer.confirm("Run it?", abort=True, err=True)
     report = _run(source, output, input or [])
     if json:
@@ -101,6 +103,8 @@ def _tell(report: dict[str, Any]) -> list[str]:
         f"Parameters: {parameters['network']:,} of the module's {parameters['module']:,}; "
         f"values in {report['weights']}."
     )
+    if report.get("unused"):
+        lines.append(f"Not in the drawing, as the forward does not use it: {', '.join(report['unused'])}.")
     if "with" in comparison:
         lines.append(f"Compared with {comparison['with']}.")
     if comparison["equal"]:

@@ -86,13 +86,15 @@ def npy(path: Path) -> Array:
 
 
 def _broken(path: Path, problem: Exception) -> DataProblem:
-    if "allow_pickle" in str(problem) or "Object arrays" in str(problem) or "pickle" in str(problem):
+    if any(word in str(problem) for word in ("pickle", "Object arrays", "Python objects")):
         return DataProblem(
             f"{path}: is no array of numbers: it is not in NumPy's format, or holds Python objects, which "
             "are "
             "never read. Save numbers with numpy.save or numpy.savez.",
             "path",
         )
+    if "mmap length" in str(problem):
+        return DataProblem(f"{path}: is cut short: it has fewer bytes than its shape needs.", "path")
     said = str(problem).partition("\n")[0].rstrip(".")
     return DataProblem(f"{path}: cannot be read as NumPy arrays: {said}.", "path")
 

@@ -127,6 +127,8 @@ def _file(path: Path) -> Guess:
                 _of("numpy", "path", path, targets_path=str(beside.absolute())),
                 f"It is a NumPy array, and {beside.name} beside it has the targets.",
             )
+        if _dimensions(path) > 2:  # steps and columns have two; what these examples teach is to be named
+            return Guess(_of("numpy", "path", path), "It is a NumPy array of examples.")
         return Guess(_of("series", "path", path), "It is a lone NumPy array, read as a time series.")
     if suffix == ".safetensors":
         return Guess(_of("safetensors", "path", path), "Its ending says so.")
@@ -136,6 +138,8 @@ def _file(path: Path) -> Guess:
             data = _of("idx", "images", path, labels=str(labels.absolute()))
             return Guess(data, f"It is an IDX file, and {labels.name} beside it has the labels.")
         return Guess(_of("idx", "images", path), "It begins as IDX files do.")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataProblem(f"{path}: is text in UTF-16. Save the file as UTF-8.")
     if b"\0" in head:
         raise DataProblem(
             f"{path}: is no data that is known: neither a table, text, arrays nor IDX. Pictures come in a "
@@ -153,6 +157,16 @@ def _file(path: Path) -> Guess:
         ):
             return _table(path, head, "Its lines have equally many cells.")
     return Guess(_of("text", "path", path), "It is plain text.")
+
+
+def _dimensions(path: Path) -> int:
+    """How many dimensions an array has; 0 where the file is damaged, which its loader tells."""
+    from engine.data.arrays import npy
+
+    try:
+        return npy(path).ndim
+    except DataProblem:
+        return 0
 
 
 def _targets_beside(path: Path) -> Path | None:

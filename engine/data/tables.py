@@ -39,6 +39,8 @@ class Table:
         "class" or "value".
     targets
         ``[rows]`` class numbers, or ``[rows, values]``.
+    left_out
+        How many rows of the file are not among them, for their empty cells.
     """
 
     numbers: Mapping[str, Array]
@@ -48,6 +50,7 @@ class Table:
     class_names: tuple[str, ...]
     targets: Array
     ordered: bool
+    left_out: int
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -122,7 +125,8 @@ def _with_roles(path: Path, read: cells.Cells, fields: Mapping[str, Any]) -> Tab
                     f"{path}: column {name!r} has no value at all. List it in ignore.", "ignore"
                 )
             numbers[name] = columns[name]
-    return Table(numbers, categories, target, tuple(targets), class_names, values, bool(order))
+    left_out = read.rows - len(kept)
+    return Table(numbers, categories, target, tuple(targets), class_names, values, bool(order), left_out)
 
 
 def _rows(path: Path, read: cells.Cells, used: list[str], targets: list[str], missing: str) -> Indices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from engine.data.dataset import Dataset, Split, load
 from engine.data.description import fields, loader
 from engine.data.pool import Shape
 from engine.data.remarks import remarks
-from engine.dataview import Baseline, ColumnView, DataView, InputView, Numbers, SampleView
+from engine.dataview import Baseline, ColumnView, DataView, InputView, Numbers, Remark, SampleView
 from engine.network import Data
 from engine.problems import DataProblem
 
@@ -83,8 +83,9 @@ def view(data: Data, seed: int = 0, *, reason: str = "", samples: int = SAMPLES)
         columns=columns,
         samples=tuple(_samples(data, dataset, shape, indices, seed)),
         baseline=_baseline(dataset),
-        remarks=tuple(
-            remarks(data, shape, chosen, dataset.description.counts, balance, values, columns, inputs)
+        remarks=(
+            *remarks(data, shape, chosen, dataset.description.counts, balance, values, columns, inputs),
+            *_left_out(data),
         ),
         sha256=dataset.sha256,
         seconds=time.perf_counter() - started,
@@ -168,7 +169,10 @@ def _baseline(dataset: Dataset) -> Baseline | None:
         return Baseline(f"always {names[commonest]!r}", {"accuracy": accuracy})
     error = held.targets.double() - train.double().mean(0)
     figures = {"mae": float(error.abs().mean()), "mse": float(error.square().mean())}
-    return Baseline("always the training examples' mean", figures)
+    says = "always the training examples' mean"
+    if dataset.target_scale is not None:  # as training measures them
+        says += ", in standard deviations of the target"
+    return Baseline(says, figures)
 
 
 def _columns(data: Data) -> tuple[ColumnView, ...]:
@@ -191,6 +195,19 @@ def _columns(data: Data) -> tuple[ColumnView, ...]:
             figures = numbers(torch.from_numpy(found.targets[:, number]))
             views.append(ColumnView(name, "target", "number", 0, figures))
     return tuple(views)
+
+
+def _left_out(data: Data) -> Iterator[Remark]:
+    """Rows of a table that have been dropped are never dropped in silence."""
+    if data.source not in ("csv", "parquet"):
+        return
+    from engine.data.tables import table
+
+    count = table(data.source, fields(data)).left_out
+    if count:
+        where = "a cell" if fields(data)["missing"] == "drop" else "what is to be learned"
+        rows = "1 row is" if count == 1 else f"{count:,} rows are"
+        yield Remark("hint", f"{rows} left out: {where} is empty there.")
 
 
 def _category(name: str, role: str, names: tuple[str, ...], places: Any) -> ColumnView:

@@ -69,7 +69,8 @@ def import_module(
     -------
     dict
         ``file``, ``weights``, ``inputs``, ``layers``, ``blocks``, ``parameters`` (of both),
-        ``unsupported``, ``comparison`` and, if asked for, ``torch_export``.
+        ``unsupported``, ``comparison`` and, if asked for, ``torch_export``; where the forward
+        leaves parameters out, ``unused`` names their modules.
 
     Raises
     ------
@@ -140,6 +141,8 @@ def imported(
     weights.save(beside, built.state_dict())
     report["weights"] = str(beside)
     report["parameters"]["network"] = sum(parameter.numel() for parameter in built.parameters())
+    if ready is None and report["parameters"]["network"] < ours:
+        report["unused"] = _unused(model, drawn.state)
     report["comparison"] = _compared(reference or model, built, inputs, count)
     if opinion is not None:
         batch = [_like(tensor, count) for tensor in inputs.values()]
@@ -210,6 +213,20 @@ def _compared(
         "largest_difference": gap,
         "same": gap <= _ROUNDING * scale,
     }
+
+
+def _unused(model: nn.Module, state: dict[str, Tensor]) -> list[str]:
+    """Modules, or lone parameters, of which nothing came into the drawing: the forward does not use them."""
+    used = {tensor.untyped_storage().data_ptr() for tensor in state.values()}
+    found = []
+    for path, module in model.named_modules():
+        own = dict(module.named_parameters(recurse=False))
+        left = [name for name, value in own.items() if value.untyped_storage().data_ptr() not in used]
+        if path and left and len(left) == len(own):
+            found.append(f"{path} ({type(module).__name__})")
+        else:
+            found += [f"{path}.{name}".lstrip(".") for name in left]
+    return found
 
 
 def _tensors(result: Any) -> list[Tensor]:
