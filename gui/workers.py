@@ -158,7 +158,8 @@ class Workers(QObject):
                 self._patience.start()
 
     def _replace_analyst(self) -> None:
-        self.pool.replace_analyst()
+        self.pool.replace_analyst(starting=False)
+        self._patience.start()
 
     def _prepare(self) -> None:
         """Have the spare load the data, once per recipe and drawing that could train."""

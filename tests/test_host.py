@@ -408,6 +408,16 @@ def test_a_killed_analysis_host_is_replaced_and_asked_again(window: Window, tmp_
     assert not window.all(Failed)
 
 
+def test_an_analysis_host_that_still_starts_is_given_its_time(window: Window) -> None:
+    window.pool.analyze(b"one")
+    (starting,) = window.pool.pids
+    window.pool.replace_analyst(starting=False)
+    until(lambda: window.pool.ready, "the analyst, and then the spare")
+    assert starting in window.pool.pids
+    window.pool.replace_analyst(starting=False)  # now it has come up, and would be one that hangs
+    until(lambda: starting not in window.pool.pids)
+
+
 def test_a_document_that_kills_two_hosts_has_failed_and_the_pool_lives(window: Window) -> None:
     number = window.pool.analyze(b"crash")
     assert "killed" in window.first(Failed, request=number).message

@@ -110,7 +110,7 @@ class PlayedPool:
         self.runs.append(PlayedRun(document, run, on_event, **how))
         return self.runs[-1]
 
-    def replace_analyst(self) -> None:
+    def replace_analyst(self, *, starting: bool = True) -> None:
         self.replaced += 1
 
     def close(self, timeout: float = 10.0) -> None:

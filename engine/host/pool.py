@@ -392,11 +392,14 @@ class Pool:
         handle._receive(RunState("failed", 0, "The engine cannot be started, so nothing can be trained."))
         return handle
 
-    def replace_analyst(self) -> None:
-        """Kill an analysis host that no longer answers; another takes its place and its questions."""
+    def replace_analyst(self, *, starting: bool = True) -> None:
+        """Kill an analysis host that no longer answers; another takes its place and its questions.
+
+        With `starting` false one that has not come up yet is left alone: on a busy machine that takes long.
+        """
         with self._lock:
             member = self._analyst
-        if member is not None:
+        if member is not None and (starting or member.pace.known):
             member.host.kill()
 
     @property

@@ -75,6 +75,7 @@ ROWS = (
     "lbsign on weights and inputs",
     "latent weights from U(-1, 1)",
     "L2 1e-4 on latent weights",
+    "Bop, threshold 1e-6, gamma 1e-3",
 )
 
 
@@ -87,19 +88,23 @@ def accuracy(row: str, seed: int, epochs: int = 3) -> float:
     if "U(-1, 1)" in row:
         for layer in net.hidden:
             nn.init.uniform_(layer.weight, -1, 1)
-    optimizer = torch.optim.Adam(
-        net.parameters(), lr=1e-3, weight_decay=1e-4 if row.startswith("L2") else 0.0
-    )
+    flipping = [layer.weight for layer in net.hidden] if row.startswith("Bop") else []
+    real = [p for p in net.parameters() if not any(p is weight for weight in flipping)]
+    optimizer = torch.optim.Adam(real, lr=1e-3, weight_decay=1e-4 if row.startswith("L2") else 0.0)
+    means = [torch.zeros_like(weight) for weight in flipping]
     steps = epochs * len(images) // 100
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.01 ** (1 / steps))
     for _ in range(epochs):
         for batch in torch.randperm(len(images)).split(100):
             loss = functional.cross_entropy(net(images[batch]), labels[batch])
-            optimizer.zero_grad()
+            net.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             with torch.no_grad():
+                for weight, mean in zip(flipping, means, strict=True):
+                    mean.lerp_(weight.grad, 1e-3)
+                    weight[(mean.abs() > 1e-6) & (mean.sign() == weight.sign())] *= -1
                 for layer in net.hidden:
                     layer.weight.clamp_(-1, 1)
     net.eval()
