@@ -459,3 +459,14 @@ def test_dimensions_are_named_as_their_layers_speak_of_them() -> None:
         "features",
     ]
     assert engine.analyze(digits()).nodes["conv"].dimensions == "C H W"
+
+
+def test_more_outputs_than_classes_are_a_warning_with_a_way_out() -> None:
+    network = with_node(digits(), "fc", fields={"out_features": 20})
+    (found,) = [problem for problem in engine.analyze(network).problems if problem.code == "data-classes"]
+    assert found.severity == "warning"
+    assert "10 classes" in found.message
+    assert "20" in found.message
+    mended = diff.apply(network, found.repairs[0].changes)
+    assert mended.nodes["fc"].fields["out_features"] == 10
+    assert "data-classes" not in {problem.code for problem in engine.analyze(mended).problems}

@@ -77,10 +77,13 @@ def with_repairs(
         for order, candidate in enumerate(_candidates(network, problem, walked)):
             changed = diff.changes(network, candidate.network)
             left = remaining(candidate.network, changed) if changed else None
-            if left is None or _still(problem, left) or len(left) >= before:
+            if left is None or _still(problem, left):
                 continue
-            helped.append((len(left), order, Repair(candidate.text, changed)))
-            if len(left) == 0 and len([h for h in helped if h[0] == 0]) >= _OFFERED:
+            errors_left = sum(p.severity == "error" for p in left)
+            if errors_left >= before:
+                continue
+            helped.append((errors_left, order, Repair(candidate.text, changed)))
+            if errors_left == 0 and len([h for h in helped if h[0] == 0]) >= _OFFERED:
                 break
         helped.sort(key=lambda item: item[:2])
         if helped:

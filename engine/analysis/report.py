@@ -107,7 +107,7 @@ def _judged(network: Network) -> list[Problem]:
 
 
 def _errors(network: Network, walked: Walked | None = None) -> list[Problem]:
-    """What keeps `network` from running: how a repair that is tried is judged."""
+    """What keeps `network` from running, or from its classes: how a repair that is tried is judged."""
     walked = walk(network) if walked is None else walked
     problems = [
         *walked.problems,
@@ -115,7 +115,7 @@ def _errors(network: Network, walked: Walked | None = None) -> list[Problem]:
         *data_problems(network, _reports(walked)),
         *memory_problems(network, walked),
     ]
-    return [problem for problem in problems if problem.severity == "error"]
+    return [problem for problem in problems if problem.severity == "error" or problem.code == "data-classes"]
 
 
 def _sorted(network: Network, problems: Iterable[Problem]) -> list[Problem]:
