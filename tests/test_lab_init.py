@@ -96,6 +96,17 @@ class TestKnownResults:
 
 
 class TestNumbers:
+    def test_figures_of_a_network_with_dropout_come_again(self) -> None:
+        network = chain(
+            ("flat", Node("Flatten")),
+            ("fc", Node("Linear", {"out_features": 16})),
+            ("drop", Node("Dropout", {"p": 0.5})),
+            ("head", Node("Linear", {"out_features": 10})),
+            shape=(1, 8, 8),
+        )
+        first, again = lab_init.compare(network, []), lab_init.compare(network, [])
+        assert first == again
+
     def test_spread_dead_share_and_gradient_are_those_of_a_pass_by_hand(self) -> None:
         network = deep("ReLU", depth=2, width=16)
         (current, *_) = lab_init.compare(network, []).schemes

@@ -20,6 +20,7 @@ from engine.lab import LabReport, LayerSignal, Race, SchemeSignal
 from engine.network import Choice, Network
 from engine.problems import NetworkProblem
 from engine.training import lsuv, racing
+from engine.training.randomness import seeded
 from engine.training.task import LOOK, Task
 
 #: Activations with bounds: where their ends are.
@@ -151,8 +152,10 @@ def _measure(
         )
     handles = [tap.module.register_forward_hook(tap.hook) for tap in taps]
     try:
-        loss = task.loss(model(*inputs), *targets)
-        loss.backward()
+        # Dropout draws too: every scheme meets the same masks, and the figures come again.
+        with seeded(network.recipe.seed, torch.device("cpu")):
+            loss = task.loss(model(*inputs), *targets)
+            loss.backward()
     finally:
         for handle in handles:
             handle.remove()
