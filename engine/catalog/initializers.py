@@ -342,8 +342,8 @@ BINARY_LATENT = Initializer(
     "√((fan_in + fan_out)/1.5), one over BinaryNet's Glorot bound.",
     source="Courbariaux et al. 2016, arXiv 1602.02830 (BinaryNet code: H and W_LR_scale)",
     formula="w ~ U(−bound, bound),  learning rate × √((fan_in + fan_out)/1.5)",
-    lesson="Scale and learning rate are one choice: with bound 1 a plain rate of 1e-3 flips 0.06 % of the signs per epoch "
-    "(MNIST: 87.6 %), with the factor 97 %.",
+    lesson="Scale and learning rate are one choice: with bound 1 a plain rate of 1e-3 leaves nearly all signs as they "
+    "began (MNIST, three epochs: 91.8 %, at torch's default scale 97.2 %).",
     fields=(
         Float("bound", 1.0, lo=0, hi=1e6, open_lo=True, doc="Half width."),
         Bool(
