@@ -185,8 +185,12 @@ class _Estimator(QWidget):
             self._look.want(key, lambda: self._workers.look_at_estimator(path, self._place, run))
 
     def _looked(self, event: object) -> None:
-        path = self._subject.path if self._subject.ids else ""
-        if isinstance(event, EstimatorSeen) and (event.node, event.place) == (path, self._place):
+        if not self._subject.ids:
+            return  # the layer has gone while this was on its way
+        if isinstance(event, EstimatorSeen) and (event.node, event.place) == (
+            self._subject.path,
+            self._place,
+        ):
             self._seen = event
         elif isinstance(event, Failed):
             self._seen = None
