@@ -394,6 +394,19 @@ def test_what_is_computed_for_nothing_is_removed_by_its_repair() -> None:
     assert diff.apply(stray, problem.repairs[0].changes) == network
 
 
+def test_a_batch_of_one_cannot_be_normalised_as_torch_says_too() -> None:
+    network = chain(("fc", linear(10)), ("norm", Node("BatchNorm1d")), ("last", linear(10)), shape=(4,))
+    alone = edit.set_recipe(network, Recipe(batch_size=1))
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        engine.build(network).train()(torch.zeros(1, 4))
+    (problem,) = [p for p in engine.analyze(alone).problems if p.code == "norm-of-one"]
+    assert problem.node == "norm"
+    mended = engine.analyze(diff.apply(alone, problem.repairs[0].changes))
+    assert "norm-of-one" not in [p.code for p in mended.problems]
+    pictures = chain(("norm", Node("BatchNorm2d")), shape=(3, 8, 8), recipe=Recipe(batch_size=1))
+    assert "norm-of-one" not in [p.code for p in engine.analyze(pictures).problems]
+
+
 def test_sigmoid_before_a_loss_that_has_one_is_named() -> None:
     network = chain(("fc", linear(10, "Sigmoid")), shape=(4,))
     network = edit.set_recipe(network, Recipe(loss=choice("BCEWithLogitsLoss")))

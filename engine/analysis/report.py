@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from engine.analysis import receptive
 from engine.analysis.advice import advice, narrow_view
 from engine.analysis.advice_repairs import with_ways_out
+from engine.analysis.batches import batch_problems
 from engine.analysis.binary_rules import binary_problems
 from engine.analysis.data_fit import data_problems
 from engine.analysis.evaluate import Evaluated, tensor
@@ -80,6 +81,7 @@ def _analyze(network: Network) -> Analysis:
             *recipe_problems(network),
             *data_problems(network, reports),
             *memory_problems(network, walked),
+            *batch_problems(network, walked),
             *advice(network, walked),
             *binary_problems(network, walked),
             *narrow_view(network, walked, {path: report.receptive_field for path, report in reports.items()}),
@@ -114,6 +116,7 @@ def _errors(network: Network, walked: Walked | None = None) -> list[Problem]:
         *recipe_problems(network),
         *data_problems(network, _reports(walked)),
         *memory_problems(network, walked),
+        *batch_problems(network, walked),
     ]
     return [problem for problem in problems if problem.severity == "error" or problem.code == "data-classes"]
 

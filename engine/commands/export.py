@@ -46,6 +46,8 @@ def _tell_packed(report: dict[str, Any]) -> list[str]:
         f"Size: {scaled(size['float_bytes'], 'B')} of float32 in {scaled(size['file_bytes'], 'B')}, "
         f"{size['ratio']:.1f} times smaller."
     )
+    if not report["layers"]:
+        lines.append("Nothing in it is binarized, so nothing is packed. `layerlab binarize` makes it so.")
     agreement = "the same predictions" if proof["same_predictions"] else "other predictions on close calls"
     lines.append(
         f"Read back and compared on {proof['examples']} examples: {agreement}, "

@@ -38,6 +38,9 @@ class Line(NamedTuple):
     targets: tuple[int, ...]
     #: Slots that nothing reads afterwards.
     dying: tuple[int, ...] = ()
+    #: Of a child of the network itself that reads one slot and writes into it: its name and the slot.
+    name: str = ""
+    slot: int = -1
 
 
 class CompiledNetwork(nn.Module):
@@ -87,12 +90,12 @@ class CompiledNetwork(nn.Module):
             self._bound = None
 
     def _bind(self, line: Line) -> _Bound:
-        node, path, run, sources, targets, dying = line
         child: Any = self
-        for name in path:
+        for name in line.child:
             child = child._modules[name]
-        call = _direct(child) if run is None else partial(run, child)
-        return _Bound(node, call, sources[0] if len(sources) == 1 else -1, sources, targets, dying)
+        call = _direct(child) if line.run is None else partial(line.run, child)
+        source = line.sources[0] if len(line.sources) == 1 else -1
+        return _Bound(line.node, call, source, line.sources, line.targets, line.dying)
 
     def _run_bound(self, lines: tuple[_Bound, ...], slots: list[Any]) -> None:
         line = None
@@ -124,11 +127,15 @@ class CompiledNetwork(nn.Module):
             self._run_bound(self._bound, slots)
             return self._given(slots)
         try:
+            modules: Any = self._modules
             for line in self._lines:
-                node, path, run, sources, targets, dying = line
+                node, path, run, sources, targets, dying, name, slot = line
+                if name and see is None:  # most lines: one child on one slot, and back into it
+                    slots[slot] = modules[name](slots[slot])
+                    continue
                 child: Any = self
-                for name in path:
-                    child = child._modules[name]
+                for part in path:
+                    child = child._modules[part]
                 if run is not None:
                     result = run(child, *[slots[i] for i in sources])
                 elif len(sources) == 1:
@@ -348,7 +355,15 @@ def _lines(
     if operation.activation is not None:
         lines.append(Line(step.path, (*path, f"{name}__activation"), None, targets[:1], targets[:1]))
     lines[-1] = lines[-1]._replace(dying=dead)
-    return lines
+    return [_short(line) for line in lines]
+
+
+def _short(line: Line) -> Line:
+    """`line`, with what makes it quick where it is of the usual kind."""
+    usual = line.run is None and len(line.child) == 1 and not line.dying
+    if usual and line.sources == line.targets and len(line.targets) == 1:
+        return line._replace(name=line.child[0], slot=line.targets[0])
+    return line
 
 
 def _add(network: nn.Module, path: str, child: nn.Module) -> None:

@@ -93,7 +93,7 @@ class _Watch:
                 self._check(tensor, line.node, f"output of {line.node}")
             return result
 
-        return line._replace(run=run)
+        return line._replace(run=run, name="")
 
     def _sent(self, node: str) -> Callable[[Tensor], None]:
         return lambda gradient: self._check(gradient, node, f"gradient of the input of {node}")
