@@ -19,8 +19,8 @@ def batch_problems(network: Network, walked: Walked) -> list[Problem]:
         Problem(
             "error",
             "norm-of-one",
-            "with batches of one each channel has one number, and no variance to normalise by. Use batches of 2 "
-            "or more, or a LayerNorm here.",
+            "with batches of one each channel has one number, and no variance to normalise by. Use batches "
+            "of 2 or more, or a LayerNorm here.",
             path,
             "recipe.batch_size",
             (Repair("Set batch_size to 2", (change,)),),
