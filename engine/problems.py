@@ -42,7 +42,12 @@ class DataMissing(DataProblem):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean 'stride'?`` when something close is known, else the empty string."""
+    """`` Did you mean 'stride'?`` when something close is known, else the empty string.
+
+    What begins as `word` does comes first: lenet5 is rather meant for lenet5_mnist than for resnet50.
+    """
     by_lower = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    typed = word.lower()
+    longer = [name for name in by_lower if len(typed) >= 3 and name.startswith(typed)]
+    close = longer or difflib.get_close_matches(typed, by_lower, n=1, cutoff=0.6)
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -237,6 +237,7 @@ def test_a_missing_data_folder_is_told_with_what_belongs_there(layerlab, tmp_pat
         (("evaluate", "no such run"), "no such run"),
         (("predict", "no such run", "validation:0"), "no such run"),
         (("new", "digits_mpl", "-o", "x"), "Did you mean 'digits_mlp'?"),
+        (("new", "lenet5", "-o", "x"), "Did you mean 'lenet5_mnist'?"),
         (("new", "digits_mlp", "-o", "no/such/folder/x"), "folder does not exist"),
     ],
 )  # fmt: skip

@@ -30,9 +30,15 @@ def metrics(pixels: int, bold: bool = False) -> QFontMetricsF:
     return QFontMetricsF(font(pixels, bold))
 
 
-def elided(text: str, pixels: int, width: float, bold: bool = False) -> str:
+def elided(
+    text: str,
+    pixels: int,
+    width: float,
+    bold: bool = False,
+    mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+) -> str:
     """`text` shortened with … to fit `width`."""
-    return metrics(pixels, bold).elidedText(text, Qt.TextElideMode.ElideRight, width)
+    return metrics(pixels, bold).elidedText(text, mode, width)
 
 
 @cache

@@ -74,7 +74,8 @@ class _Row(QStyledItemDelegate):
         painter.drawText(
             text,
             Qt.AlignmentFlag.AlignVCenter,
-            title if fits else look.elided(title, 13, text.width()),
+            # Its end tells 1-D from 2-D.
+            title if fits else look.elided(title, 13, text.width(), mode=Qt.TextElideMode.ElideMiddle),
         )
         if fits and title != type:
             painter.setFont(look.font(11))

@@ -31,7 +31,7 @@ from gui.theme import SPACE, theme
 PACE = 50
 
 #: Milliseconds that one panel's work stands before the next one's, so that the window answers in between.
-TURN = 8
+TURN = 16
 
 
 class Empty(QWidget):
