@@ -277,6 +277,7 @@ def unpack(network: Network, id: str, *, block: str | None = None) -> tuple[Netw
     }
     taken = {other for other in graph.nodes if other != id}
     made: dict[str, Node] = {}
+    tried: dict[str, int] = {}
     wires: list[Edge] = []
     names_of: list[dict[str, str]] = []
     for index in range(max(1, use.repeat)):
@@ -284,7 +285,7 @@ def unpack(network: Network, id: str, *, block: str | None = None) -> tuple[Netw
         for inner, node in drawn.nodes.items():
             if node.type not in ("Input", "Output"):
                 free = inner not in taken and inner not in made
-                names[inner] = inner if free else edit.fresh_id(network, inner, block, [*taken, *made])
+                names[inner] = inner if free else edit.fresh_id(network, inner, block, made, tried)
                 made[names[inner]] = node
         names_of.append(names)
         values = _values(drawn, use, index)

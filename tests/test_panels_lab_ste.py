@@ -43,7 +43,7 @@ def drawn(**binarize: object) -> Network:
         ("norm1", Node("BatchNorm1d")),
         ("fc2", Node("Linear", {"out_features": 10})),
         shape=(1, 8, 8),
-        recipe=Recipe(epochs=3, optimizer=choice("Adam", lr=0.02)),
+        recipe=Recipe(epochs=20, optimizer=choice("Adam", lr=0.02)),
     )
 
 

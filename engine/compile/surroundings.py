@@ -97,9 +97,10 @@ def _followers(steps: Sequence[Step], behind: Mapping[str, list[Step]]) -> dict[
 def _roles(steps: Sequence[Step], behind: Mapping[str, list[Step]]) -> dict[str, str]:
     """The place of each layer with weights in its residual branch; nothing for those outside."""
     by_path = {step.path: step for step in steps}
+    avoidable = _avoidable(steps, behind)
     found = {}
     for step in steps:
-        if not _weighted(step) or not _can_be_avoided(step, steps):
+        if not _weighted(step) or step.path not in avoidable:
             continue
         first = not _meets_weights_before_fork(step, by_path, behind)
         last = _meets_sum(step, behind)
@@ -107,18 +108,19 @@ def _roles(steps: Sequence[Step], behind: Mapping[str, list[Step]]) -> dict[str,
     return found
 
 
-def _can_be_avoided(without: Step, steps: Sequence[Step]) -> bool:
-    """Whether a way leads from an Input to an Output past `without`."""
-    reached: set[str] = set()
+def _avoidable(steps: Sequence[Step], behind: Mapping[str, list[Step]]) -> set[str]:
+    """Steps past which a way leads from an Input to an Output: not all ways, which are counted, go through them."""
+    before: dict[str, int] = {}
     for step in steps:  # in the order of running
-        if step.path == without.path:
-            continue
         sources = [value.path for value in step.inputs.values() if value is not None]
-        if step.node.type == "Input" or any(path in reached for path in sources):
-            if step.node.type == "Output":
-                return True
-            reached.add(step.path)
-    return False
+        before[step.path] = 1 if step.node.type == "Input" else sum(before.get(path, 0) for path in sources)
+    after: dict[str, int] = {}
+    for step in reversed(steps):
+        readers = behind.get(step.path, ())
+        own = 1 if step.node.type == "Output" else 0
+        after[step.path] = own + sum(after[reader.path] for reader in readers)
+    ways = sum(before[step.path] for step in steps if step.node.type == "Output")
+    return {step.path for step in steps if before[step.path] * after[step.path] < ways}
 
 
 def _meets_sum(step: Step, behind: Mapping[str, list[Step]]) -> bool:
