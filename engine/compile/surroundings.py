@@ -109,7 +109,7 @@ def _roles(steps: Sequence[Step], behind: Mapping[str, list[Step]]) -> dict[str,
 
 
 def _avoidable(steps: Sequence[Step], behind: Mapping[str, list[Step]]) -> set[str]:
-    """Steps past which a way leads from an Input to an Output: not all ways, which are counted, go through them."""
+    """Steps past which a way leads from an Input to an Output: fewer than all ways go through them."""
     before: dict[str, int] = {}
     for step in steps:  # in the order of running
         sources = [value.path for value in step.inputs.values() if value is not None]
