@@ -17,7 +17,8 @@ from engine.catalog import plugins
 from engine.findings import Analysis
 from engine.host import protocol
 from engine.host.client import HostProblem
-from engine.host.pool import Pool, Run
+from engine.host.member import Run
+from engine.host.pool import Pool
 from engine.host.pulse import Silence
 from engine.network import Network
 from engine.runs import create, stem

@@ -11,7 +11,8 @@ import pytest
 import engine
 from engine import cli
 from engine.data import Cancelled, progress
-from engine.host.pool import Pool, Run, _Member
+from engine.host.member import Member, Run
+from engine.host.pool import Pool
 from engine.host.protocol import (
     CANCELLED,
     Analyze,
@@ -240,7 +241,7 @@ def test_a_run_that_waits_for_what_is_loaded_ahead_hears_of_it_and_so_does_a_loo
     told, heard = [], []
     pool._on_event = told.append
     pool._lock, pool._analyst = threading.RLock(), None
-    member = object.__new__(_Member)
+    member = object.__new__(Member)
     member.run = Run(1, "run", heard.append)
     member.pending = {7: (LookAtData(7, b""), 0), 8: (Evaluate(8, "run"), 0)}
     pool._loads(member, DataProgress(0, "Reading pictures", 3, 9))
@@ -274,7 +275,7 @@ def test_an_analysis_that_reads_data_says_that_it_is_at_work(table):
     assert isinstance(events[0], DataProgress)
     assert isinstance(events[-1], Analyzed)
     pool, told = object.__new__(Pool), []
-    pool._on_event, pool._lock, pool._analyst = told.append, threading.RLock(), object.__new__(_Member)
+    pool._on_event, pool._lock, pool._analyst = told.append, threading.RLock(), object.__new__(Member)
     pool._analyst.pending, pool._analyst.run = {}, None
     pool._loads(pool._analyst, events[0])
     assert told == [events[0]]

@@ -18,7 +18,8 @@ import pytest
 from engine.diff import Change
 from engine.findings import Analysis, Problem, Repair
 from engine.host.client import Exit, Host, HostProblem
-from engine.host.pool import Pool, Run
+from engine.host.member import Run
+from engine.host.pool import Pool
 from engine.host.protocol import (
     MAX_FRAME,
     Analyze,

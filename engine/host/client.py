@@ -21,6 +21,7 @@ from engine.host.protocol import (
     ChannelProblem,
     Event,
     Hello,
+    Question,
     Request,
     Welcome,
     decoded_event,
@@ -149,7 +150,7 @@ class Host:
         """The last lines of the host's standard error."""
         return "".join(self._log)
 
-    def send(self, request: Request) -> None:
+    def send(self, request: Request | Question) -> None:
         """Queue a request and return at once. To a dead host it is lost, which `on_exit` tells.
 
         Raises

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.dataview import DataView, Offer
 from engine.findings import Analysis
-from engine.host.messages import Message
+from engine.host.messages import Answer, Message
 from engine.lab import LabReport, Race
 from engine.lab_binary import BinaryReport
 
@@ -47,25 +47,22 @@ class Pong(Message, frozen=True):
     request: int
 
 
-class Analyzed(Message, frozen=True):
+class Analyzed(Answer, frozen=True):
     """The analysis of one document."""
 
-    request: int
     analysis: Analysis
     seconds: float
 
 
-class Failed(Message, frozen=True):
+class Failed(Answer, frozen=True):
     """A request could not be done; `message` is for the user."""
 
-    request: int
     message: str
 
 
-class InitPreview(Message, frozen=True):
+class InitPreview(Answer, frozen=True):
     """A real draw of one parameter."""
 
-    request: int
     scheme: str
     shape: tuple[int, ...]
     #: Histogram of the draw: `counts` over len(edges) − 1 equal bins.
@@ -90,10 +87,9 @@ class InitPreview(Message, frozen=True):
     zeros: tuple[float, float] | None = None
 
 
-class CurvePreview(Message, frozen=True):
+class CurvePreview(Answer, frozen=True):
     """Values of a function and of its derivative (for a binarizer: of its gradient for g = 1)."""
 
-    request: int
     x: tuple[float, ...]
     y: tuple[float, ...]
     slope: tuple[float, ...]
@@ -118,10 +114,9 @@ class Distribution(msgspec.Struct, frozen=True, array_like=True):
     bad: int = 0
 
 
-class EstimatorSeen(Message, frozen=True):
+class EstimatorSeen(Answer, frozen=True):
     """The answer to LookAtEstimator."""
 
-    request: int
     node: str
     place: str
     #: Whose weights these are: "as first drawn", "best weights".
@@ -156,17 +151,15 @@ class Variant(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Variants(Message, frozen=True):
+class Variants(Answer, frozen=True):
     """The answer to WhatIf, in the order of its values."""
 
-    request: int
     variants: tuple[Variant, ...]
 
 
-class SourcePrinted(Message, frozen=True):
+class SourcePrinted(Answer, frozen=True):
     """The answer to PrintSource."""
 
-    request: int
     text: str
     #: ``id``, in a block ``Block/id`` -> the numbers of its lines, from 1.
     lines: dict[str, tuple[int, ...]]
@@ -345,10 +338,9 @@ class RunState(Message, frozen=True):
     result: Mapping[str, Any] | None = None
 
 
-class Evaluated(Message, frozen=True):
+class Evaluated(Answer, frozen=True):
     """Figures of a run per split: ``{"validation": {"loss": …, "accuracy": …}, …}``."""
 
-    request: int
     splits: Mapping[str, Mapping[str, float]]
     #: Said to the user: that the data have changed since the run began.
     note: str = ""
@@ -369,10 +361,9 @@ class Prediction(msgspec.Struct, frozen=True):
     picture_shape: tuple[int, ...] = ()
 
 
-class Predicted(Message, frozen=True):
+class Predicted(Answer, frozen=True):
     """The answer to Predict."""
 
-    request: int
     classes: tuple[str, ...]
     predictions: tuple[Prediction, ...]
     #: Said to the user: that the data have changed since the run began.
@@ -381,33 +372,29 @@ class Predicted(Message, frozen=True):
     weights: str = ""
 
 
-class Measured(Message, frozen=True):
+class Measured(Answer, frozen=True):
     """The answer to Laboratory."""
 
-    request: int
     report: LabReport
     race: Race | None = None
 
 
-class BinaryMeasured(Message, frozen=True):
+class BinaryMeasured(Answer, frozen=True):
     """The answer to BinaryLaboratory: what was measured, or the race."""
 
-    request: int
     report: BinaryReport | None = None
     race: Race | None = None
 
 
-class BatchFound(Message, frozen=True):
+class BatchFound(Answer, frozen=True):
     """The answer to FindBatch; None where not even one example fits."""
 
-    request: int
     batch_size: int | None
 
 
-class RateFound(Message, frozen=True):
+class RateFound(Answer, frozen=True):
     """The answer to FindRate: each step's rate, the loss smoothed up to it, and where it falls fastest."""
 
-    request: int
     rates: tuple[float, ...]
     losses: tuple[float, ...]
     suggestion: float | None
@@ -425,18 +412,16 @@ class DataProgress(Message, frozen=True):
     total: int
 
 
-class DataAbsent(Message, frozen=True):
+class DataAbsent(Answer, frozen=True):
     """The answer to LookAtData where the files of a well-known set are not here, but can be fetched."""
 
-    request: int
     message: str
     offer: Offer
 
 
-class DataLooked(Message, frozen=True):
+class DataLooked(Answer, frozen=True):
     """The answer to LookAtData."""
 
-    request: int
     view: DataView
 
 
@@ -452,10 +437,9 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
     into: Distribution | None = None
 
 
-class Responded(Message, frozen=True):
+class Responded(Answer, frozen=True):
     """The answer to Respond."""
 
-    request: int
     nodes: Mapping[str, Response]
     #: Which weights: "best weights", "as first drawn" …
     note: str = ""
@@ -464,10 +448,9 @@ class Responded(Message, frozen=True):
     probabilities: tuple[float, ...] = ()
 
 
-class Mapped(Message, frozen=True):
+class Mapped(Answer, frozen=True):
     """The answer to Boundary."""
 
-    request: int
     lo: tuple[float, float]
     hi: tuple[float, float]
     size: int

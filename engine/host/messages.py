@@ -10,3 +10,19 @@ PROTOCOL_VERSION = 5
 
 class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Base of all messages."""
+
+
+class Question(Message, frozen=True):
+    """A request that one :class:`Answer` of the same number ends. The analysis host is asked."""
+
+    request: int
+
+
+class LongQuestion(Question, frozen=True):
+    """A question over data or weights, which takes long: the spare is asked."""
+
+
+class Answer(Message, frozen=True):
+    """What ends a question, or a run that could not begin."""
+
+    request: int

@@ -16,55 +16,40 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.host.client import Exit, Host, HostProblem
+from engine.host.client import Exit, HostProblem
+from engine.host.member import Member, Run
 from engine.host.protocol import (
-    FINAL_STATES,
     Analyze,
-    Analyzed,
-    BatchFound,
+    Answer,
     BinaryLaboratory,
-    BinaryMeasured,
     Boundary,
     CancelData,
     ChannelProblem,
-    Control,
-    CurvePreview,
-    DataAbsent,
-    DataLooked,
     DataProgress,
-    EstimatorSeen,
     Evaluate,
-    Evaluated,
     Event,
     Failed,
     FindBatch,
     FindRate,
-    InitPreview,
     Laboratory,
     Loading,
+    LongQuestion,
     LookAtData,
     LookAtEstimator,
-    Mapped,
-    Measured,
     Metrics,
     Ping,
     Pong,
     Predict,
-    Predicted,
     Prepare,
     PreviewActivation,
     PreviewBinarizer,
     PreviewInit,
     PrintSource,
     Progress,
-    RateFound,
+    Question,
     Respond,
-    Responded,
-    RunStarted,
     RunState,
-    SourcePrinted,
     Train,
-    Variants,
     Warm,
     Welcome,
     WhatIf,
@@ -73,130 +58,6 @@ from engine.host.pulse import LOST, SILENT, Pace, Pulse, Silence
 
 #: A host that dies this often in a row without a word is not started again by itself.
 TRIES = 3
-
-_Numbered = (
-    Analyze
-    | PreviewInit
-    | PreviewActivation
-    | PreviewBinarizer
-    | WhatIf
-    | LookAtEstimator
-    | PrintSource
-    | Evaluate
-    | Predict
-    | Laboratory
-    | BinaryLaboratory
-    | FindBatch
-    | FindRate
-    | LookAtData
-    | Respond
-    | Boundary
-)
-_ANSWERS = (
-    BatchFound,
-    RateFound,
-    Analyzed,
-    Failed,
-    InitPreview,
-    CurvePreview,
-    Variants,
-    EstimatorSeen,
-    SourcePrinted,
-    Evaluated,
-    Predicted,
-    Measured,
-    BinaryMeasured,
-    DataLooked,
-    DataAbsent,
-    Responded,
-    Mapped,
-)
-
-
-class _Member:
-    """A host of the pool, and what it owes."""
-
-    def __init__(self, on_event: Callable[[_Member, Event], None], on_exit: Callable[[_Member, Exit], None]):
-        #: Request number -> request, and how many hosts have died over it.
-        self.pending: dict[int, tuple[_Numbered, int]] = {}
-        self.run: Run | None = None
-        #: A spare: that it has tried a step. Else never.
-        self.ready = False
-        #: When it last said anything, and whether its silence has been told.
-        self.heard = time.monotonic()
-        self.silent = False
-        #: How what it owes gets on.
-        self.pace = Pace()
-        self._on_event = on_event
-        self._on_exit = on_exit
-        self.host: Host
-
-    def start(self, command: Sequence[str] | None) -> None:
-        self.host = Host.start(
-            lambda event: self._on_event(self, event), lambda exit: self._on_exit(self, exit), command=command
-        )
-
-    def ask(self, request: _Numbered, deaths: int = 0) -> None:
-        if isinstance(request, Analyze):  # newest wins: what it supersedes may go unanswered
-            self.pending = {n: p for n, p in self.pending.items() if not isinstance(p[0], Analyze)}
-        self.pending[request.request] = (request, deaths)
-        self.pace.owes()
-        self.host.send(request)
-
-
-class Run:
-    """A run in a host of its own. Made by :meth:`Pool.train`."""
-
-    def __init__(self, request: int, folder: str, on_event: Callable[[Event], None]) -> None:
-        self.request = request
-        #: The run's folder.
-        self.folder = folder
-        #: "starting", then as :class:`RunState` has it, "interrupted" where its host died.
-        self.state = "starting"
-        #: The last step heard of.
-        self.step = 0
-        self._on_event = on_event
-        self._host: Host | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more comes."""
-        return self.state in FINAL_STATES
-
-    @property
-    def log(self) -> str:
-        """The last lines of its host's standard error, for a report."""
-        return self._host.log if self._host else ""
-
-    @property
-    def pid(self) -> int | None:
-        """Its host's process id."""
-        return self._host.pid if self._host else None
-
-    def control(self, action: str) -> None:
-        """ "pause", "resume", "step" (one batch, then pause) or "stop"."""
-        if self._host and not self.ended:
-            self._host.send(Control(action))
-
-    def kill(self) -> None:
-        """End its process now; the run ends as "interrupted", its last checkpoint stays."""
-        if self._host:
-            self._host.kill()
-
-    def _receive(self, event: Event) -> None:
-        if self.ended:
-            return
-        if isinstance(event, Failed):
-            event = RunState("failed", self.step, event.message)
-        if isinstance(event, RunState):
-            self.state = event.state
-        if isinstance(event, RunState | Metrics | Progress | RunStarted):
-            self.step = event.step
-        try:
-            self._on_event(event)
-        finally:
-            if self.ended and self._host:
-                self._host.close(None)
 
 
 class Pool:
@@ -238,9 +99,9 @@ class Pool:
         self._command = command
         self.numbers = numbers or itertools.count(1)
         self._lock = threading.RLock()
-        self._analyst: _Member | None = None
-        self._spare: _Member | None = None
-        self._running: list[_Member] = []
+        self._analyst: Member | None = None
+        self._spare: Member | None = None
+        self._running: list[Member] = []
         self._prepare = b""  # asked for while there was no spare
         self._deaths = 0  # in a row, before a host had said anything
         self._closed = False
@@ -253,33 +114,33 @@ class Pool:
 
     def analyze(self, document: bytes) -> int:
         """Ask for the analysis of a document; its number. Of several waiting only the newest is answered."""
-        return self._ask_analyst(lambda n: Analyze(n, document))
+        return self._ask(lambda n: Analyze(n, document))
 
     def preview_init(self, document: bytes, node: str, parameter: str) -> int:
         """Ask for a draw of one parameter, as training would draw it."""
-        return self._ask_analyst(lambda n: PreviewInit(n, document, node, parameter))
+        return self._ask(lambda n: PreviewInit(n, document, node, parameter))
 
     def preview_activation(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
         """Ask for an activation's curve."""
-        return self._ask_analyst(lambda n: PreviewActivation(n, id, fields or {}))
+        return self._ask(lambda n: PreviewActivation(n, id, fields or {}))
 
     def preview_binarizer(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
         """Ask for a binarizer's forward and backward curve."""
-        return self._ask_analyst(lambda n: PreviewBinarizer(n, id, fields or {}))
+        return self._ask(lambda n: PreviewBinarizer(n, id, fields or {}))
 
     def what_if(
         self, document: bytes, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]
     ) -> int:
         """Ask what a field's values come to."""
-        return self._ask_analyst(lambda n: WhatIf(n, document, node, block, path, field, values))
+        return self._ask(lambda n: WhatIf(n, document, node, block, path, field, values))
 
     def print_source(self, document: bytes) -> int:
         """Ask for a document as Python source."""
-        return self._ask_analyst(lambda n: PrintSource(n, document))
+        return self._ask(lambda n: PrintSource(n, document))
 
     def evaluate(self, run: str, device: str = "auto") -> int:
         """Ask for a run's figures on each of its splits."""
-        return self._ask_spare(lambda n: Evaluate(n, run, device))
+        return self._ask(lambda n: Evaluate(n, run, device))
 
     def predict(
         self,
@@ -293,7 +154,7 @@ class Pool:
         step: int | None = None,
     ) -> int:
         """Ask what a run's best weights, or those of a step, make of examples, or of a file."""
-        return self._ask_spare(lambda n: Predict(n, run, split, first, count, file, pictures, step))
+        return self._ask(lambda n: Predict(n, run, split, first, count, file, pictures, step))
 
     def respond(
         self,
@@ -305,11 +166,11 @@ class Pool:
         step: int | None = None,
     ) -> int:
         """Ask how every node responds to an example, or to `values`."""
-        return self._ask_spare(lambda n: Respond(n, document, run, split, index, tuple(values), step))
+        return self._ask(lambda n: Respond(n, document, run, split, index, tuple(values), step))
 
     def look_at_estimator(self, document: bytes, node: str, place: str, run: str | None = None) -> int:
         """Ask what one estimator gets and lets pass on one real batch."""
-        return self._ask_spare(lambda n: LookAtEstimator(n, document, node, place, run))
+        return self._ask(lambda n: LookAtEstimator(n, document, node, place, run))
 
     def boundary(
         self,
@@ -320,29 +181,29 @@ class Pool:
         step: int | None = None,
     ) -> int:
         """Ask what a network of two inputs gives on their plane."""
-        return self._ask_spare(lambda n: Boundary(n, document, run, node, unit, step=step))
+        return self._ask(lambda n: Boundary(n, document, run, node, unit, step=step))
 
     def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to a document, and for a race of `race` steps."""
-        return self._ask_spare(lambda n: Laboratory(n, document, schemes, race))
+        return self._ask(lambda n: Laboratory(n, document, schemes, race))
 
     def binary_laboratory(
         self, document: bytes, run: str | None = None, race: int = 0, estimators: str | None = None
     ) -> int:
         """Ask what a document's estimators do with a run's weights, or for a race of `race` steps."""
-        return self._ask_spare(lambda n: BinaryLaboratory(n, document, run, race, estimators))
+        return self._ask(lambda n: BinaryLaboratory(n, document, run, race, estimators))
 
     def find_batch(self, document: bytes, device: str = "auto") -> int:
         """Ask for the batch size that fits into memory."""
-        return self._ask_spare(lambda n: FindBatch(n, document, device))
+        return self._ask(lambda n: FindBatch(n, document, device))
 
     def find_rate(self, document: bytes, device: str = "auto") -> int:
         """Ask for the loss over a growing learning rate."""
-        return self._ask_spare(lambda n: FindRate(n, document, device))
+        return self._ask(lambda n: FindRate(n, document, device))
 
     def look_at_data(self, document: bytes, path: str | None = None, download: bool = False) -> int:
         """Ask what a document's data look like, or what lies at a path; `download`: fetch them first."""
-        return self._ask_spare(lambda n: LookAtData(n, document, path, download))
+        return self._ask(lambda n: LookAtData(n, document, path, download))
 
     def cancel_data(self, request: int) -> None:
         """Call a look at data off; it ends in ``Failed``."""
@@ -382,14 +243,14 @@ class Pool:
                 self._running.append(member)
                 member.pace = Pace()
                 member.run = handle
-                handle._host = member.host
+                handle.host = member.host
                 request = Train(handle.request, document, run, device, resume, weights, paused)
                 try:
                     member.host.send(request)
                 except ChannelProblem as problem:
-                    handle._receive(RunState("failed", 0, str(problem)))
+                    handle.receive(RunState("failed", 0, str(problem)))
                 return handle
-        handle._receive(RunState("failed", 0, "The engine cannot be started, so nothing can be trained."))
+        handle.receive(RunState("failed", 0, "The engine cannot be started, so nothing can be trained."))
         return handle
 
     def replace_analyst(self, *, starting: bool = True) -> None:
@@ -434,14 +295,14 @@ class Pool:
 
     # ------------------------------------------------------------------ members
 
-    def _members(self) -> list[_Member]:
+    def _members(self) -> list[Member]:
         return [m for m in (self._analyst, self._spare, *self._running) if m is not None]
 
-    def _start(self) -> _Member | None:
+    def _start(self) -> Member | None:
         """A new host, or None (and trouble told) where none can be started."""
         if self._closed:
             return None
-        member = _Member(self._receive, self._gone)
+        member = Member(self._receive, self._gone)
         try:
             member.start(self._command)
         except HostProblem as problem:
@@ -450,32 +311,30 @@ class Pool:
             return None
         return member
 
-    def _need_analyst(self) -> _Member | None:
+    def _need_analyst(self) -> Member | None:
         if self._analyst is None:
             self._analyst = self._start()
         return self._analyst
 
-    def _need_spare(self) -> _Member | None:
+    def _need_spare(self) -> Member | None:
         if self._spare is None:
             self._spare = self._start()
             if self._spare is not None:
                 self._send_prepare(self._spare)
         return self._spare
 
-    def _ask_analyst(self, make: Callable[[int], _Numbered]) -> int:
-        return self._ask(self._need_analyst, make)
+    def _member_for(self, question: Question) -> Member | None:
+        return self._need_spare() if isinstance(question, LongQuestion) else self._need_analyst()
 
-    def _ask_spare(self, make: Callable[[int], _Numbered]) -> int:
-        return self._ask(self._need_spare, make)
-
-    def _ask(self, need: Callable[[], _Member | None], make: Callable[[int], _Numbered]) -> int:
+    def _ask(self, make: Callable[[int], Question]) -> int:
         number = next(self.numbers)
+        question = make(number)
         problem = "The engine cannot be started."
         with self._lock:
-            member = need()
+            member = self._member_for(question)
             if member is not None:
                 try:
-                    member.ask(make(number))
+                    member.ask(question)
                     return number
                 except ChannelProblem as refused:
                     member.pending.pop(number, None)
@@ -483,7 +342,7 @@ class Pool:
         self._tell(self._on_event, Failed(number, problem))
         return number
 
-    def _send_prepare(self, spare: _Member) -> None:
+    def _send_prepare(self, spare: Member) -> None:
         document, self._prepare = self._prepare, b""
         spare.ready = False
         with contextlib.suppress(ChannelProblem):  # too large: Train will say so
@@ -519,18 +378,18 @@ class Pool:
                 self._tell_pace(member, member.pace.stands(now))
             member.host.send(Ping(0))
 
-    def _tell_pace(self, member: _Member, stands: bool) -> None:
+    def _tell_pace(self, member: Member, stands: bool) -> None:
         if stands != member.pace.told:
             member.pace.told = stands
             self._tell(self._on_silence, Silence(stands, member.run, answers=True))
 
-    def _speaks(self, member: _Member) -> None:
+    def _speaks(self, member: Member) -> None:
         member.heard = time.monotonic()
         if member.silent:
             member.silent = False
             self._tell(self._on_silence, Silence(False, member.run))
 
-    def _receive(self, member: _Member, event: Event) -> None:
+    def _receive(self, member: Member, event: Event) -> None:
         self._speaks(member)
         if isinstance(event, Pong):
             return
@@ -539,13 +398,13 @@ class Pool:
             return
         run = member.run
         if run is not None and not isinstance(event, Welcome | Warm):
-            number = event.request if isinstance(event, _ANSWERS) else run.request
+            number = event.request if isinstance(event, Answer) else run.request
             if number == run.request:
                 self._receive_of_run(member, run, event)
                 return
-        forward = isinstance(event, _ANSWERS) and event.request > 0
+        forward = isinstance(event, Answer) and event.request > 0
         with self._lock:
-            if isinstance(event, _ANSWERS):
+            if isinstance(event, Answer):
                 self._deaths = 0
                 member.pending.pop(event.request, None)
                 member.pace.brought(bool(member.pending))
@@ -564,10 +423,10 @@ class Pool:
         if forward:
             self._tell(self._on_event, event)
 
-    def _loads(self, member: _Member, event: DataProgress) -> None:
+    def _loads(self, member: Member, event: DataProgress) -> None:
         """What a host loads in advance or to look at is what its run, or another look, waits for."""
         if member.run is not None:
-            self._tell(member.run._receive, Loading(event.what, event.done, event.total))
+            self._tell(member.run.receive, Loading(event.what, event.done, event.total))
         if event.request:
             self._tell(self._on_event, event)
             return
@@ -579,8 +438,8 @@ class Pool:
         for number in waiting:
             self._tell(self._on_event, DataProgress(number, event.what, event.done, event.total))
 
-    def _receive_of_run(self, member: _Member, run: Run, event: Event) -> None:
-        self._tell(run._receive, event)
+    def _receive_of_run(self, member: Member, run: Run, event: Event) -> None:
+        self._tell(run.receive, event)
         if run.ended or run.state == "paused":
             member.pace.brought(False)
         elif isinstance(event, Progress | Metrics):
@@ -593,7 +452,7 @@ class Pool:
                 if self._deaths < TRIES:
                     self._need_spare()
 
-    def _gone(self, member: _Member, exit: Exit) -> None:
+    def _gone(self, member: Member, exit: Exit) -> None:
         """A host has ended: replace it, ask again what it owed, end its run."""
         self._speaks(member)
         self._tell_pace(member, False)
@@ -608,7 +467,7 @@ class Pool:
             if member in self._running:
                 self._running.remove(member)
             if self._closed:
-                owed: list[tuple[_Numbered, int]] = []
+                owed: list[tuple[Question, int]] = []
             else:
                 owed = list(member.pending.values())
                 if not exit.expected and not member.ready and (was_analyst or was_spare):
@@ -631,32 +490,18 @@ class Pool:
             self._tell(self._on_event, event)
         if member.run is not None:
             message = exit.message or "The run's process was ended."
-            self._tell(member.run._receive, RunState("interrupted", member.run.step, message))
+            self._tell(member.run.receive, RunState("interrupted", member.run.step, message))
         if was_spare and not self._closed and not trouble:
             with self._lock:
                 self._need_spare()
 
-    def _ask_again(self, owed: list[tuple[_Numbered, int]], exit: Exit) -> list[Failed]:
+    def _ask_again(self, owed: list[tuple[Question, int]], exit: Exit) -> list[Failed]:
         """Hand what a dead host owed to another; what has cost two hosts has failed."""
         failed = []
-        for request, deaths in owed:
-            spare = isinstance(
-                request,
-                Evaluate
-                | Predict
-                | Laboratory
-                | BinaryLaboratory
-                | FindBatch
-                | FindRate
-                | LookAtData
-                | LookAtEstimator
-                | Respond
-                | Boundary,
-            )
-            need = self._need_spare if spare else self._need_analyst
-            member = need() if deaths == 0 else None
+        for question, deaths in owed:
+            member = self._member_for(question) if deaths == 0 else None
             if member is None:
-                failed.append(Failed(request.request, exit.message or "The engine was ended."))
+                failed.append(Failed(question.request, exit.message or "The engine was ended."))
             else:
-                member.ask(request, deaths + 1)
+                member.ask(question, deaths + 1)
         return failed

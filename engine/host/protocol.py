@@ -16,7 +16,10 @@ import msgspec
 from engine.host.events import *  # noqa: F403
 from engine.host.events import Event
 from engine.host.messages import PROTOCOL_VERSION as PROTOCOL_VERSION
+from engine.host.messages import Answer as Answer
+from engine.host.messages import LongQuestion as LongQuestion
 from engine.host.messages import Message
+from engine.host.messages import Question as Question
 from engine.host.requests import *  # noqa: F403
 from engine.host.requests import Request
 

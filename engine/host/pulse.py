@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.host.pool import Run
+    from engine.host.member import Run
 
 #: Seconds between two beats.
 BEAT = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.host.messages import PROTOCOL_VERSION, Message
+from engine.host.messages import PROTOCOL_VERSION, LongQuestion, Message, Question
 
 
 class Hello(Message, frozen=True):
@@ -14,42 +14,37 @@ class Hello(Message, frozen=True):
     version: int = PROTOCOL_VERSION
 
 
-class Analyze(Message, frozen=True):
+class Analyze(Question, frozen=True):
     """Analyse a document. Newest wins: an older one still waiting is dropped unanswered."""
 
-    request: int
     document: bytes
 
 
-class PreviewInit(Message, frozen=True):
+class PreviewInit(Question, frozen=True):
     """Draw one parameter of one node as training would, and describe the draw."""
 
-    request: int
     document: bytes
     node: str
     parameter: str
 
 
-class PreviewActivation(Message, frozen=True):
+class PreviewActivation(Question, frozen=True):
     """An activation's curve and derivative."""
 
-    request: int
     id: str
     fields: Mapping[str, Any] = {}
 
 
-class PreviewBinarizer(Message, frozen=True):
+class PreviewBinarizer(Question, frozen=True):
     """A binarizer's forward values and backward factor."""
 
-    request: int
     id: str
     fields: Mapping[str, Any] = {}
 
 
-class WhatIf(Message, frozen=True):
+class WhatIf(Question, frozen=True):
     """A document analysed with one field of one node at each of several values."""
 
-    request: int
     document: bytes
     node: str
     #: The block in whose drawing the node is; None: the top level.
@@ -60,10 +55,9 @@ class WhatIf(Message, frozen=True):
     values: tuple[Any, ...]
 
 
-class LookAtEstimator(Message, frozen=True):
+class LookAtEstimator(LongQuestion, frozen=True):
     """What one estimator gets and lets pass on one real batch, beside a plain sign."""
 
-    request: int
     document: bytes
     #: The node's path.
     node: str
@@ -73,10 +67,9 @@ class LookAtEstimator(Message, frozen=True):
     run: str | None = None
 
 
-class PrintSource(Message, frozen=True):
+class PrintSource(Question, frozen=True):
     """A document as Python source."""
 
-    request: int
     document: bytes
 
 
@@ -110,18 +103,16 @@ class Control(Message, frozen=True):
     action: str
 
 
-class Evaluate(Message, frozen=True):
+class Evaluate(LongQuestion, frozen=True):
     """Loss and metrics of a run's best weights on each of its splits."""
 
-    request: int
     run: str
     device: str = "auto"
 
 
-class Predict(Message, frozen=True):
+class Predict(LongQuestion, frozen=True):
     """What a run's best weights make of examples of its data, or of a file."""
 
-    request: int
     run: str
     #: Examples of `split` from `first` on, `count` of them …
     split: str = "validation"
@@ -135,20 +126,18 @@ class Predict(Message, frozen=True):
     step: int | None = None
 
 
-class Laboratory(Message, frozen=True):
+class Laboratory(LongQuestion, frozen=True):
     """Compare initialisations of a document on one batch of its data, and race them for some steps."""
 
-    request: int
     document: bytes
     #: As the command line writes them; None: the usual ones.
     schemes: str | None = None
     race: int = 0
 
 
-class BinaryLaboratory(Message, frozen=True):
+class BinaryLaboratory(LongQuestion, frozen=True):
     """Measure a document's straight-through estimators on one batch of its data, or race some."""
 
-    request: int
     document: bytes
     #: The run whose best weights are taken where they fit; None: as first drawn.
     run: str | None = None
@@ -158,27 +147,24 @@ class BinaryLaboratory(Message, frozen=True):
     estimators: str | None = None
 
 
-class FindBatch(Message, frozen=True):
+class FindBatch(LongQuestion, frozen=True):
     """Find the batch size that fits into memory: the document's, or its half, quarter …"""
 
-    request: int
     document: bytes
     device: str = "auto"
 
 
-class FindRate(Message, frozen=True):
+class FindRate(LongQuestion, frozen=True):
     """Train a document for some steps with a growing learning rate; nothing is kept."""
 
-    request: int
     document: bytes
     device: str = "auto"
     steps: int = 200
 
 
-class LookAtData(Message, frozen=True):
+class LookAtData(LongQuestion, frozen=True):
     """Load a document's data, or what lies at a path, and show them."""
 
-    request: int
     #: Whose recipe says the data; with `path` its seed alone counts.
     document: bytes
     #: A file or folder whose kind is guessed.
@@ -197,10 +183,9 @@ class CancelData(Message, frozen=True):
 CANCELLED = "Cancelled."
 
 
-class Respond(Message, frozen=True):
+class Respond(LongQuestion, frozen=True):
     """How does every node of a document respond to one example?"""
 
-    request: int
     document: bytes
     #: The run whose newest weights are taken where they fit; None: as first drawn.
     run: str | None = None
@@ -212,10 +197,9 @@ class Respond(Message, frozen=True):
     step: int | None = None
 
 
-class Boundary(Message, frozen=True):
+class Boundary(LongQuestion, frozen=True):
     """What does a network of two inputs give at every point of their plane?"""
 
-    request: int
     document: bytes
     run: str | None = None
     #: A node's unit in the place of the network's output.

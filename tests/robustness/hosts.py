@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.host.pool import Pool, Run
+from engine.host.member import Run
+from engine.host.pool import Pool
 from engine.host.protocol import Analyzed, Event, Failed, Progress, RunState
 from engine.host.pulse import Silence
 from tests.robustness.promise import Row
