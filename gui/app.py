@@ -33,10 +33,12 @@ def run(path: str | None = None) -> int:
 
     hosts = start_hosts()
     application = _application()
+    from gui.garbage import Garbage
     from gui.settings import Settings
     from gui.theme import theme
     from gui.window import Window
 
+    garbage = Garbage(application)
     settings = Settings()
     theme.install(application, settings.theme)
     window = Window(settings, hosts)
@@ -50,6 +52,7 @@ def run(path: str | None = None) -> int:
         keeper = window.keep_in(_data_folder())
         application.aboutToQuit.connect(keeper.leave)
         window.completed.connect(keeper.offer)
+        window.completed.connect(garbage.settle)
         window.complete_soon()
 
     _after_first_paint(window, ready)

@@ -1,5 +1,6 @@
 """What all tests share: no display is needed, and a test that leaves something behind fails."""
 
+import gc
 import os
 import re
 import sys
@@ -28,6 +29,8 @@ _left_out: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # As the program does (gui.garbage): a widget that another thread collects brings all tests down.
+    gc.disable()
     # pytest-qt imports Qt at once; without Qt's libraries every test would fail on it.
     if MISSING:
         config.pluginmanager.set_blocked("pytest-qt")
@@ -92,6 +95,13 @@ def _running() -> set[str]:
         | {f"process {pid}" for pid in _children()}
         | _windows()
     )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collects() -> Iterator[None]:
+    """Cycles are collected here, in the main thread, after each file."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

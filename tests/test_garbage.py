@@ -1,0 +1,70 @@
+"""Cycles of objects are collected in the window's thread alone."""
+
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QObject
+
+from gui.garbage import Garbage
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def collecting() -> Iterator[list[int]]:
+    """The threads in which Python has collected since."""
+    threads: list[int] = []
+
+    def note(phase: str, info: dict[str, Any]) -> None:
+        if phase == "start":
+            threads.append(threading.get_ident())
+
+    enabled = gc.isenabled()
+    gc.enable()
+    gc.callbacks.append(note)
+    yield threads
+    gc.callbacks.remove(note)
+    (gc.enable if enabled else gc.disable)()
+
+
+def make_cycles(count: int = 20_000) -> None:
+    for _ in range(count):
+        cycle: list[Any] = []
+        cycle.append(cycle)
+
+
+def in_a_thread() -> int:
+    thread = threading.Thread(target=make_cycles)
+    thread.start()
+    thread.join()
+    assert thread.ident is not None
+    return thread.ident
+
+
+def test_python_by_itself_collects_in_any_thread(collecting: list[int]) -> None:
+    assert in_a_thread() in collecting
+
+
+def test_with_a_window_only_its_own_thread_collects(collecting: list[int], qtbot: Any) -> None:
+    parent = QObject()
+    garbage = Garbage(parent)
+    other = in_a_thread()
+    assert gc.get_count()[0] > gc.get_threshold()[0]
+    qtbot.waitUntil(lambda: bool(collecting))
+    assert set(collecting) == {threading.get_ident()} != {other}
+    assert gc.get_count()[0] < gc.get_threshold()[0]
+    garbage.deleteLater()
+
+
+def test_a_look_takes_the_oldest_generation_that_is_due(collecting: list[int], qtbot: Any) -> None:
+    parent = QObject()
+    garbage = Garbage(parent)
+    before = gc.get_stats()[1]["collections"]
+    for _ in range(gc.get_threshold()[1] + 2):
+        make_cycles(gc.get_threshold()[0] + 100)
+        garbage.look()
+    assert gc.get_stats()[1]["collections"] == before + 1
+    assert gc.get_stats()[1]["uncollectable"] == 0
