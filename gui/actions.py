@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QLineEdit,
     QListView,
+    QMenu,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
@@ -27,6 +28,7 @@ from gui.theme import SPACE, theme
 ROWS = 12
 _ACTION = Qt.ItemDataRole.UserRole
 _KEY = Qt.ItemDataRole.UserRole + 1
+_LOCAL = "local"
 
 
 class Actions(QObject):
@@ -73,7 +75,7 @@ class Actions(QObject):
 
     def describe(self, action: QAction, tip: str) -> None:
         """Set what the tool tip says; the key is added to it."""
-        key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        key = key_text(action)
         action.setToolTip(plain.tip(f"{tip} ({key})" if key else tip))
         action.setStatusTip(tip)
 
@@ -100,11 +102,43 @@ class Command:
     action: QAction
     #: Where it is found: "File", "Run" …
     place: str
+    #: Whether the place is a panel, of which others have the same action.
+    panel: bool = False
 
     @property
     def title(self) -> str:
-        """The action's name without mnemonic and dots."""
-        return self.action.text().replace("&&", "\0").replace("&", "").replace("\0", "&").rstrip("…")
+        """The action's name without mnemonic and dots; a panel's with the panel's."""
+        name = self.action.text().replace("&&", "\0").replace("&", "").replace("\0", "&").rstrip("…")
+        return f"{self.place}: {name[:1].lower()}{name[1:]}" if self.panel else name
+
+
+def local(action: QAction, owner: QWidget, key: str) -> None:
+    """Give `action` a key that works while the keyboard is anywhere in `owner`, a panel.
+
+    The command palette finds it too (:func:`commands_of`).
+    """
+    action.setShortcut(QKeySequence(key))
+    action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    name = action.text().rstrip("…")
+    action.setToolTip(plain.tip(f"{name} ({key_text(action)})"))
+    action.setProperty(_LOCAL, True)
+    owner.addAction(action)
+
+
+def commands_of(widget: QWidget) -> list[QAction]:
+    """The actions that are :func:`local` to `widget` or to something in it."""
+    parts = [widget, *widget.findChildren(QWidget)]
+    return [action for part in parts for action in part.actions() if _is_local(action, part)]
+
+
+def _is_local(action: QAction, owner: QWidget) -> bool:
+    # A button's menu shows the same actions, and is among the widgets.
+    return bool(action.property(_LOCAL)) and not isinstance(owner, QMenu)
+
+
+def key_text(action: QAction) -> str:
+    """The action's first key as this system writes it, or nothing."""
+    return action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def score(pattern: str, text: str) -> float | None:
@@ -212,7 +246,7 @@ class CommandPalette(QDialog):
         scored = [(rating(pattern, c), c) for c in self._commands]
         fitting = [(s, c) for s, c in scored if s is not None]
         for _, command in sorted(fitting, key=lambda pair: -pair[0]) if pattern else fitting:
-            key = command.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            key = key_text(command.action)
             icon = command.action.icon()
             item = QStandardItem(
                 theme.icon("mdi6.circle-small", "muted") if icon.isNull() else icon, command.title

@@ -41,6 +41,10 @@ _STACKS = (
 _PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300
 
 
+def _takes_tab(widget: QWidget) -> bool:
+    return widget.isEnabled() and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+
+
 class Dock(QDockWidget):
     """A dock whose title bar makes room where its tab says the same."""
 
@@ -48,8 +52,14 @@ class Dock(QDockWidget):
         super().__init__(title, window)
         self.setObjectName(name)
         self._main = window
+        #: Whether it is in front, and not hidden or behind another's tab.
+        self.seen = False
+        self.visibilityChanged.connect(self._visibility_changed)
         self._no_title = QWidget()
         self._titled = True
+
+    def _visibility_changed(self, seen: bool) -> None:
+        self.seen = seen
 
     def update_title(self) -> None:
         """Hide the title bar in a stack of docks, whose tabs name them."""
@@ -141,6 +151,16 @@ class Docks:
             dock.setGeometry(frame & self._window.screen().availableGeometry())
         dock.show()
         dock.raise_()
+
+    def focus(self, name: str) -> None:
+        """Let the keyboard go on in a dock: at its first control that Tab leads to."""
+        view = self._docks[name].widget()
+        if view is None:
+            return
+        view.window().activateWindow()
+        chain = [view, *view.findChildren(QWidget)]
+        first = next((w for w in chain if w.isVisibleTo(view) and _takes_tab(w)), view)
+        first.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     @property
     def apart(self) -> tuple[str, ...]:

@@ -7,18 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 
 from engine.host import protocol
 from engine.runs import RunFolder
 from engine.storage import write_bytes
-from gui.actions import Command, CommandPalette
+from gui.actions import Command, CommandPalette, commands_of
 from gui.exchange import FORMS, Exchange
 from gui.files import tell
 from gui.past import Past
 from gui.plain import tip
-from gui.theme import theme
+from gui.views import Views
 from gui.weights import beside
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gui.window import Window
 
 _KEY = QKeySequence.StandardKey
+#: Form -> the key that follows Ctrl+E.
+_EXPORT_KEYS = {"python": "P", "training": "T", "onnx": "O", "safetensors": "W", "packed": "B"}
 
 
 class Menus:
@@ -47,7 +49,7 @@ class Menus:
         self._asked: int | None = None
         self._file_menu()
         self._edit_menu()
-        self._view_menu()
+        Views(window, self.view)
         self._run_menu()
         self._help_menu()
         window.workers.answered.connect(self._answered)
@@ -62,6 +64,12 @@ class Menus:
             add("file.open", "&Open…", files.open, keys=_KEY.Open, icon="mdi6.folder-open-outline")
         )
         self.recent = self.file.addMenu("Open &recent")
+        self._forget_recent = add(
+            "file.forget_recent",
+            "Forget recent files",
+            window.settings.forget_recent,
+            keys="Ctrl+Shift+Backspace",
+        )
         self.recent.aboutToShow.connect(self._fill_recent)
         window.settings.recent_changed.connect(self._fill_recent)
         self._fill_recent()
@@ -74,6 +82,7 @@ class Menus:
             "file.save_weights",
             "Save &weights with the network",
             self._save_weights,
+            keys="Ctrl+Shift+W",
             icon="mdi6.weight",
             tip="Write the best weights of the last run beside the network's file",
         )
@@ -85,14 +94,16 @@ class Menus:
                 "file.import",
                 "&Import PyTorch code or ONNX…",
                 self.exchange.import_code,
+                keys="Ctrl+I",
                 icon="mdi6.import",
                 tip="Run a module once, and draw what it does, with its weights",
             )
         )
         export = self.file.addMenu("&Export")
         for form, (words, _, _) in FORMS.items():
-            ask = partial(self.exchange.export_as, form)
-            export.addAction(add(f"file.export_{form}", words, ask, tip="Written, read back and compared"))
+            ask, keys = partial(self.exchange.export_as, form), f"Ctrl+E, {_EXPORT_KEYS[form]}"
+            told = "Written, read back and compared"
+            export.addAction(add(f"file.export_{form}", words, ask, keys=keys, tip=told))
         self.file.addSeparator()
         self.file.addAction(add("file.quit", "&Quit", window.close, keys="Ctrl+Q"))
 
@@ -102,6 +113,7 @@ class Menus:
             "file.history",
             "Earlier &versions…",
             show,
+            keys="Ctrl+H",
             icon="mdi6.history",
             tip="The last saves of this file, and what has changed since",
         )
@@ -116,7 +128,7 @@ class Menus:
         self.recent.setEnabled(not self.recent.isEmpty())
         if not self.recent.isEmpty():
             self.recent.addSeparator()
-            self.recent.addAction("Clear this list", self.window.settings.forget_recent)
+            self.recent.addAction(self._forget_recent)
 
     def _save_weights(self) -> None:
         window, run = self.window, self.window.session.run
@@ -191,6 +203,7 @@ class Menus:
                 "edit.binarize",
                 "&Binarize the network…",
                 self.binarize,
+                keys="F9",
                 icon="mdi6.plus-minus-variant",
                 tip="Signs for weights and inputs, and all that they need to learn, in one undo step",
             )
@@ -199,6 +212,7 @@ class Menus:
             "edit.binarize_selected",
             "Binarize the selected layers…",
             lambda: self.binarize(window.selection.nodes),
+            keys="Shift+F9",
             tip="As above, for the selected layers and what feeds them",
         )
         self.edit.addAction(selected)
@@ -219,51 +233,6 @@ class Menus:
         dialog.open()
         return dialog
 
-    def _view_menu(self) -> None:
-        window, add = self.window, self.window.commands.add
-        panels = self.view.addMenu("&Panels")
-        for dock in window.docks:
-            if dock.objectName() not in window.docks.apart:
-                panels.addAction(dock.toggleViewAction())
-        panels.addSeparator()
-        panels.addAction(add("view.arrange", "&Arrange afresh", window.docks.arrange))
-        looks = self.view.addMenu("&Theme")
-        group = QActionGroup(looks)
-        for choice, text in (("light", "&Light"), ("dark", "&Dark"), (None, "As the &system")):
-            action = add(
-                f"view.theme.{choice or 'system'}",
-                text,
-                partial(self._choose_theme, choice),
-                checkable=True,
-                tip=f"Theme: {text.replace('&', '').lower()}",
-            )
-            action.setChecked(theme.choice == choice)
-            group.addAction(action)
-            looks.addAction(action)
-        toggle = add(
-            "view.theme.toggle",
-            "&Switch between light and dark",
-            lambda: self._choose_theme("light" if theme.tokens.name == "dark" else "dark"),
-            keys="Ctrl+Shift+L",
-            icon="mdi6.theme-light-dark",
-        )
-        looks.addSeparator()
-        looks.addAction(toggle)
-        self.view.addAction(
-            add(
-                "view.full_screen",
-                "&Full screen",
-                lambda: window.showNormal() if window.isFullScreen() else window.showFullScreen(),
-                keys="F11",
-            )
-        )
-        self.view.addSeparator()
-
-    def _choose_theme(self, choice: str | None, checked: bool = True) -> None:
-        theme.choose(choice)
-        self.window.settings.theme = choice
-        self.window.commands[f"view.theme.{choice or 'system'}"].setChecked(True)
-
     # ------------------------------------------------------------------ run
 
     def _run_menu(self) -> None:
@@ -277,18 +246,26 @@ class Menus:
             "run.from_weights",
             "Start from saved &weights",
             self._toggle_weights,
+            keys="Ctrl+T, W",
             checkable=True,
             tip="Start from the weights beside the file instead of a fresh draw",
         )
         self.run.addAction(self.from_weights)
         self.run.addAction(
-            add("run.weights_file", "Start from a weights &file…", self._choose_weights, icon="mdi6.weight")
+            add(
+                "run.weights_file",
+                "Start from a weights &file…",
+                self._choose_weights,
+                keys="Ctrl+T, F",
+                icon="mdi6.weight",
+            )
         )
         self.run.addSeparator()
         self.evaluate = add(
             "run.evaluate",
             "&Evaluate the last run",
             self._evaluate,
+            keys="F7",
             icon="mdi6.clipboard-check-outline",
             tip="Loss and metrics of the run's best weights on all of its data",
         )
@@ -321,6 +298,7 @@ class Menus:
                 "Find a &learning rate",
                 lambda: self.window.docks.reveal("rate"),
                 icon="mdi6.chart-bell-curve",
+                keys="F8",
                 tip="Train for a moment with a growing rate, and see where the loss falls fastest",
             )
         )
@@ -330,6 +308,7 @@ class Menus:
                 "run.machines",
                 "Other &machines…",
                 self.window.show_machines,
+                keys="Ctrl+T, M",
                 icon="mdi6.server-network",
                 tip="Machines to train on, and a test of each",
             )
@@ -397,7 +376,7 @@ class Menus:
             )
         )
         self.help.addSeparator()
-        self.help.addAction(add("help.about", "&About Layerlab", self._about))
+        self.help.addAction(add("help.about", "&About Layerlab", self._about, keys="Ctrl+F1"))
 
     def _show_help(self) -> None:
         from gui.help import Help
@@ -413,8 +392,9 @@ class Menus:
         return palette
 
     def commands(self) -> list[Command]:
-        """Every action of every menu, and those that are in none."""
+        """Every action of every menu and panel, and those that are in none."""
         found: list[Command] = []
+        self.past.fill()
 
         def collect(menu: QMenu, place: str) -> None:
             for action in menu.actions():
@@ -427,7 +407,10 @@ class Menus:
 
         for menu in (self.file, self.edit, self.view, self.run, self.help):
             collect(menu, menu.title().replace("&", ""))
-        return [*found, *(Command(action, "Canvas") for action in self._keys_alone)]
+        found += [Command(action, "Canvas") for action in self._keys_alone]
+        for dock in self.window.docks:
+            found += [Command(action, dock.windowTitle(), panel=True) for action in commands_of(dock)]
+        return found
 
     def _about(self) -> None:
         welcome = self.window.workers.welcome

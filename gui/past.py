@@ -56,14 +56,21 @@ class Past:
 
     def __init__(self, window: Window, menu: QMenu) -> None:
         self._window = window
-        self.menu = menu.addMenu("&Open a run")
+        self.menu = menu.addMenu("Open a &run")
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self.fill)
+        self._other = window.commands.add(
+            "run.open_folder",
+            "A run's &folder…",
+            self._choose,
+            keys="Ctrl+T, R",
+            tip="Open the run that is in a folder",
+        )
 
     def fill(self) -> None:
         """List the newest runs of this document."""
         self.menu.clear()
-        folder = self._window.workers.runs_folder or runs_folder(self._window.document.path)
+        folder = self._folder()
         for run in listed(folder)[:LISTED]:
             accuracy = (run.result.get("validation") or {}).get("accuracy")
             figure = "" if accuracy is None else f", {100 * accuracy:.1f} %"
@@ -74,10 +81,13 @@ class Past:
             action.triggered.connect(lambda checked=False, path=run.path: self.open(path))
         if not self.menu.isEmpty():
             self.menu.addSeparator()
-        other = self.menu.addAction("Another &folder…")
-        other.triggered.connect(lambda: self._choose(folder))
+        self.menu.addAction(self._other)
 
-    def _choose(self, folder: Path) -> None:
+    def _folder(self) -> Path:
+        return self._window.workers.runs_folder or runs_folder(self._window.document.path)
+
+    def _choose(self) -> None:
+        folder = self._folder()
         start = folder if folder.is_dir() else self._window.settings.folder
         name = QFileDialog.getExistingDirectory(self._window, "Open a run", str(start))
         if name:

@@ -57,6 +57,7 @@ class Running(QObject):
             "run.resume",
             "&Continue the last run",
             self.resume,
+            keys="Ctrl+F5",
             icon="mdi6.play-circle-outline",
             tip="Go on from the run's last checkpoint",
         )

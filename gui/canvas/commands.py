@@ -96,7 +96,7 @@ def make(canvas: Canvas) -> list[QAction]:
         (
             "align_centre",
             "Align centres",
-            "Alt+H",
+            "Alt+C",
             "mdi6.align-horizontal-center",
             lambda: editor.align("centre"),
         ),
@@ -105,7 +105,7 @@ def make(canvas: Canvas) -> list[QAction]:
         (
             "align_middle",
             "Align middles",
-            "Alt+V",
+            "Alt+M",
             "mdi6.align-vertical-center",
             lambda: editor.align("middle"),
         ),

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.host import protocol
+from gui.actions import local
 from gui.panels.panel import Panel, bar
 from gui.panels.plot import DOTS, Plot, drawable
 from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
@@ -341,6 +342,8 @@ class CurvesPanel(Panel):
         self._smooth_title.setMinimumWidth(1)
         self.compare = QAction("Show the runs before", self, checkable=True, checked=True)
         self.reset = QAction("Show all (double click)", self)
+        local(self.compare, self, "Ctrl+P, B")
+        local(self.reset, self, "Ctrl+P, A")
 
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)

@@ -28,6 +28,7 @@ from engine.findings import Analysis
 from engine.host.protocol import CANCELLED, DataAbsent, DataLooked, DataProgress, Failed
 from engine.network import Network, Node
 from engine.runs import RunFolder
+from gui.actions import local
 from gui.document import Document
 from gui.inspector.from_data import fitting
 from gui.panels.balance import Balance
@@ -97,6 +98,8 @@ class DataPanel(Panel):
         chosen = QMenu(self.choose)
         self.choose_file = chosen.addAction("A file…", lambda: self._choose(folder=False))
         self.choose_folder = chosen.addAction("A folder…", lambda: self._choose(folder=True))
+        local(self.choose_file, self, "Ctrl+P, F")
+        local(self.choose_folder, self, "Ctrl+P, O")
         self.choose.setMenu(chosen)
         self.use = QPushButton("Use these data")
         self.use.setProperty("primary", True)

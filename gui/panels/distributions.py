@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.host.protocol import Distribution, Observation
+from gui.actions import local
 from gui.panels.depth import DepthPlots
 from gui.panels.histograms import Heat, spread_out
 from gui.panels.panel import Panel
@@ -92,6 +93,7 @@ class DistributionsPanel(Panel):
         self.ridges.hide()
         self.heat_plot.addItem(self.ridges, ignoreBounds=True)
         self.as_ridges = QAction("Ridges instead of a heat map", self, checkable=True)
+        local(self.as_ridges, self, "Ctrl+P, R")
         self.through_depth = QToolButton()
         self.through_depth.setText("All layers")
         self.through_depth.setCheckable(True)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.storage import atomic
+from gui.actions import local
 from gui.theme import SPACE, theme
 
 #: Milliseconds between two repaints: the window draws at its own pace, however fast events come.
@@ -84,6 +85,7 @@ class Panel(QWidget):
     def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a click anywhere in it is meant for its keys
         self.title = title
         self._stale = True
         #: What is left of a repaint that is done in parts.
@@ -228,7 +230,10 @@ class Panel(QWidget):
         atomic.write_bytes(path, text.getvalue().encode())
 
     def menu_button(self, *extra: QAction) -> QToolButton:
-        """The button with the panel's menu: saving, behind the panel's `extra` actions."""
+        """The button with the panel's menu: saving, behind the panel's `extra` actions.
+
+        All keys of a panel begin with Ctrl+P; the extra actions bring their own.
+        """
         button = QToolButton()
         button.setAccessibleName(f"{self.title}: menu")
         button.setToolTip("More")
@@ -238,12 +243,19 @@ class Panel(QWidget):
             menu.addAction(action)
         if extra:
             menu.addSeparator()
-        menu.addAction("Tear off", self.tear_off)
-        menu.addSeparator()
-        menu.addAction("Save picture…", lambda: self._ask("picture", "png", self.save_picture))
-        menu.addAction("Save picture as SVG…", lambda: self._ask("picture", "svg", self.save_vectors))
-        menu.addAction("Save data…", lambda: self._ask("data", "csv", self.save_table))
-        menu.addAction("Save data as Parquet…", lambda: self._ask("data", "parquet", self.save_table))
+        for words, key, run in (
+            ("Tear off", "T", self.tear_off),
+            ("Save picture…", "P", lambda: self._ask("picture", "png", self.save_picture)),
+            ("Save picture as SVG…", "V", lambda: self._ask("picture", "svg", self.save_vectors)),
+            ("Save data…", "D", lambda: self._ask("data", "csv", self.save_table)),
+            ("Save data as Parquet…", "Q", lambda: self._ask("data", "parquet", self.save_table)),
+        ):
+            action = QAction(words, self)
+            action.triggered.connect(run)
+            local(action, self, f"Ctrl+P, {key}")
+            menu.addAction(action)
+            if run == self.tear_off:
+                menu.addSeparator()
         button.setMenu(menu)
         self._menu_button = button
         self._paint_menu_button()
@@ -255,6 +267,7 @@ class Panel(QWidget):
         dock = self.parentWidget()
         if isinstance(dock, QDockWidget):
             dock.setFloating(not dock.isFloating())
+            dock.show()
 
     def _paint_menu_button(self) -> None:
         self._menu_button.setIcon(theme.icon("mdi6.dots-horizontal", "muted"))

@@ -111,6 +111,10 @@ class SignsPanel(DistributionsPanel):
     def hide_menu(self) -> None:
         """Leave saving and ridges to the panel around."""
         self._menu_button.hide()
+        for action in self._menu_button.menu().actions():
+            if action is not self.as_ridges:
+                self.removeAction(action)  # two actions with one key would keep each other from it
+                action.deleteLater()
 
     # ------------------------------------------------------------------ what is listed
 
