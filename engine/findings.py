@@ -86,6 +86,11 @@ class Analysis(msgspec.Struct, frozen=True):
         return found
 
     @property
+    def runs(self) -> bool:
+        """Whether there is a network, and no problem keeps it from running."""
+        return bool(self.nodes) and not self.errors
+
+    @property
     def errors(self) -> tuple[Problem, ...]:
         """The problems that keep the network from running."""
         return tuple(problem for problem in self.problems if problem.severity == "error")

@@ -210,12 +210,7 @@ class InitLabPanel(Panel):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(split)
         # The empty state has the first button too.
-        self.begin = QPushButton("Compare initialisations")
-        self.begin.setProperty("primary", True)
-        self.begin.clicked.connect(lambda: self._question(0))
-        layout = self.empty.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.count() - 1, self.begin, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.begin = self.empty.offer("Compare initialisations", lambda: self._question(0))
 
     # ------------------------------------------------------------------ asking
 
@@ -256,7 +251,7 @@ class InitLabPanel(Panel):
             self.told.setText("Measured before the last change. Compare again.")
 
     def _enable(self) -> None:
-        ready = self._request is None and not self._analysis.errors and bool(self._analysis.nodes)
+        ready = self._request is None and self._analysis.runs
         for button in (self.measure, self.race, self.begin):
             button.setEnabled(ready)
         chosen = self.chosen

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from PySide6.QtCore import Qt, Signal, SignalInstance
-from PySide6.QtWidgets import QPushButton, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from engine import lab_binary as lab
 from engine.binary_cost import binary_costs
@@ -85,12 +85,7 @@ class BinaryLabPanel(Panel):
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tabs)
-        self.binarize = QPushButton("Binarize this network")
-        self.binarize.setProperty("primary", True)
-        self.binarize.clicked.connect(self.binarize_wanted)
-        layout = self.empty.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.count() - 1, self.binarize, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.binarize = self.empty.offer("Binarize this network", self.binarize_wanted.emit)
 
         self.estimators.measure.clicked.connect(self.ask)
         self.estimators.found.connect(self._find)
@@ -144,7 +139,7 @@ class BinaryLabPanel(Panel):
         self.request()
 
     def _enable(self) -> None:
-        ready = self._request is None and not self._analysis.errors and bool(self._analysis.nodes)
+        ready = self._request is None and self._analysis.runs
         self.estimators.measure.setEnabled(ready)
         self.race.set_ready(ready)
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QMessageBox,
+    QPushButton,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -44,14 +45,22 @@ class Empty(QWidget):
         self._picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.title = _centred("heading")
         self.hint = _centred("muted")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(4 * SPACE, 2 * SPACE, 4 * SPACE, 2 * SPACE)
-        column.setSpacing(SPACE)
-        column.addStretch()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(4 * SPACE, 2 * SPACE, 4 * SPACE, 2 * SPACE)
+        self._column.setSpacing(SPACE)
+        self._column.addStretch()
         for part in (self._picture, self.title, self.hint):
-            column.addWidget(part)
-        column.addStretch()
+            self._column.addWidget(part)
+        self._column.addStretch()
         self.follow_theme()
+
+    def offer(self, text: str, do: Callable[[], object]) -> QPushButton:
+        """A button below the two lines that does what there is to do first."""
+        button = QPushButton(text)
+        button.setProperty("primary", True)
+        button.clicked.connect(lambda: do())
+        self._column.insertWidget(self._column.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
+        return button
 
     def say(self, title: str, hint: str) -> None:
         """Set the two lines."""

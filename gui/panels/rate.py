@@ -98,12 +98,7 @@ class RatePanel(Panel):
         column.addLayout(buttons)
         column.addWidget(self.plot, 1)
         column.addWidget(axis)
-        self.begin = QPushButton("Find a learning rate")
-        self.begin.setProperty("primary", True)
-        self.begin.clicked.connect(self._question)
-        layout = self.empty.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.count() - 1, self.begin, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.begin = self.empty.offer("Find a learning rate", self._question)
 
     # ------------------------------------------------------------------ asking
 
@@ -150,7 +145,7 @@ class RatePanel(Panel):
             self.request()
 
     def _enable(self) -> None:
-        ready = self._request is None and not self._analysis.errors and bool(self._analysis.nodes)
+        ready = self._request is None and self._analysis.runs
         for button in (self.again, self.begin):
             button.setEnabled(ready)
         rate = self._suggestion()
