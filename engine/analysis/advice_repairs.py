@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from engine import diff, edit
-from engine.analysis.repairs import STRANGE, Idea, Place, arms_alike, place_of
+from engine.analysis.repairs import Idea, Place, arms_alike, made, place_of
 from engine.analysis.walk import Walked
-from engine.edit import EditProblem
 from engine.findings import Problem, Repair
 from engine.network import Block, Choice, Network
 
@@ -37,7 +36,7 @@ def with_ways_out(
             continue
         searched += 1
         repairs = list(problem.repairs)
-        for text, after in _made(ways(network, place, walked, problem)):
+        for text, after in made(ways(network, place, walked, problem)):
             changes = diff.changes(network, after)
             if not changes or tries == 0:
                 continue
@@ -47,20 +46,6 @@ def with_ways_out(
                 repairs.append(Repair(text, changes))
         found.append(replace(problem, repairs=tuple(repairs)))
     return found
-
-
-def _made(ideas: Iterator[Idea]) -> Iterator[tuple[str, Network]]:
-    """The networks that the ideas lead to; an idea that makes no sense here is passed over."""
-    while True:
-        try:
-            text, make = next(ideas)
-        except (StopIteration, *STRANGE):
-            return
-        try:
-            after = make()
-        except (EditProblem, *STRANGE):
-            continue
-        yield text, after
 
 
 def _still(problem: Problem, left: Sequence[Problem]) -> bool:

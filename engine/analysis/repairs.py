@@ -45,11 +45,6 @@ class Place(NamedTuple):
     around: tuple[tuple[str | None, str], ...] = ()
 
 
-class _Candidate(NamedTuple):
-    text: str
-    network: Network
-
-
 def with_repairs(
     network: Network, problems: Sequence[Problem], walked: Walked, judge: Judge
 ) -> list[Problem]:
@@ -74,15 +69,15 @@ def with_repairs(
     found: dict[int, tuple[Repair, ...]] = {}
     for number, problem in enumerate(errors[:_SEARCHED]):
         helped: list[tuple[int, int, Repair]] = []
-        for order, candidate in enumerate(_candidates(network, problem, walked)):
-            changed = diff.changes(network, candidate.network)
-            left = remaining(candidate.network, changed) if changed else None
+        for order, (text, after) in enumerate(_candidates(network, problem, walked)):
+            changed = diff.changes(network, after)
+            left = remaining(after, changed) if changed else None
             if left is None or _still(problem, left):
                 continue
             errors_left = sum(p.severity == "error" for p in left)
             if errors_left >= before:
                 continue
-            helped.append((errors_left, order, Repair(candidate.text, changed)))
+            helped.append((errors_left, order, Repair(text, changed)))
             if errors_left == 0 and len([h for h in helped if h[0] == 0]) >= _OFFERED:
                 break
         helped.sort(key=lambda item: item[:2])
@@ -107,34 +102,38 @@ def _still(problem: Problem, left: Iterable[Problem]) -> bool:
 
 #: A stranger's file may hold anything where a drawing has positions and fields: an idea that trips over that
 #: is none.
-STRANGE = (AttributeError, LookupError, TypeError, ValueError)
+_STRANGE = (AttributeError, LookupError, TypeError, ValueError)
 
 
-def _candidates(network: Network, problem: Problem, walked: Walked) -> Iterator[_Candidate]:
+def _candidates(network: Network, problem: Problem, walked: Walked) -> Iterator[tuple[str, Network]]:
     """What a person would try, the likeliest first. What makes no sense here is passed over."""
     for repair in problem.repairs:
         try:
-            yield _Candidate(repair.text, diff.apply(network, repair.changes))
+            yield repair.text, diff.apply(network, repair.changes)
         except (KeyError, FileProblem, ValueError):
             continue
     place = None if problem.node is None else place_of(network, problem.node)
     if place is None:
         return
-    ideas = _ideas(network, problem, place, walked)
-    while True:
-        try:
-            text, make = next(ideas)
-        except (StopIteration, *STRANGE):
-            return
-        try:
-            candidate = _Candidate(text, make())
-        except (EditProblem, *STRANGE):
-            continue
-        yield candidate
+    yield from made(_ideas(network, problem, place, walked))
 
 
 #: What is offered, and how the network would be made.
 Idea = tuple[str, Callable[[], Network]]
+
+
+def made(ideas: Iterator[Idea]) -> Iterator[tuple[str, Network]]:
+    """The networks that the ideas lead to; an idea that makes no sense here is passed over."""
+    while True:
+        try:
+            text, make = next(ideas)
+        except (StopIteration, *_STRANGE):
+            return
+        try:
+            after = make()
+        except (EditProblem, *_STRANGE):
+            continue
+        yield text, after
 
 
 def place_of(network: Network, path: str) -> Place | None:
