@@ -1,8 +1,12 @@
-"""``python -m tests.diagnosis_table [--json]``: the doctor's rules against networks that are ill, and well.
+"""``python -m tests.diagnosis_table [--looks KIND] [--json]``: the doctor's rules against networks that are ill, and well.
 
 Every network of :mod:`tests.sick_networks` and every template that trains on built-in data is trained;
 of each illness: how many were found, how often it was seen where it is not, and how many the first
 repair heals, trained again.
+
+What is seen of a run depends on the clock. So that the table does not, it is made with looks at
+every other step, or with the fewest that any run gets on any machine (``--looks fewest``);
+``--looks program`` is what a user of this machine sees.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import engine
@@ -38,10 +42,36 @@ def every_other_step() -> Iterator[None]:
             setattr(probes, name, value)
 
 
-def trained(network: Network) -> tuple[Record, dict[str, Any]]:
+@contextmanager
+def fewest() -> Iterator[None]:
+    """Probes that have spent the time for looking at once: they look where they look whatever it costs."""
+    from engine.training.probes import Probes
+
+    before = Probes.done
+
+    def spent(self: Probes, telling: float = 0.0) -> None:
+        before(self, telling)
+        self.due = float("inf")
+
+    Probes.done = spent  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Probes.done = before  # type: ignore[method-assign]
+
+
+#: How often a run is looked at.
+LOOKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "often": every_other_step,
+    "fewest": fewest,
+    "program": nullcontext,
+}
+
+
+def trained(network: Network, looks: str = "often") -> tuple[Record, dict[str, Any]]:
     """The record of a run of `network`, and its result."""
     events: list[object] = []
-    with tempfile.TemporaryDirectory() as folder, every_other_step():
+    with tempfile.TemporaryDirectory() as folder, LOOKS[looks]():
         result = engine.train(network, device="cpu", run_dir=folder, emit=events.append)
     return Record.of(network, events), result
 
@@ -52,7 +82,11 @@ def figure(result: dict[str, Any], name: str) -> float:
 
 
 def heals(
-    patient: Patient, record: Record, findings: tuple[Finding, ...], result: dict[str, Any]
+    patient: Patient,
+    record: Record,
+    findings: tuple[Finding, ...],
+    result: dict[str, Any],
+    looks: str = "often",
 ) -> tuple[bool, str]:
     """Whether the first repair of the patient's illness heals it, and which it is.
 
@@ -63,7 +97,7 @@ def heals(
     if not found.repairs:
         return False, ""
     repair = found.repairs[0]
-    healed, after = trained(diff.apply(patient.network, repair.changes))
+    healed, after = trained(diff.apply(patient.network, repair.changes), looks)
     gone = all(f.code != patient.code for f in diagnose(healed))
     before, now = figure(result, "accuracy"), figure(after, "accuracy")
     if patient.code == "overfitting":  # what fell ill is the loss on examples not seen
@@ -82,14 +116,14 @@ def templates_that_train() -> list[Patient]:
     ]
 
 
-def measure(patients: list[Patient], *, repair: bool = True) -> dict[str, Any]:
+def measure(patients: list[Patient], *, repair: bool = True, looks: str = "often") -> dict[str, Any]:
     """The table's figures over `patients`."""
     rows = {
         code: {"ill": 0, "found": 0, "well": 0, "alarms": 0, "repaired": 0, "healed": 0} for code in ILLNESSES
     }
     notes = []
     for patient in patients:
-        record, result = trained(patient.network)
+        record, result = trained(patient.network, looks)
         findings = diagnose(record)
         seen = {finding.code for finding in findings}
         for code, row in rows.items():
@@ -107,7 +141,7 @@ def measure(patients: list[Patient], *, repair: bool = True) -> dict[str, Any]:
         if missed or alarms:
             line += f"  (missed {missed}, false {alarms})"
         if repair and patient.code in seen:
-            healed, text = heals(patient, record, findings, result)
+            healed, text = heals(patient, record, findings, result, looks)
             rows[patient.code]["repaired"] += 1
             rows[patient.code]["healed"] += healed
             line += f"; '{text}' {'heals' if healed else 'does not heal'}"
@@ -133,10 +167,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", default="", help="only networks whose illness or name has this in it")
+    parser.add_argument("--looks", choices=LOOKS, default="often", help="how often runs are looked at")
+    parser.add_argument("--no-repair", action="store_true", help="do not train what has been repaired")
     chosen = parser.parse_args()
     patients = [*sick(), *healthy(), *templates_that_train()]
     patients = [p for p in patients if chosen.only in f"{p.code} {p.name}"]
-    figures = measure(patients)
+    figures = measure(patients, repair=not chosen.no_repair, looks=chosen.looks)
     print(json.dumps(figures, indent=2) if chosen.json else table(figures))
 
 

@@ -57,6 +57,13 @@ def test_nine_of_ten_are_found_one_of_twenty_is_a_false_alarm_and_seven_of_ten_a
     assert every["healed"] >= 0.7 * every["repaired"]
 
 
+@pytest.mark.full
+def test_the_fewest_looks_that_a_run_gets_show_nine_of_ten_too() -> None:
+    every = measure([*SICK, *WELL, *templates_that_train()], repair=False, looks="fewest")["all"]
+    assert every["found"] >= 0.9 * every["ill"]
+    assert every["alarms"] <= 0.05 * every["well"]
+
+
 # ---------------------------------------------------------------------------- by the numbers
 
 

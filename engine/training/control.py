@@ -50,6 +50,11 @@ class Control:
             self._changed.notify_all()
 
     @property
+    def stepping(self) -> bool:
+        """Whether single steps are asked for."""
+        return self._steps > 0
+
+    @property
     def stopping(self) -> bool:
         """Whether the run is to end."""
         return self._stopping

@@ -136,9 +136,20 @@ class Probes:
     ----------
     due
         The time (of ``time.perf_counter``) from which on the next step is to be observed.
+    sure
+        The step that is observed whatever the time: as many on as the last look had behind it, and the
+        last of `span`, the run's steps. A run of half a second is seen from its beginning to its end.
+    looked
+        The step of the last observation.
     """
 
-    def __init__(self, parts: Sequence[Part], model: nn.Module | None = None, budget: float = 0.02) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        model: nn.Module | None = None,
+        budget: float = 0.02,
+        span: tuple[int, float] = (0, math.inf),
+    ) -> None:
         self._parts = parts
         self._model = model if isinstance(model, CompiledNetwork) else None
         self._budget = _PLANNED * budget
@@ -151,6 +162,9 @@ class Probes:
         self._handed: float | None = None
         # Peek at the first step and observe the second: the first step's figures come before that.
         self.due = self._began
+        self._first_step, self._last_step = span
+        self.looked = self._first_step
+        self.sure: float = self._first_step + 2
         self._spent = 0.0
         self._least = math.inf
         #: What looking has cost for the observation that is being made.
@@ -221,6 +235,9 @@ class Probes:
     def after(self, step: int, epoch: float, learning_rate: float | None = None) -> Observation:
         """Look at the weights, now after step number `step`."""
         begun = self._clock()
+        self.looked = step
+        twice = max(2 * (step - self._first_step), 2) + self._first_step
+        self.sure = min(twice, self._last_step) if step < self._last_step else math.inf
         tensors = {part.name: part.tensor for part in self._parts}
         weights = distributions(tensors)
         updates: dict[str, float] = {}

@@ -45,6 +45,8 @@ _LONG = 0.5
 #: Seconds of training between two checkpoints, at an epoch's end and within one.
 _CHECKPOINT_EPOCH = 10.0
 _CHECKPOINT_WITHIN = 60.0
+#: Steps per second from which on one more is no wait.
+_QUICK = 4.0
 #: Points per epoch of the training curve, and steps per point at least.
 _POINTS = 20
 _STEPS_PER_POINT = 10
@@ -166,7 +168,10 @@ class Trainer:
         self._step = DirectStep(self.optimizer)
         self._warnings = tuple(warnings)
         budget = self.options.observe_budget
-        self.probes = Probes(self.parts, task.model, budget) if observe and self.group.writes else None
+        self.probes: Probes | None = None
+        if observe and self.group.writes:
+            span = self.position.step, self.epochs * self.feed.steps
+            self.probes = Probes(self.parts, task.model, budget, span)
         self._tally = Tally(task, self.group)
         self._rates: list[float] = []  # of the batches that wait to be counted, where they move
         self._clips = self.options.clip_norm is not None or self.options.clip_value is not None
@@ -322,7 +327,9 @@ class Trainer:
         tick = clock() + (_TICK if self.position.step else 0.0)  # the first figures at once
         observed = math.inf if probes is None else probes.due
         for batch in batches:
-            if control.interrupted and not self._pending and not together:
+            if control.interrupted and not self._pending and not together and self._parting_look():
+                observed = 0.0
+            elif control.interrupted and not self._pending and not together:
                 if not self._count():
                     return "diverged"
                 told = control.heed(self._pausing)
@@ -337,8 +344,11 @@ class Trainer:
             if together:
                 batch = group.share(batch)
             due = accumulate == 1 or self._step_due(accumulate)
-            peeking, looking = None, probes if due and clock() >= observed else None
-            if looking is not None and observed and not looking.peeked:
+            step = self.position.step + len(tally) + 1
+            peeking, looking = None, None
+            if probes is not None and due and (clock() >= observed or step + accumulate >= probes.sure):
+                looking = probes
+            if looking is not None and observed and not looking.peeked and step < looking.sure:
                 peeking, looking = looking, None  # the step before the one that is observed
             if looking is None:
                 output, loss = run(batch)
@@ -356,7 +366,6 @@ class Trainer:
                 rates.append(float(optimizer.param_groups[0]["lr"]))
             if not due:
                 continue
-            step = self.position.step + len(tally)
             if scaler is not None:
                 scaler.unscale_(optimizer)
             if peeking is not None:
@@ -406,6 +415,15 @@ class Trainer:
                     self._tell_progress()
                 tick = clock() + _TICK
         return None
+
+    def _parting_look(self) -> bool:
+        """Whether the run takes one step more before it pauses, to look at it: who pauses wants to see
+        where it stands. Where steps take long, it pauses at once.
+        """
+        probes, control = self.probes, self.control
+        if probes is None or control.stopping or control.stepping or self.steps_per_second < _QUICK:
+            return False
+        return self.position.step + len(self._tally) > probes.looked
 
     def _after_step(self) -> list[Callable[[], Any]]:
         """What follows every step of this recipe."""

@@ -1,0 +1,50 @@
+"""A run is looked at from its beginning to its end, however short it is, and where it pauses."""
+
+from __future__ import annotations
+
+import msgspec
+
+import engine
+from engine.host.protocol import Observation, Progress, RunState
+from engine.training.control import Control
+from tests.diagnosis_table import fewest
+from tests.sick_networks import dense, network
+
+
+def looks(drawn, tmp_path):
+    told = []
+    with fewest():
+        engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=told.append)
+    return [event for event in told if isinstance(event, Observation)]
+
+
+def test_a_run_is_seen_at_steps_that_double_and_at_its_last(tmp_path):
+    seen = looks(network("short", [dense(16)], epochs=4), tmp_path)  # 4 epochs of 23 steps
+    assert [look.step for look in seen] == [2, 4, 8, 16, 32, 64, 92]
+    assert all(look.gradients and look.activations and look.cosines for look in seen)
+
+
+def test_the_last_step_is_seen_where_gradients_gather_over_batches(tmp_path):
+    drawn = network("short", [dense(16)], epochs=2)
+    gathers = msgspec.structs.replace(drawn.recipe, options={"accumulate": 4})
+    seen = looks(msgspec.structs.replace(drawn, recipe=gathers), tmp_path)
+    # Steps of the optimizer end with batches 4, 8, 12, 16, 20, 23 of each epoch.
+    assert [look.step for look in seen] == [4, 8, 16, 35, 46]
+
+
+def test_a_run_that_pauses_shows_the_step_at_which_it_stands(tmp_path):
+    control, paused, seen = Control(), [], []
+
+    def emit(event):
+        if isinstance(event, Observation):
+            seen.append(event.step)
+        elif isinstance(event, Progress) and event.step > 16:
+            control.pause()
+        elif isinstance(event, RunState) and event.state == "paused":
+            paused.append(event.step)
+            control.stop()
+
+    drawn = network("long", [dense(16)], epochs=400)
+    with fewest():
+        engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=emit, control=control)
+    assert paused == [seen[-1]]
