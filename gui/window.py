@@ -149,6 +149,8 @@ class Window(QMainWindow):
         column.addWidget(self.scrubber)
         self.desk.addWidget(below)
         self.canvas.edit_requested.connect(self._edit_layer)
+        self.canvas.trial.wanted.connect(self.workers.try_out)
+        self.workers.tried.connect(self.canvas.trial.show)
         self.palette_view = Palette()
         self.palette_view.chosen.connect(self.canvas.add_layer)
         self.workers.welcomed.connect(self.palette_view.refresh)

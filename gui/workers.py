@@ -95,6 +95,8 @@ class Workers(QObject):
 
     #: The :class:`engine.findings.Analysis` of the document as it is.
     analyzed = Signal(object)
+    #: The Analysis of what :meth:`try_out` was given.
+    tried = Signal(object)
     #: (request number, event): previews, Failed, Evaluated, Predicted.
     answered = Signal(int, object)
     #: The analysis host's :class:`engine.host.protocol.Welcome`, which names the devices.
@@ -129,6 +131,7 @@ class Workers(QObject):
         self._run: Run | None = None
         self._run_number = 0
         self._asked = 0
+        self._tried = 0
         self._prepared: bytes | None = None
         self._closed = False
 
@@ -150,7 +153,13 @@ class Workers(QObject):
     def _document_changed(self, before: Network, after: Network) -> None:
         if not same_meaning(before, after):
             self.current = False
+            self._tried = 0
             self._analyze_soon.start()
+
+    def try_out(self, network: Network) -> None:
+        """Analyse what a gesture would make; `tried` brings it, unless the document changes first."""
+        if self.current and not self._closed:  # else the document's own comes first
+            self._tried = self.pool.analyze(file.dumps(network))
 
     def _analyze(self) -> None:
         if not self._closed:
@@ -397,12 +406,15 @@ class Workers(QObject):
 
     def _take(self, event: object) -> None:
         match event:
-            case protocol.Analyzed(request=request, analysis=analysis):
-                if request == self._asked:
-                    self._patience.stop()
-                    self.analysis, self.current = analysis, not self._analyze_soon.isActive()
-                    self.analyzed.emit(analysis)
-                    self._prepare_soon.start()
+            case protocol.Analyzed(request=request, analysis=analysis) if request == self._asked:
+                self._patience.stop()
+                self.analysis, self.current = analysis, not self._analyze_soon.isActive()
+                self.analyzed.emit(analysis)
+                self._prepare_soon.start()
+            case protocol.Analyzed(request=request, analysis=analysis) if request == self._tried:
+                self.tried.emit(analysis)
+            case protocol.Analyzed():  # of a drawing that has changed since
+                pass
             case protocol.DataProgress(
                 request=0
             ):  # the analysis reads data: it is at work, and does not hang

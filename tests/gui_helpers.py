@@ -7,7 +7,14 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QMouseEvent,
+    QWheelEvent,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -89,12 +96,22 @@ def wheel(widget: QWidget, at: QPoint, angle: int, modifiers=NONE, pixels: QPoin
     QApplication.sendEvent(widget, event)
 
 
-def drop(widget: QWidget, data: QMimeData, at: QPoint) -> None:
-    """Drag `data` in from elsewhere and let it fall at `at`."""
+def hang(widget: QWidget, data: QMimeData, at: QPoint) -> None:
+    """Drag `data` in from elsewhere and hold it at `at`."""
     copy = Qt.DropAction.CopyAction
     QApplication.sendEvent(widget, QDragEnterEvent(at, copy, data, LEFT, NONE))
     QApplication.sendEvent(widget, QDragMoveEvent(at, copy, data, LEFT, NONE))
-    QApplication.sendEvent(widget, QDropEvent(QPointF(at), copy, data, LEFT, NONE))
+
+
+def leave(widget: QWidget) -> None:
+    """Take away what hangs."""
+    QApplication.sendEvent(widget, QDragLeaveEvent())
+
+
+def drop(widget: QWidget, data: QMimeData, at: QPoint) -> None:
+    """Drag `data` in from elsewhere and let it fall at `at`."""
+    hang(widget, data, at)
+    QApplication.sendEvent(widget, QDropEvent(QPointF(at), Qt.DropAction.CopyAction, data, LEFT, NONE))
 
 
 def key(widget: QWidget, which: Qt.Key, modifiers=NONE) -> None:

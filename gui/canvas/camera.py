@@ -190,10 +190,10 @@ class Camera(QGraphicsView):
         self.looked.emit()
 
     def reveal(self, ids: Iterable[str]) -> None:
-        """Scroll so far that `ids` are in view."""
-        content = self.drawing.content(ids).adjusted(-40, -40, 40, 40)
+        """Scroll so far that `ids` are in view; what is in view stays under the hand."""
+        content = self.drawing.content(ids)
         if not content.isNull() and not self.visible_rect().contains(content):
-            self.ensureVisible(content, 24, 24)
+            self.ensureVisible(content.adjusted(-40, -40, 40, 40), 24, 24)
             self.looked.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:

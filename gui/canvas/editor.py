@@ -15,6 +15,7 @@ from engine.network import Choice, Edge, End, Network
 from engine.problems import FileProblem
 from gui.canvas import card, clipboard, compose, layout
 from gui.canvas.marks import PADDING, TITLE
+from gui.canvas.node_item import NodeItem
 from gui.canvas.phrase import Reading
 
 if TYPE_CHECKING:
@@ -353,11 +354,10 @@ class Editor:
     # ------------------------------------------------------------------ mending
 
     def repairs(self) -> list[Repair]:
-        """The ways out of the selected nodes' problems, best first; with nothing selected, of all."""
-        chosen = self.selection.nodes or tuple(self.canvas.drawing.nodes)
+        """The ways out of the selected nodes' problems, best first; where they have none, of all."""
         shown = self.canvas.drawing.nodes
-        problems = [problem for id in chosen if id in shown for problem in shown[id].card.problems]
-        return [repair for problem in problems for repair in problem.repairs]
+        chosen = [shown[id] for id in self.selection.nodes if id in shown]
+        return _ways_out(chosen) or _ways_out(shown.values())
 
     def repair(self, repair: Repair) -> None:
         """Take one way out."""
@@ -450,6 +450,10 @@ class Editor:
     def _go(self, id: str) -> None:
         self.selection.set((id,))
         self.canvas.reveal((id,))
+
+
+def _ways_out(items: Iterable[NodeItem]) -> list[Repair]:
+    return [repair for item in items for problem in item.card.problems for repair in problem.repairs]
 
 
 def _named(ids: Iterable[str]) -> str:

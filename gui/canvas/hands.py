@@ -184,6 +184,7 @@ class Hands:
         at = self.canvas.mapToScene(event.position().toPoint())
         if gesture is not None:
             gesture.finish(at, event.modifiers())
+            self.canvas.trial.end()
             self.canvas.refresh_far()
         elif pressed is not None and pressed[2] is not None:
             pressed[2]()
@@ -283,6 +284,7 @@ class Hands:
         self._pressed = None
         if gesture is not None:
             gesture.cancel()
+            self.canvas.trial.end()
             self.canvas.refresh_far()
 
     def forget(self) -> None:

@@ -155,7 +155,7 @@ class NodeItem(QGraphicsItem):
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         """Paint at the scene's level of detail: on the canvas from pictures, else as lines and text."""
-        if self.accepts is False:
+        if self.accepts is False and self.hot_port is None:
             painter.setOpacity(0.35)
         tools = self.owner.look
         if widget is None or not self.owner.pictures.paint(painter, self):

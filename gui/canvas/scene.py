@@ -464,9 +464,13 @@ class Scene(Finder):
 
     # ------------------------------------------------------------------ sketches
 
-    def sketch_wire(self, start: QPointF, end: QPointF, good: bool, refused: bool = False) -> None:
-        """Draw the wire that is being made."""
-        color = self.look.accent if good else self.look.error if refused else self.look.unknown_wire
+    def sketch_wire(
+        self, start: QPointF, end: QPointF, good: bool, refused: bool = False, wrong: bool = False
+    ) -> None:
+        """Draw the wire that is being made; a `wrong` one can be made, but brings an error with it."""
+        color = self.look.unknown_wire
+        if good or refused:
+            color = self.look.error if refused or wrong else self.look.accent
         pen = QPen(color, 2.2)
         if not good:
             pen.setStyle(Qt.PenStyle.DashLine)

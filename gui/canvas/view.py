@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -15,37 +16,32 @@ from PySide6.QtGui import (
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
-    QPainterPath,
-    QPen,
     QResizeEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QWidget
 
-from engine.catalog import ACTIVATIONS, LAYERS
 from engine.findings import Analysis
 from engine.network import Network
 from gui.canvas import card, commands, menus
 from gui.canvas.adding import Adder
 from gui.canvas.blocks import Interior
 from gui.canvas.camera import Camera
-from gui.canvas.edge_item import EdgeItem
 from gui.canvas.editor import Editor
 from gui.canvas.gestures import Gesture
 from gui.canvas.hands import Hands
+from gui.canvas.incoming import Incoming
 from gui.canvas.minimap import Minimap
-from gui.canvas.node_item import NodeItem
 from gui.canvas.overlay import Mark
 from gui.canvas.overlays import EmptyState, Toast
 from gui.canvas.palette import MIME
 from gui.canvas.scene import Scene
+from gui.canvas.trial import Trial
 from gui.canvas.writing import Writer
 from gui.document import Document
 from gui.selection import Selection
 from gui.theme import theme
 
-#: How near, in pixels, a wire must be for a layer from the palette to fall into it.
-DROP_REACH = 28.0
 #: How long a node is marked that a panel points at, in milliseconds.
 POINT_MS = 1500
 
@@ -74,6 +70,9 @@ class Canvas(Camera):
         self.setAcceptDrops(True)
         self.hands = Hands(self)
         self.editor = Editor(self)
+        #: What the gesture that is under way would make.
+        self.trial = Trial(self)
+        self.incoming = Incoming(self)
         self.minimap = Minimap(self)
         self._minimap_wanted = True
         self.toast = Toast(self)
@@ -122,6 +121,7 @@ class Canvas(Camera):
         """Show shapes on wires and cards, and mark problems."""
         self.analysis = analysis
         self.drawing.set_analysis(analysis, self.network, self.block, self.use)
+        self.trial.again()
 
     def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
         """Paint a measure over the cards of nodes, by their ids (paths inside blocks); None: nothing.
@@ -235,6 +235,19 @@ class Canvas(Camera):
         self.minimap.setVisible(wanted and not self.visible_rect().contains(content))
         self.minimap.update()
 
+    def reveal(self, ids: Iterable[str]) -> None:
+        """Scroll so far that `ids` are in view, and not below the overview."""
+        chosen, before = tuple(ids), self.scroll_position()
+        super().reveal(chosen)
+        if not self._minimap_wanted or not (self.minimap.isVisible() or self.scroll_position() != before):
+            return
+        content = self.drawing.content(chosen)
+        covered = self.mapToScene(self.minimap.geometry().adjusted(-8, -8, 8, 8)).boundingRect()
+        above = content.bottom() - covered.top()
+        if covered.intersects(content) and content.top() - above > self.visible_rect().top():
+            self.scroll_to(self.scroll_position() + QPoint(0, math.ceil(above * self.zoom_factor)))
+            self.looked.emit()
+
     # ------------------------------------------------------------------ hands
 
     @property
@@ -315,59 +328,15 @@ class Canvas(Camera):
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """Show where the layer would come, and the wire that it would go into."""
-        if not event.mimeData().hasFormat(MIME):
-            event.ignore()
-            return
-        at = self.mapToScene(event.position().toPoint())
-        path = QPainterPath()
-        onto = self._activated(event.mimeData(), at)
-        place = onto.rect if onto is not None else QRectF(*self._dropped_at(at), card.WIDTH, 72)
-        path.addRoundedRect(place, 8, 8)
-        tools = self.drawing.look
-        self.drawing.sketch.setPen(QPen(tools.accent, 1.5, Qt.PenStyle.DashLine))
-        self.drawing.sketch.setBrush(tools.halo)
-        self.drawing.sketch.setPath(path)
-        self.hands.hover(onto or self.drawing.wire_at(at, DROP_REACH / self.zoom_factor))
-        self.refresh_far()
-        event.acceptProposedAction()
+        self.incoming.hover(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Forget the layer that hung over the canvas."""
-        self.drawing.sketch.setPath(QPainterPath())
-        self.hands.hover(None)
+        self.incoming.leave()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Add the layer: into the wire under it, or wired to the one selected node.
-
-        An activation that falls on a card becomes that layer's own.
-        """
-        wire = self.hands.hovered if isinstance(self.hands.hovered, EdgeItem) else None
-        self.drawing.sketch.setPath(QPainterPath())
-        self.hands.hover(None)
-        if not event.mimeData().hasFormat(MIME):
-            return
-        type, at = _dragged(event.mimeData()), self.mapToScene(event.position().toPoint())
-        onto = self._activated(event.mimeData(), at)
-        if onto is not None:
-            self.editor.activate(onto.id, type)
-        else:
-            place = self._dropped_at(at)
-            self.editor.add_layer(type, place, on=wire.edge if wire is not None else None)
-        event.acceptProposedAction()
-        self.setFocus()
-
-    def _activated(self, data: QMimeData, at: QPointF) -> NodeItem | None:
-        """The card whose layer takes the dragged activation as its own."""
-        item = self.drawing.node_at(at)
-        if item is None or _dragged(data) not in ACTIVATIONS:
-            return None
-        node = self.network.graph(self.block).nodes.get(item.id)
-        layer = LAYERS.get(node.type) if node is not None else None
-        return item if layer is not None and layer.activatable else None
-
-    def _dropped_at(self, at: QPointF) -> tuple[float, float]:
-        """Where a card dropped at the cursor has its corner, on the grid."""
-        return round((at.x() - card.WIDTH / 2) / 8) * 8.0, round((at.y() - card.PORT_Y) / 8) * 8.0
+        """Add the layer."""
+        self.incoming.fall(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep overlays in their corners."""
@@ -385,8 +354,3 @@ class Canvas(Camera):
         if self.fit_wanted:
             self.fit_wanted = False
             self.fit()
-
-
-def _dragged(data: QMimeData) -> str:
-    """The type of the layer that is dragged in."""
-    return bytes(data.data(MIME).data()).decode("utf-8", "replace")

@@ -33,3 +33,6 @@ class Gesture:
 
     def cancel(self) -> None:
         """Leave everything as it was."""
+
+    def doubt(self) -> None:
+        """What would come of it has been found (:class:`~gui.canvas.trial.Trial`): show it."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainterPath
 
-from engine import ports
+from engine import edit, ports
 from engine.catalog import LAYERS
 from engine.edit import EditProblem
 from engine.findings import Tensor
-from engine.network import Edge, End
+from engine.network import Edge, End, Network
 from gui.canvas import compose
 from gui.canvas.finding import Port
 from gui.canvas.gestures.base import Gesture
@@ -90,15 +90,31 @@ class Connect(Gesture):
                 near = self._free_port(item.id)
         if near is not None and near.item is self.port.item:
             near = None
-        self._heat(near)
-        self.why = self.refusal(near) if near is not None else None
+        if near != self.hot:
+            self._heat(near)
+            self.why = self.refusal(near) if near is not None else None
+            self.canvas.trial.consider(None)
+            self.canvas.explain(self.why or "")
+            if near is not None and self.why is None:
+                self.canvas.trial.consider((near.item.id, near.number), self._made)
+        self._sketch()
+
+    def _made(self) -> Network:
+        """The network with the wire to the port under the cursor."""
+        assert self.hot is not None
+        return edit.connect(self.canvas.network, *self.ends(self.hot), block=self.canvas.block)
+
+    def doubt(self) -> None:
+        """A wire with which something would be wrong is drawn as such; it can be dropped all the same."""
+        self._sketch()
+
+    def _sketch(self) -> None:
+        near = self.hot
         good = near is not None and self.why is None
-        point = near.point if near is not None and good else at
-        start, end = self.port.point, point
+        start, end = self.port.point, near.point if near is not None and good else self.end
         if self.port.kind == "in":
             start, end = end, start
-        self.scene.sketch_wire(start, end, good, refused=self.why is not None)
-        self.canvas.explain(self.why or "")
+        self.scene.sketch_wire(start, end, good, self.why is not None, self.canvas.trial.wrong)
 
     def _free_port(self, id: str) -> Port | None:
         item = self.scene.nodes[id]
@@ -178,6 +194,10 @@ class Rewire(Connect):
         except EditProblem as problem:
             return str(problem)
         return None
+
+    def _made(self) -> Network:
+        assert self.hot is not None
+        return compose.rewire(self.canvas.network, self.edge, *self.ends(self.hot), self.canvas.block)
 
     def connect(self, other: Port) -> None:
         """Bring the end to `other`."""

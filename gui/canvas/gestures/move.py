@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainterPath, QPen
 
 from engine import edit, edit_view
 from engine.edit import EditProblem
+from engine.network import Network
 from gui.canvas import card, compose
 from gui.canvas.edge_item import EdgeItem
 from gui.canvas.gestures.base import Gesture
@@ -171,6 +172,12 @@ class Move(Gesture):
                     changed.hovered = on
                     changed.restyle()
             self._wire = wire
+            self.canvas.trial.consider(wire and wire.edge, self._inserted)
+
+    def _inserted(self) -> Network:
+        """The network with the node in the wire that it hangs over."""
+        assert self._wire is not None
+        return edit.insert_on_edge(self.canvas.network, self._wire.edge, self.ids[0], block=self.canvas.block)
 
 
 def _nearest(
