@@ -1,4 +1,4 @@
-"""Edits that make, unpack and shape blocks. Like :mod:`engine.edit`: Network in, Network out."""
+"""Edits that make and shape blocks. Like :mod:`engine.edit`: Network in, Network out."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine import block_ports, edit, expression, ports
+from engine import edit, expression, ports, rewriting
 from engine.edit import EditProblem
-from engine.network import Argument, Block, Choice, Edge, End, Network, Node, Training, identifier_problem
+from engine.network import Argument, Block, Edge, End, Network, Node, identifier_problem
 from engine.problems import did_you_mean
 
 #: Scene units between the ends of a new block and what is in it.
-_MARGIN = 220.0
-#: Layers that a block may become when it is unpacked: nobody can use a drawing of more.
-MOST_UNPACKED = 2_000
+MARGIN = 220.0
 
 
 def block_of(network: Network, name: str) -> Block:
@@ -142,7 +140,9 @@ def make_block(
         if other == chosen[0]:
             remaining[id] = Node("Block", fields, block=name)
         if other not in inside:
-            remaining[other] = _sharing(node, lambda t: f"{id}.{t}" if t.partition(".")[0] in inside else t)
+            remaining[other] = rewriting.sharing(
+                node, lambda t: f"{id}.{t}" if t.partition(".")[0] in inside else t
+            )
     places = network.positions(block)
     network = replace(network, blocks={**network.blocks, name: drawn})
     network = edit.with_graph(network, block, nodes=remaining, edges=list(outside))
@@ -188,7 +188,7 @@ def _carried(
     network: Network, block: str | None, nodes: dict[str, Node]
 ) -> tuple[dict[str, Node], dict[str, Any], dict[str, Argument]]:
     """Nodes for a block of their own, the fields of its use, and the arguments that they need."""
-    used = {name for node in nodes.values() for name in _names(node)}
+    used = {name for node in nodes.values() for name in rewriting.names(node)}
     known = {} if block is None else network.blocks[block].arguments
     arguments = {name: argument for name, argument in known.items() if name in used}
     fields: dict[str, Any] = {name: {"expr": name} for name in arguments}
@@ -199,7 +199,7 @@ def _carried(
         arguments[number] = Argument("int", 0, "Which repeat it is in, from 0.")
         fields[number] = {"expr": expression.INDEX}
         nodes = {
-            id: _rewritten(
+            id: rewriting.rewritten(
                 node, lambda value: expression.mapped(value, lambda n: number if n == expression.INDEX else n)
             )
             for id, node in nodes.items()
@@ -223,199 +223,14 @@ def _placed(
         return network
     left, top = min(x for x, _ in known.values()), min(y for _, y in known.values())
     right = max(x for x, _ in known.values())
-    inner = {node: (x - left + _MARGIN, y - top) for node, (x, y) in known.items()}
+    inner = {node: (x - left + MARGIN, y - top) for node, (x, y) in known.items()}
     inner |= {end: (0.0, 150.0 * i) for i, end in enumerate(into)}
-    inner |= {end: (right - left + 2 * _MARGIN, 150.0 * i) for i, end in enumerate(out_of)}
+    inner |= {end: (right - left + 2 * MARGIN, 150.0 * i) for i, end in enumerate(out_of)}
     network = edit.move(network, inner, block=name)
     middle = sum(x for x, _ in known.values()) / len(known), sum(y for _, y in known.values()) / len(known)
     kept = {node: (x, y) for node, (x, y) in places.items() if node not in set(chosen)}
     network = edit.with_positions(network, block, {n: list(at) for n, at in kept.items()})
     return edit.move(network, {id: middle}, block=block)
-
-
-# ---------------------------------------------------------------------------- unpacking
-
-
-def unpack(network: Network, id: str, *, block: str | None = None) -> tuple[Network, list[str]]:
-    """Put the nodes of a block in place of one of its uses; a repeated block is laid out in a row.
-
-    Returns
-    -------
-    tuple
-        The network, and the ids of the nodes. The block itself stays for its other uses.
-
-    Raises
-    ------
-    EditProblem
-        If the node is no use of a block that is there, or an expression in it cannot be computed.
-    """
-    use = edit.node_of(network, id, block)
-    if use.type != "Block" or use.block is None:
-        raise EditProblem(f"{id} is a layer and no block: there is nothing to unpack.")
-    if use.repeat_expression:
-        raise EditProblem(
-            f"{id} is repeated by the expression {use.repeat_expression}. Unpack the block that it is in, or "
-            "say a number."
-        )
-    drawn = block_of(network, use.block)
-    graph = network.graph(block)
-    ins, outs = block_ports.ends(drawn, "Input"), block_ports.ends(drawn, "Output")
-    if use.repeat > 1 and len(ins) != len(outs):
-        raise EditProblem(
-            f"{use.block} cannot follow itself: it has {len(ins)} inputs and {len(outs)} outputs."
-        )
-    layers = max(1, use.repeat) * max(1, len(drawn.nodes))  # an empty one takes its time too
-    if layers > MOST_UNPACKED:
-        raise EditProblem(
-            f"{id} would become {layers:,} layers, and {MOST_UNPACKED:,} at most are unpacked at once. "
-            "Lower its repeat, or leave it a block."
-        )
-    feeding = {
-        edge.target.port or (ins[0] if len(ins) == 1 else ""): edge.source
-        for edge in graph.edges
-        if edge.target.node == id
-    }
-    taken = {other for other in graph.nodes if other != id}
-    made: dict[str, Node] = {}
-    tried: dict[str, int] = {}
-    wires: list[Edge] = []
-    names_of: list[dict[str, str]] = []
-    for index in range(max(1, use.repeat)):
-        names: dict[str, str] = {}
-        for inner, node in drawn.nodes.items():
-            if node.type not in ("Input", "Output"):
-                free = inner not in taken and inner not in made
-                names[inner] = inner if free else edit.fresh_id(network, inner, block, made, tried)
-                made[names[inner]] = node
-        names_of.append(names)
-        values = _values(drawn, use, index)
-        for inner, new in names.items():
-            made[new] = _opened(drawn.nodes[inner], values, names, use.training)
-        arriving: dict[str, list[End]] = {}
-        for edge in drawn.edges:
-            source, target = edge
-            start = (
-                feeding.get(source.node)
-                if source.node in ins
-                else source._replace(node=names.get(source.node, ""))
-            )
-            if start is None or not start.node:
-                continue
-            if target.node in outs:
-                arriving.setdefault(target.node, []).append(start)
-            elif target.node in names:
-                wires.append(Edge(start, target._replace(node=names[target.node])))
-        leaving = {out: found[0] for out, found in arriving.items()}
-        feeding = {port: leaving[out] for port, out in zip(ins, outs, strict=False) if out in leaving}
-    edges: list[Edge] = []
-    for edge in graph.edges:
-        if edge.source.node == id:
-            end = leaving.get(edge.source.port or (outs[0] if len(outs) == 1 else ""))
-            if end is not None and edge.target.node != id:
-                edges.append(Edge(end, edge.target))
-        elif edge.target.node != id:
-            edges.append(edge)
-    nodes: dict[str, Node] = {}
-    for other, node in graph.nodes.items():
-        if other == id:
-            nodes |= made
-        else:
-            nodes[other] = _sharing(node, lambda target: _unpacked(target, id, use, names_of))
-    places, inner_places = network.positions(block), network.positions(use.block)
-    network = edit.with_graph(network, block, nodes=nodes, edges=[*edges, *wires])
-    if id in places:
-        network = _spread(network, block, id, names_of, places, inner_places)
-    return network, list(made)
-
-
-def _values(drawn: Block, use: Node, index: int) -> dict[str, Any]:
-    """What names inside stand for: values, or expressions of the graph around."""
-    found = {name: use.fields.get(name, argument.default) for name, argument in drawn.arguments.items()}
-    if use.repeat > 1:
-        found[expression.INDEX] = index
-    return found
-
-
-def _opened(
-    node: Node, values: Mapping[str, Any], names: Mapping[str, str], training: Training | None
-) -> Node:
-    """A node of a block as it stands outside: arguments put in, shared parameters followed."""
-    node = _rewritten(node, lambda value: _substituted(value, values))
-    node = _sharing(
-        node,
-        lambda target: ".".join(
-            [names.get(target.partition(".")[0], target.partition(".")[0]), target.partition(".")[2]]
-        ),
-    )
-    if training is not None:
-        own = node.training or Training()
-        both = Training(own.frozen or training.frozen, own.lr_multiplier * training.lr_multiplier, own.extra)
-        node = replace(node, training=both)
-    return node
-
-
-def _substituted(value: Any, values: Mapping[str, Any]) -> Any:
-    if expression.is_expression(value):
-        text = str(value["expr"])
-        used = expression.names_in(text)
-        try:
-            if not any(expression.is_expression(values.get(name)) for name in used):
-                if used <= set(values):
-                    return expression.evaluate(text, values)
-                return value
-        except expression.ExpressionProblem as problem:
-            raise EditProblem(str(problem)) from None
-
-        def written(name: str) -> str:
-            given = values.get(name, {"expr": name})
-            if not expression.is_expression(given):
-                return repr(given)
-            inner = str(given["expr"])
-            return inner if re.fullmatch(r"\w+", inner) else f"({inner})"
-
-        return {"expr": re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: written(m[0]), text)}
-    if isinstance(value, Mapping):
-        return {key: _substituted(inner, values) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_substituted(inner, values) for inner in value]
-    return value
-
-
-def _unpacked(target: str, id: str, use: Node, names_of: list[dict[str, str]]) -> str:
-    """A shared parameter inside the use that is gone, by its new name."""
-    words = target.split(".")
-    if words[0] != id or len(words) < 2:
-        return target
-    rest, names = words[1:], names_of[0]
-    if use.repeat > 1 and rest[0].isdecimal():
-        names = names_of[min(int(rest[0]), len(names_of) - 1)]
-        rest = rest[1:]
-    return ".".join([names.get(rest[0], rest[0]), *rest[1:]])
-
-
-def _spread(
-    network: Network,
-    block: str | None,
-    id: str,
-    names_of: list[dict[str, str]],
-    places: Mapping[str, Any],
-    inner: Mapping[str, Any],
-) -> Network:
-    """The nodes as they stand in the block, from the place of its use on."""
-    x, y = places[id]
-    network = edit.with_positions(network, block, {n: list(at) for n, at in places.items() if n != id})
-    known = [inner[name] for name in names_of[0] if name in inner]
-    if not known:
-        return network
-    left, top = min(px for px, _ in known), min(py for _, py in known)
-    width = max(px for px, _ in known) - left + _MARGIN
-    moved = {
-        new: (x + inner[name][0] - left + width * index, y + inner[name][1] - top)
-        for index, names in enumerate(names_of)
-        for name, new in names.items()
-        if name in inner
-    }
-    return edit.move(network, moved, block=block)
 
 
 # ---------------------------------------------------------------------------- shaping
@@ -495,7 +310,7 @@ def rename_argument(network: Network, block: str, old: str, new: str) -> Network
         raise EditProblem(f"{block} already has an argument {new!r}. Choose another name.")
     arguments = {new if name == old else name: argument for name, argument in drawn.arguments.items()}
     follow = lambda value: expression.mapped(value, lambda name: new if name == old else name)  # noqa: E731
-    nodes = {id: _rewritten(node, follow) for id, node in drawn.nodes.items()}
+    nodes = {id: rewriting.rewritten(node, follow) for id, node in drawn.nodes.items()}
     network = _with_block(network, block, replace(drawn, arguments=arguments, nodes=nodes))
     return _with_uses(network, block, lambda fields: {new if n == old else n: v for n, v in fields.items()})
 
@@ -512,12 +327,12 @@ def remove_argument(network: Network, block: str, name: str) -> Network:
     if name not in drawn.arguments:
         raise EditProblem(f"{block} has no argument {name!r}.{did_you_mean(name, drawn.arguments)}")
     default = drawn.arguments[name].default
-    users = [id for id, node in drawn.nodes.items() if name in _names(node)]
+    users = [id for id, node in drawn.nodes.items() if name in rewriting.names(node)]
     if users and default is None:
         raise EditProblem(f"{users[0]} names {name}, which has no default. Give it one first.")
     others = {other: {"expr": other} for other in (*drawn.arguments, expression.INDEX) if other != name}
     nodes = {
-        id: _rewritten(node, lambda value: _substituted(value, {**others, name: default}))
+        id: rewriting.rewritten(node, lambda value: rewriting.substituted(value, {**others, name: default}))
         if id in users
         else node
         for id, node in drawn.nodes.items()
@@ -550,57 +365,3 @@ def _with_uses(
         if dict(fields) != dict(node.fields):
             network = edit.replace_node(network, id, graph, fields=fields)
     return network
-
-
-# ---------------------------------------------------------------------------- nodes
-
-
-def _choices(node: Node) -> list[Choice]:
-    own = [] if node.activation is None else [node.activation]
-    return [*own, *node.init.values(), *node.binarize.values()]
-
-
-def _names(node: Node) -> set[str]:
-    """The names that expressions of a node read."""
-    found: set[str] = set()
-
-    def note(name: str) -> str:
-        found.add(name)
-        return name
-
-    for fields in (node.fields, *(choice.fields for choice in _choices(node))):
-        expression.mapped(fields, note)
-    return found | expression.names_in(node.repeat_expression)
-
-
-def _rewritten(node: Node, change: Callable[[Any], Any]) -> Node:
-    """`node` with `change` made to each value that may hold an expression."""
-    if not _names(node):
-        return node
-
-    def choice(old: Choice) -> Choice:
-        return replace(old, fields={name: change(value) for name, value in old.fields.items()})
-
-    repeat: Any = change({"expr": node.repeat_expression}) if node.repeat_expression else node.repeat
-    computed = expression.is_expression(repeat)
-    if not computed and (isinstance(repeat, bool) or not isinstance(repeat, int)):
-        raise EditProblem(
-            f"{node.repeat_expression} gives {repeat}: a block repeats a whole number of times."
-        )
-    return replace(
-        node,
-        repeat=1 if computed else repeat,
-        repeat_expression=repeat["expr"] if computed else "",
-        fields={name: change(value) for name, value in node.fields.items()},
-        activation=None if node.activation is None else choice(node.activation),
-        init={name: choice(old) for name, old in node.init.items()},
-        binarize={name: choice(old) for name, old in node.binarize.items()},
-    )
-
-
-def _sharing(node: Node, change: Callable[[str], str]) -> Node:
-    """`node` with the paths of its shared parameters changed."""
-    if not node.shares:
-        return node
-    shares = {own: change(target) for own, target in node.shares.items()}
-    return node if shares == node.shares else replace(node, shares=shares)

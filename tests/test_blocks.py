@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import engine
-from engine import diff, edit, edit_blocks
+from engine import diff, edit, edit_blocks, edit_unpack
 from engine.network import Argument, Block, Choice, Edge, End, Network, Node, Training
 from engine.storage.form import from_form, to_form
 from tests.test_compile_layers import from_source, gradients, run, same
@@ -358,9 +358,9 @@ def test_a_repeat_that_gives_no_sound_number_is_a_problem_of_the_use(depth: int,
 
 
 def test_unpacking_puts_the_number_where_the_expression_stood() -> None:
-    opened, _ = edit_blocks.unpack(stages(3), "layer1")
+    opened, _ = edit_unpack.unpack(stages(3), "layer1")
     assert (opened.nodes["rest"].repeat, opened.nodes["rest"].repeat_expression) == (3, "")
     renamed = edit_blocks.rename_argument(stages(3), "Deep", "depth", "length")
     assert renamed.blocks["Deep"].nodes["rest"].repeat_expression == "length * 1"
     with pytest.raises(edit.EditProblem, match="expression"):
-        edit_blocks.unpack(stages(3), "rest", block="Deep")
+        edit_unpack.unpack(stages(3), "rest", block="Deep")

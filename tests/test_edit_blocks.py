@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import diff, edit, edit_blocks, expression, storage
+from engine import diff, edit, edit_blocks, edit_unpack, expression, storage
 from engine.edit import EditProblem
 from engine.network import Argument, Block, Choice, Network, Node
 from tests.test_blocks import expr, images, network, row, wire
@@ -65,7 +65,7 @@ def test_a_block_made_of_a_selection_computes_the_same_and_unpacks_into_the_same
     assert [p for p in engine.analyze(made).errors if p.code not in ("data-shape", "data-classes")] == []
     assert computes_the_same(diamond(), made, X)
     assert set(made.blocks["Part"].nodes) >= set(chosen)
-    back, ids = edit_blocks.unpack(made, id)
+    back, ids = edit_unpack.unpack(made, id)
     assert set(ids) == set(chosen)
     assert set(back.edges) == set(diamond().edges)
     assert dict(back.nodes) == dict(diamond().nodes)
@@ -96,15 +96,15 @@ def test_a_block_within_a_block_takes_the_arguments_along_that_it_needs() -> Non
     assert made.blocks["Basic"].nodes[id].fields == {"channels": expr("channels"), "stride": expr("stride")}
     before, after = engine.analyze(network()), engine.analyze(made)
     assert after.totals == before.totals
-    back, _ = edit_blocks.unpack(made, id, block="Basic")
+    back, _ = edit_unpack.unpack(made, id, block="Basic")
     assert back.blocks["Basic"].nodes == network().blocks["Basic"].nodes
 
 
 def test_unpacking_puts_the_values_of_the_arguments_in_and_follows_repeats() -> None:
     whole = engine.build(network())
-    opened, ids = edit_blocks.unpack(network(), "layer2")
+    opened, ids = edit_unpack.unpack(network(), "layer2")
     assert opened.nodes[ids[0]].fields == {"channels": 16, "stride": 2}
-    opened, ids = edit_blocks.unpack(opened, "rest")
+    opened, ids = edit_unpack.unpack(opened, "rest")
     assert len(ids) == 2 * 5
     assert opened.nodes["conv1"].fields["out_channels"] == 16
     assert engine.analyze(opened).totals == engine.analyze(network()).totals
@@ -114,7 +114,7 @@ def test_unpacking_puts_the_values_of_the_arguments_in_and_follows_repeats() -> 
 
 
 def test_an_argument_that_is_an_expression_itself_is_put_in_whole() -> None:
-    opened, _ = edit_blocks.unpack(network(), "first", block="Stage")
+    opened, _ = edit_unpack.unpack(network(), "first", block="Stage")
     fields = opened.blocks["Stage"].nodes["conv1"].fields
     assert expression.evaluate(fields["out_channels"]["expr"], {"width": 4}) == 8
     assert fields["stride"] == {"expr": "(4 // 2)"}
@@ -166,8 +166,8 @@ def test_wires_follow_when_a_port_gets_another_name_or_a_second_one() -> None:
 EDITS: list[Callable[[Network], Network]] = [
     lambda n: edit_blocks.make_block(n, ["fc"], "Head")[0],
     lambda n: edit_blocks.make_block(n, ["conv1", "norm1"], "Front", block="Basic")[0],
-    lambda n: edit_blocks.unpack(n, "layer2")[0],
-    lambda n: edit_blocks.unpack(n, "rest", block="Stage")[0],
+    lambda n: edit_unpack.unpack(n, "layer2")[0],
+    lambda n: edit_unpack.unpack(n, "rest", block="Stage")[0],
     lambda n: edit_blocks.set_repeat(n, "layer1", 3),
     lambda n: edit_blocks.rename_block(n, "Basic", "Residual"),
     lambda n: edit_blocks.set_argument(n, "Basic", "bias", Argument("bool", True, "Offsets.")),
@@ -223,4 +223,4 @@ def test_a_block_that_would_become_more_layers_than_can_be_drawn_is_not_unpacked
     block = Block(nodes={} if empty else nodes)
     network = Network(nodes={"use": Node("Block", block="B", repeat=repeat)}, blocks={"B": block})
     with pytest.raises(EditProblem, match=r"at once\. Lower its repeat"):
-        edit_blocks.unpack(network, "use")
+        edit_unpack.unpack(network, "use")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import edit, edit_blocks, edit_view
+from engine import edit, edit_blocks, edit_unpack, edit_view
 from engine.network import Block, Edge, End, Network, Node, is_place
 from tests.networks import chain
 
@@ -60,7 +60,7 @@ def test_every_edit_works_whatever_stands_where_the_layout_is(value: object) -> 
         edit.remove(network, ["fc"], heal=True)
         edit.rename(network, "fc", "last")
         edit.paste(network, edit.copy(network, ["fc", "use"]))
-        assert "B" not in edit_blocks.unpack(network, "use")[0].nodes
+        assert "B" not in edit_unpack.unpack(network, "use")[0].nodes
         assert "C" in edit_blocks.rename_block(network, "B", "C").blocks
         assert edit_blocks.remove_block(edit.remove(network, ["use"]), "B").blocks == {}
         edit_blocks.make_block(network, ["fc"], "New")

@@ -23,7 +23,7 @@ from typing import Protocol
 import msgspec
 
 import engine
-from engine import diff, edit, edit_blocks, edit_view, storage
+from engine import diff, edit, edit_blocks, edit_unpack, edit_view, storage
 from engine.findings import Analysis
 from engine.network import Network
 from engine.problems import FileProblem, NetworkProblem
@@ -126,7 +126,7 @@ def _edit(network: Network) -> None:
         lambda: edit_blocks.make_block(network, some, "Brand_new"),
         lambda: (edit_view.marks(network), edit_view.bends(network)),
         *(partial(edit.rename, network, id, "brand_new") for id in ids[:1]),
-        *(partial(edit_blocks.unpack, network, id) for id in ids if network.nodes[id].type == "Block"),
+        *(partial(edit_unpack.unpack, network, id) for id in ids if network.nodes[id].type == "Block"),
         *(partial(edit_blocks.rename_block, network, name, "Brand_new") for name in network.blocks),
     ]
     for do in edits:
