@@ -13,7 +13,7 @@ from engine.edit_view import Frame, Note
 from engine.findings import Repair
 from engine.network import Choice, Edge, End, Network
 from engine.problems import FileProblem
-from gui.canvas import card, clipboard, compose, layout
+from gui.canvas import card, clipboard, compose, healing, layout
 from gui.canvas.marks import PADDING, TITLE
 from gui.canvas.node_item import NodeItem
 from gui.canvas.phrase import Reading
@@ -134,18 +134,24 @@ class Editor:
     # ------------------------------------------------------------------ removing
 
     def remove_selection(self, heal: bool = True, label: str = "Delete") -> None:
-        """Remove the selected nodes and wires; a chain stays a chain."""
+        """Remove the selected nodes and wires; a chain stays a chain where the shapes allow."""
         nodes, edges, marks = self.selection.nodes, self.selection.edges, self.selection.marks
         if not nodes and not edges and not marks:
             return
         what = f"{len(edges)} wires" if len(edges) > 1 else f"wire {edges[0]}" if edges else ""
         what = _named(nodes) if nodes else what or ", ".join(marks)
 
+        apart: list[Edge] = []
+
         def change(network: Network) -> Network:
             network = edit_view.remove_marks(network, marks, block=self.block)
-            return edit.remove(network, nodes, edges, heal=heal, block=self.block)
+            after = edit.remove(network, nodes, edges, heal=heal, block=self.block)
+            apart.extend(healing.unfit(network, after, self.canvas.drawing.flow, self.block))
+            return edit.remove(after, edges=apart, block=self.block) if apart else after
 
-        self.attempt(f"{label} {what}", change)
+        if self.attempt(f"{label} {what}", change) and apart:
+            ends = " and ".join(f"{edge.source} to {edge.target}" for edge in apart[:2])
+            self.canvas.refuse(f"The gap stays open: the shape does not fit from {ends}.")
 
     def remove_wires(self, edges: tuple[Edge, ...]) -> None:
         """Cut wires."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QLineF, QObject, QPointF, QRectF, Qt
 from PySide6.QtWidgets import QGraphicsScene
 
+from engine.findings import Tensor
 from engine.network import Edge, End
 from gui.canvas.edge_item import EdgeItem
 from gui.canvas.marks import FrameItem, NoteItem
@@ -72,6 +73,11 @@ class Finder(QGraphicsScene):
     def positions(self) -> dict[str, tuple[float, float]]:
         """Where all nodes stand."""
         return {id: item.at for id, item in self.nodes.items()}
+
+    def flow(self, end: End) -> Tensor | None:
+        """What flows out of an end; None: it is not known."""
+        item = self._nodes.get(end.node)
+        return None if item is None else item.card.tensor(end.port)
 
     def content(self, ids: Iterable[str] | None = None) -> QRectF:
         """The rectangle around all nodes, or some."""
