@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from engine import edit
 from engine.binary.around import UNSCALED, Around, group, place_of, weighted
-from engine.binary.rules import RULES, BinaryRule, Fault
+from engine.binary.rule import BinaryRule, Fault
+from engine.binary.rules import RULES
 from engine.catalog import BINARIZERS, LAYERS
 from engine.compile.expand import Step
 from engine.edit import EditProblem

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from engine import diff
 from engine.analysis.walk import Walked, walk
 from engine.binary.around import Around
-from engine.binary.rules import BinaryRule, Fault, faults
+from engine.binary.rule import BinaryRule, Fault
+from engine.binary.rules import faults
 from engine.edit import EditProblem
 from engine.findings import Problem, Repair
 from engine.network import Network
