@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -207,6 +208,12 @@ def _carried(
     return nodes, fields, arguments
 
 
+def middle(places: Collection[Any]) -> tuple[float, float]:
+    """Where a block stands for its nodes, and where they come from when it is unpacked: their mean."""
+    xs, ys = zip(*places, strict=True)
+    return float(math.floor(sum(xs) / len(xs))), float(math.floor(sum(ys) / len(ys)))
+
+
 def _placed(
     network: Network,
     block: str | None,
@@ -227,10 +234,9 @@ def _placed(
     inner |= {end: (0.0, 150.0 * i) for i, end in enumerate(into)}
     inner |= {end: (right - left + 2 * MARGIN, 150.0 * i) for i, end in enumerate(out_of)}
     network = edit.move(network, inner, block=name)
-    middle = sum(x for x, _ in known.values()) / len(known), sum(y for _, y in known.values()) / len(known)
     kept = {node: (x, y) for node, (x, y) in places.items() if node not in set(chosen)}
     network = edit.with_positions(network, block, {n: list(at) for n, at in kept.items()})
-    return edit.move(network, {id: middle}, block=block)
+    return edit.move(network, {id: middle(known.values())}, block=block)
 
 
 # ---------------------------------------------------------------------------- shaping

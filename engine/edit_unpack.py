@@ -153,14 +153,14 @@ def _spread(
     places: Mapping[str, Any],
     inner: Mapping[str, Any],
 ) -> Network:
-    """The nodes as they stand in the block, from the place of its use on."""
+    """The nodes as they stand in the block, about the place of its use; of a repeated one in a row."""
     x, y = places[id]
     network = edit.with_positions(network, block, {n: list(at) for n, at in places.items() if n != id})
     known = [inner[name] for name in names_of[0] if name in inner]
     if not known:
         return network
-    left, top = min(px for px, _ in known), min(py for _, py in known)
-    width = max(px for px, _ in known) - left + edit_blocks.MARGIN
+    left, top = edit_blocks.middle(known)
+    width = max(px for px, _ in known) - min(px for px, _ in known) + edit_blocks.MARGIN
     moved = {
         new: (x + inner[name][0] - left + width * index, y + inner[name][1] - top)
         for index, names in enumerate(names_of)

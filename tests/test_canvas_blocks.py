@@ -60,6 +60,22 @@ def test_the_selection_collapses_to_a_block_and_unpacks_again(bench):
     assert set(b.network.nodes) == set(before.nodes)
     assert b.edges == {str(edge) for edge in before.edges}
     assert analyze(b.network).totals == totals
+    assert b.network.positions() == before.positions(), "where they stood"
+    b.undo_and_redo(packed)
+
+
+def test_where_a_block_has_no_room_to_be_unpacked_the_others_give_way_in_their_order(bench):
+    b = bench(chain("Input", "Conv2d", "ReLU", "Flatten", "Output"))
+    use = collapsed(b)
+    hands.key(b.canvas, Qt.Key.Key_L, CTRL)  # close together
+    b.canvas.stop_animation()
+    b.selection.set((use,))
+    packed = b.network
+    hands.key(b.canvas, Qt.Key.Key_B, CTRL | SHIFT)
+    rects = [item.rect for item in b.canvas.drawing.nodes.values()]
+    assert not any(a.intersects(c) for i, a in enumerate(rects) for c in rects[:i])
+    row = sorted(b.network.nodes, key=lambda id: b.canvas.drawing.nodes[id].rect.x())
+    assert row == ["input1", "conv1", "relu1", "flatten1", "output1"]
     b.undo_and_redo(packed)
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton
 
-from engine import edit_blocks, edit_unpack
+from engine import edit_blocks
 from engine.network import Network
 from gui.canvas import compose
 from gui.plain import tip
@@ -198,7 +198,7 @@ class Interior:
         def change(network: Network) -> Network:
             network = compose.move(network, {}, places, canvas.block)
             for id in canvas.selection.nodes:
-                network, ids = edit_unpack.unpack(network, id, block=canvas.block)
+                network, ids = compose.unpack(network, id, canvas.block)
                 made.extend(ids)
             return network
 
@@ -206,6 +206,7 @@ class Interior:
             canvas.refuse("Select the block to unpack.")
         elif canvas.editor.attempt("Unpack", change):
             canvas.selection.set(made)
+            canvas.reveal(made)
 
     def rename(self, name: str) -> None:
         """Give the open block another name, wherever it is used."""

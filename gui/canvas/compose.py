@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine import edit, edit_blocks, edit_view, ports
+from engine import edit, edit_blocks, edit_unpack, edit_view, ports
 from engine.catalog import LAYERS
 from engine.edit import EditProblem
 from engine.findings import Tensor
@@ -128,6 +128,26 @@ def move(network: Network, moved: Places, places: Places, block: str | None = No
                 shifted[edge] = [(x + ax, y + ay) for x, y in points]
     network = edit_view.set_bends(network, shifted, block=block)
     return edit.move(network, {**_unwritten(network, places, block), **moved}, block=block)
+
+
+def unpack(network: Network, id: str, block: str | None = None) -> tuple[Network, list[str]]:
+    """Put the nodes of a block in place of its use `id`, where they stood when it was made of them.
+
+    Where there is no room for them, the cards to the right and below give way. Returns the network
+    and the new ids.
+    """
+    after, made = edit_unpack.unpack(network, id, block=block)
+    nodes = {**after.graph(block).nodes, id: network.graph(block).nodes[id]}
+    boxes: dict[str, layout.Box] = {
+        other: (float(at[0]), float(at[1]), card.WIDTH, card.card_of(after, other, nodes[other], 2).height)
+        for other, at in {**network.positions(block), **after.positions(block)}.items()
+        if other in nodes
+    }
+    cards = {new: boxes[new] for new in made if new in boxes}
+    others = {other: box for other, box in boxes.items() if other not in cards and other != id}
+    if id in boxes and cards and layout.overlap(cards.values(), others.values()):
+        after = edit.move(after, layout.opened(boxes[id], cards, others), block=block)
+    return after, made
 
 
 def rewire(network: Network, edge: Edge, source: End, target: End, block: str | None = None) -> Network:

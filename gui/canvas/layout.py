@@ -15,6 +15,8 @@ from engine.network import Network
 from gui.canvas import card
 
 Positions = dict[str, tuple[float, float]]
+#: x, y, width and height of a card.
+Box = tuple[float, float, float, float]
 
 COLUMN_GAP = 80
 NODE_GAP = 32
@@ -221,9 +223,7 @@ def _rows(layers: list[list[_Cell]]) -> list[list[list[_Cell]]]:
     return rows
 
 
-def beside(
-    taken: Iterable[tuple[float, float, float, float]], x: float, y: float, height: float
-) -> tuple[float, float]:
+def beside(taken: Iterable[Box], x: float, y: float, height: float) -> tuple[float, float]:
     """The free place nearest below ``(x, y)`` for a card among rectangles ``(x, y, width, height)``."""
     gap = NODE_GAP / 2
     blocking = sorted(
@@ -237,7 +237,7 @@ def beside(
     return x, y
 
 
-def pushed(taken: Mapping[str, tuple[float, float, float, float]], id: str, source: str | None) -> Positions:
+def pushed(taken: Mapping[str, Box], id: str, source: str | None) -> Positions:
     """Where cards go when `id` comes into the wire from `source`: apart, in their order, to the right.
 
     `taken` has every card's rectangle ``(x, y, width, height)``. Only what moves is in the result.
@@ -261,7 +261,32 @@ def pushed(taken: Mapping[str, tuple[float, float, float, float]], id: str, sour
     return moved
 
 
-def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+def overlap(some: Iterable[Box], others: Iterable[Box]) -> bool:
+    """Whether one of `some` boxes lies over one of the `others`."""
+    rest = list(others)
+    return any(
+        x < left + wide and left < x + width and y < top + high and top < y + height
+        for x, y, width, height in some
+        for left, top, wide, high in rest
+    )
+
+
+def opened(place: Box, cards: Mapping[str, Box], others: Mapping[str, Box]) -> Positions:
+    """Where `cards` go that come for the one at `place`, and the `others` that give way: right and down."""
+    x, y, width, height = place
+    left, top = min(box[0] for box in cards.values()), min(box[1] for box in cards.values())
+    wider = max(box[0] + box[2] for box in cards.values()) - left - width
+    higher = max(0.0, max(box[1] + box[3] for box in cards.values()) - top - height)
+    moved = {id: (box[0] - left + x, box[1] - top + y) for id, box in cards.items()}
+    for id, (px, py, _, high) in others.items():
+        if py >= y + height:
+            moved[id] = (px, py + higher)
+        elif py + high > y and px > x:
+            moved[id] = (px + wider, py)
+    return moved
+
+
+def _touch(a: Box, b: Box) -> bool:
     """Whether two cards overlap, or leave no room for a wire between them."""
     beside = a[0] < b[0] + b[2] + NODE_GAP and b[0] < a[0] + a[2] + NODE_GAP
     return beside and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
