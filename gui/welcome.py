@@ -25,7 +25,7 @@ from engine.storage import SUFFIX
 from engine.templates import Template, templates
 from gui.plain import tip
 from gui.settings import Settings
-from gui.theme import SPACE, family_color, theme
+from gui.theme import SPACE, TYPE, family_color, theme
 
 #: Recent files that are listed.
 SHOWN = 6
@@ -86,7 +86,7 @@ class Card(QAbstractButton):
         draw_network(painter, picture, self.template.network)
 
         font = self.font()
-        font.setPixelSize(15)
+        font.setPixelSize(TYPE[2])
         font.setWeight(font.Weight.DemiBold)
         painter.setFont(font)
         painter.setPen(QColor(tokens.text))

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 import torch
-from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
+from PySide6.QtGui import QEnterEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from engine import catalog, edit
 from engine.analysis import analyze
@@ -135,6 +136,17 @@ def test_the_empty_selection_shows_the_network_and_its_totals(bench):
     assert summary.figures.values()["Parameters"] == f"{160 + 1160 + 1290:,}"
 
 
+def test_before_the_first_analysis_nothing_is_said_about_problems(qtbot):
+    inspector = Inspector(Document(NETWORK), Selection(), FakeWorkers())
+    qtbot.addWidget(inspector)
+    inspector.show()
+    assert inspector.panel.summary.figures.values() == {"Problems": "being looked for …"}
+    inspector.set_analysis(Analysis())  # of the drawing before this one
+    assert inspector.panel.summary.figures.values() == {"Problems": "being looked for …"}
+    inspector.set_analysis(analyze(NETWORK))
+    assert inspector.panel.summary.figures.values()["Problems"] == "none"
+
+
 def test_the_network_is_renamed_and_the_name_is_never_read_as_markup(bench):
     name = bench.panel.summary.name
     name.setFocus()
@@ -192,6 +204,29 @@ def test_an_id_that_cannot_be_is_kept_and_explained(bench):
     QTest.keyClick(name, Qt.Key.Key_Escape)
     assert name.text() == "conv1"
     assert not bench.panel.header.trouble.isVisible()
+
+
+def test_a_field_is_explained_where_it_stands_and_nothing_below_it_moves(bench, qtbot):
+    part = bench.select("conv1").fields
+    below = bench.panel.what_if
+
+    def said(words):
+        qtbot.waitUntil(lambda: words in part.explanation.text())
+
+    qtbot.waitUntil(lambda: below.y() > 0)
+    said("Slide out_channels learned windows")  # the layer, while one is at no field
+    at = below.y()
+    row, at_row = part.form.row("kernel_size"), QPointF(5, 5)
+    QApplication.sendEvent(row, QEnterEvent(at_row, at_row, QPointF(row.mapToGlobal(at_row))))
+    said("Height and width of the window")
+    said("1 to 255")  # its range
+    part.form.editor("stride").line.setFocus()
+    said("Default: 1")  # the keyboard came last
+    QApplication.sendEvent(row, QEvent(QEvent.Type.Leave))
+    said("Default: 1")  # and stays
+    part.form.editor("stride").line.clearFocus()
+    said("Slide out_channels")
+    assert below.y() == at
 
 
 def test_an_edited_field_is_one_undo_step_and_undo_brings_the_editor_back(bench):
@@ -705,7 +740,7 @@ def test_three_strides_stand_beside_each_other_and_one_is_taken(qtbot):
     answer = what_if(request, bench.document.network)
     bench.workers.answered.emit(bench.workers.number("what_if"), answer)
     # 8 pixels, window 3: 6 places at stride 1, 3 at 2, 2 at 4 (floor of 5/stride, plus 1)
-    assert [cells[0].text() for cells in part.cells] == ["16 × 6 × 6", "16 × 3 × 3", "16 × 2 × 2"]
+    assert [cells[0].text() for cells in part.cells] == ["16×6×6", "16×3×3", "16×2×2"]
     # conv2 (window 3) behind it: sees 3 + 2·stride; at stride 4 its window does not fit into 2 × 2
     assert [cells[2].text() for cells in part.cells[:2]] == ["5 × 5", "7 × 7"]
     assert "conv2" in part.note.text()

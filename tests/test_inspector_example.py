@@ -11,14 +11,16 @@ from PySide6.QtCore import QEvent, QPoint
 from PySide6.QtWidgets import QApplication
 
 from engine import edit
+from engine.analysis import analyze
 from engine.compile import build
 from engine.data import load
 from engine.host.previews import preview_activation
 from engine.host.protocol import Failed, Respond
-from engine.network import Choice, Node
+from engine.network import Choice, Data, Node
 from engine.training.responses import respond
 from gui.document import Document
 from gui.inspector import Inspector
+from gui.inspector.example import REST
 from gui.selection import Selection
 from tests import gui_helpers as hands
 from tests.test_inspector import NETWORK, Bench, FakeWorkers
@@ -184,3 +186,69 @@ def test_a_closed_inspector_lets_go_of_its_document(qtbot):
     held = used()
     gc.collect()
     assert [ref() is None for ref in held] == [True, True]
+
+
+def looked(bench):
+    """How often an example was asked for."""
+    return sum(what[0] == "respond" for what in bench.workers.asked)
+
+
+def test_an_example_comes_by_itself_while_someone_looks(bench, qtbot):
+    part = bench.select("conv1").window_part
+    part.set_open(True)
+    qtbot.waitUntil(lambda: looked(bench) == 1)
+    answer(bench)
+    assert part.view.source.shape == (8, 8)
+    assert part.fetch.isHidden()
+    sees = bench.panel.sees
+    sees.set_open(True)
+    qtbot.waitUntil(lambda: any(what[0] == "look" for what in bench.workers.asked))
+    bench.select("conv2")
+    bench.select("conv1")
+    qtbot.wait(2 * REST)
+    assert looked(bench) == 1  # it is there already
+
+
+def test_files_that_the_document_names_are_read_only_when_asked(qtbot, tmp_path):
+    data = Data("csv", {"path": str(tmp_path / "secret.csv")})
+    bench = Bench(qtbot, replace(NETWORK, recipe=replace(NETWORK.recipe, data=data)))
+    bench.analyze = lambda *_: None
+    bench.inspector.set_analysis(replace(analyze(NETWORK), problems=()))
+    part = bench.select("conv1").window_part
+    part.set_open(True)
+    qtbot.wait(2 * REST)
+    assert looked(bench) == 0
+    part.fetch.click()
+    assert looked(bench) == 1
+
+
+def test_a_large_network_is_sent_an_example_only_when_asked(qtbot):
+    network = edit.set_field(NETWORK, "fc", "out_features", 50_000)  # 16 · 8 · 50,000 weights and more
+    bench = Bench(qtbot, network)
+    part = bench.select("conv1").window_part
+    part.set_open(True)
+    qtbot.wait(2 * REST)
+    assert looked(bench) == 0
+
+
+def test_nobody_is_told_why_an_example_cannot_be_had_that_nobody_asked_for(bench, qtbot):
+    part = bench.select("conv1").window_part
+    part.set_open(True)
+    qtbot.waitUntil(lambda: looked(bench) == 1)
+    bench.workers.answered.emit(bench.workers.number("respond"), Failed(1, "There is no such file."))
+    assert "no such file" not in part.note.text()
+    assert part.fetch.isEnabled()
+    part.fetch.click()
+    bench.workers.answered.emit(bench.workers.number("respond"), Failed(2, "There is no such file."))
+    assert "There is no such file." in part.note.text()
+
+
+def test_while_a_network_is_wrong_no_old_example_stands_in_its_window(bench, qtbot):
+    part = bench.select("conv1").window_part
+    part.set_open(True)
+    qtbot.waitUntil(lambda: looked(bench) == 1)
+    answer(bench)
+    bench.document.edit(edit.set_field(bench.document.network, "conv2", "kernel_size", [31, 31]), "Edit")
+    qtbot.waitUntil(lambda: part.view.source is None)
+    bench.document.undo_stack.undo()
+    qtbot.waitUntil(lambda: looked(bench) == 2)

@@ -7,12 +7,17 @@ import re
 from dataclasses import fields
 
 import pytest
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPalette
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from engine import assets
+from engine.analysis import analyze
 from engine.catalog import LAYERS
-from gui.theme import DARK, LIGHT, Tokens, family_color, icons, rank_color, theme
+from gui.canvas import camera
+from gui.inspector import window_view
+from gui.theme import DARK, LIGHT, TYPE, Tokens, family_color, icons, rank_color, theme
+from tests.window_helpers import PlayedPool, close_window, open_window, template
 
 pytestmark = pytest.mark.gui
 
@@ -189,8 +194,6 @@ def test_the_theme_follows_the_choice_and_tells_views(qapp, qtbot) -> None:
 
 
 def test_without_a_choice_the_theme_follows_the_system(qapp, monkeypatch) -> None:
-    from PySide6.QtCore import Qt
-
     theme.install(qapp, None)
     for scheme, expected in ((Qt.ColorScheme.Dark, DARK), (Qt.ColorScheme.Light, LIGHT)):
 
@@ -205,6 +208,52 @@ def test_without_a_choice_the_theme_follows_the_system(qapp, monkeypatch) -> Non
     theme.choose("light")
     theme._system_changed()
     assert theme.tokens is LIGHT, "a choice stays when the system changes"
+
+
+def test_every_text_of_the_window_has_a_size_of_the_one_scale(qapp, tmp_path) -> None:
+    window = open_window(tmp_path, PlayedPool(), template())
+    try:
+        window.selection.set(("fc1",))
+        window.workers.analyzed.emit(analyze(window.document.network))
+        sizes = {
+            widget.font().pixelSize(): widget
+            for widget in window.findChildren(QWidget)
+            if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished)
+            and not widget.objectName().startswith("qt_scrollarea_")  # which bear no text themselves
+        }
+        assert {size: sizes[size] for size in sizes if size not in TYPE} == {}
+    finally:
+        close_window(window)
+    told = {int(size) for size in re.findall(r"font-size: (\d+)px", assets.read_text("style.qss"))}
+    assert told <= set(TYPE)
+
+
+def test_motion_is_over_in_150_milliseconds() -> None:
+    assert camera.ANIMATION_MS <= 150
+    assert window_view.MOVE <= 150
+
+
+@BOTH
+def test_boxes_bear_icons_of_the_one_set_in_the_themes_colours(qapp, qtbot, tokens: Tokens) -> None:
+    theme.install(qapp, tokens.name)
+    box = QMessageBox()
+    qtbot.addWidget(box)
+    for icon, color in {
+        QMessageBox.Icon.Information: tokens.accent,
+        QMessageBox.Icon.Question: tokens.accent,
+        QMessageBox.Icon.Warning: tokens.warning,
+        QMessageBox.Icon.Critical: tokens.error,
+    }.items():
+        box.setIcon(icon)
+        box.show()
+        image = box.iconPixmap().toImage()
+        inks = {
+            image.pixelColor(x, y).name().upper()
+            for x in range(image.width())
+            for y in range(image.height())
+            if image.pixelColor(x, y).alpha() == 255
+        }
+        assert inks == {color}, icon
 
 
 def test_an_icon_is_drawn_in_the_tokens_colour(qapp) -> None:

@@ -16,7 +16,7 @@ STRIPE = 5.0
 
 @cache
 def font(pixels: int, bold: bool = False) -> QFont:
-    """A font of the one type scale: 13 id, 12 fields, 11 captions, 10 marks."""
+    """A font of the type scale (:data:`gui.theme.TYPE`); cards seen from afar have larger ones."""
     made = QFont()
     made.setPixelSize(pixels)
     made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)

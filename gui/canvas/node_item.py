@@ -34,7 +34,7 @@ class CardText:
         self.type = look.elided(shown.type, 11, inner)
         y = card.HEADER + shown.port_rows * card.PORT_ROW
         self.fields_y = y + 12.0
-        self.fields = look.elided(shown.fields, 12, inner)
+        self.fields = look.elided(shown.fields, 13, inner)
         y += card.FIELD_ROW if shown.fields else 0
         self.chips: list[tuple[QRectF, str, str]] = []
         x = LEFT
@@ -42,8 +42,8 @@ class CardText:
             room = card.WIDTH - 8 - x
             if room < 32:
                 break
-            text = look.elided(chip.text, 10, room - 12)
-            width = look.metrics(10).horizontalAdvance(text) + 12
+            text = look.elided(chip.text, 11, room - 12)
+            width = look.metrics(11).horizontalAdvance(text) + 12
             self.chips.append((QRectF(x, y + 1, width, 18), text, chip.kind))
             x += width + 4
         self.shapes = {port: card.shape_text(tensor) for port, tensor in shown.tensors}
@@ -231,10 +231,10 @@ class NodeItem(QGraphicsItem):
         painter.drawText(QPointF(LEFT, 38), text.type)
         if text.fields:
             painter.setPen(tools.text)
-            painter.setFont(look.font(12))
+            painter.setFont(look.font(13))
             painter.drawText(QPointF(LEFT, text.fields_y), text.fields)
         if text.chips:
-            painter.setFont(look.font(10))
+            painter.setFont(look.font(11))
             for box, words, kind in text.chips:
                 ground, ink = tools.chip(kind)
                 painter.setPen(Qt.PenStyle.NoPen)
@@ -282,7 +282,7 @@ class NodeItem(QGraphicsItem):
     def _paint_ports(self, painter: QPainter, tools: look.Look) -> None:
         shown = self.card
         if shown.named_ports:
-            painter.setFont(look.font(10))
+            painter.setFont(look.font(11))
             painter.setPen(tools.muted)
             for kind, available in (("in", shown.inputs), ("out", shown.outputs)):
                 side = Qt.AlignmentFlag.AlignLeft if kind == "in" else Qt.AlignmentFlag.AlignRight
@@ -320,7 +320,7 @@ class NodeItem(QGraphicsItem):
         if not text.shapes:
             return
         leaving = {item.source_index for item in self.edges if item.source is self}
-        painter.setFont(look.font(10))
+        painter.setFont(look.font(11))
         painter.setPen(tools.muted)
         for index, port in enumerate(self.card.outputs):
             if index in leaving and port.name in text.shapes:

@@ -2,7 +2,7 @@
 
 from gui.forms.choice import ChoiceEditor, with_field, without_field
 from gui.forms.editors import Chooser, Editor, ScrubLabel, Switch, editor_for, set_state, show_if
-from gui.forms.form import Form, Row
+from gui.forms.form import Form, Row, sentences
 
 __all__ = [
     "ChoiceEditor",
@@ -13,6 +13,7 @@ __all__ = [
     "ScrubLabel",
     "Switch",
     "editor_for",
+    "sentences",
     "set_state",
     "show_if",
     "with_field",

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QStandardItemModel
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.catalog import Entry
 from engine.network import Choice
 from gui.forms.editors import Chooser, set_state, show_if
 from gui.forms.form import Form
+from gui.links import SourceLabel, cited
 from gui.theme import SPACE
 
 
@@ -77,9 +78,7 @@ class ChoiceEditor(QWidget):
         self.box = Chooser()
         self.box.setAccessibleName(name)
         self.box.activated.connect(self._activated)
-        self.doc = QLabel()
-        self.doc.setTextFormat(Qt.TextFormat.PlainText)
-        self.doc.setWordWrap(True)
+        self.doc = SourceLabel()
         set_state(self.doc, "role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -111,8 +110,8 @@ class ChoiceEditor(QWidget):
         self._unfit = unfit or self._unfit
         self._fill()
         entry = self.entry
-        said = entry.doc.replace("`", "") if entry else ""
-        self.doc.setText(said)
+        said = cited(entry.doc, entry.source) if entry else ""
+        self.doc.show_words(said)
         show_if(self.doc, bool(said))
         self._show_form()
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from engine import expression
@@ -45,6 +45,8 @@ class Form(QWidget):
     reset = Signal(str)
     #: The gesture is over.
     ended = Signal()
+    #: (field name, or ""): what the pointer or the keyboard came to last.
+    pointed = Signal(str)
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Form(QWidget):
         row.editor.ended.connect(self.ended)
         row.editor.draft_changed.connect(lambda name=field.name: self._keep_draft(name))
         row.reset.clicked.connect(lambda _=False, name=field.name: self._reset(name))
+        row.pointed.connect(self.pointed)
         self._rows[field.name] = row
         self.layout().addWidget(row)  # type: ignore[union-attr]
 
@@ -117,6 +120,12 @@ class Form(QWidget):
             row.set_mark(*marks.get(name, ("", "")))
             if name in marks and row.field.advanced:
                 self._more.setChecked(True)
+
+    @property
+    def focused(self) -> str:
+        """The field that has the keyboard; "": none has."""
+        rows = self._rows.items()
+        return next((name for name, row in rows if (row.editor.focusProxy() or row.editor).hasFocus()), "")
 
     def focus_first(self) -> bool:
         """Put the keyboard into the first editor; False if there is none."""
@@ -169,6 +178,9 @@ class Form(QWidget):
 class Row(QWidget):
     """Name, editor, unit, reset button; below them what is wrong."""
 
+    #: The field's name when pointer or keyboard come to it; "" when they leave.
+    pointed = Signal(str)
+
     def __init__(self, field: Field, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.field = field
@@ -195,7 +207,7 @@ class Row(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(SPACE)
-        grid.setVerticalSpacing(2)
+        grid.setVerticalSpacing(SPACE // 2)
         grid.setColumnStretch(0, 5)
         grid.setColumnStretch(2, 6)
         grid.addWidget(self.label, 0, 0)
@@ -214,18 +226,32 @@ class Row(QWidget):
 
     def _describe(self) -> None:
         field = self.field
-        said = [field.doc.replace("`", ""), field.expected[:1].upper() + field.expected[1:] + "."]
-        if not field.required:
-            said.append(f"Default: {to_text(field, field.default) or 'none'}.")
-        text = "\n".join(said)
+        text = "\n".join(sentences(field))
         for widget in (self.label, self.editor):
             widget.setToolTip(text)
         target = self.editor.focusProxy() or self.editor
+        target.installEventFilter(self)
         target.setAccessibleName(field.name)
         target.setAccessibleDescription(text)
         back = field.initial if field.required else field.default
         self.reset.setToolTip(tip(f"Back to {to_text(field, back) or 'none'} ({RESET_KEY})"))
         self.reset.setAccessibleName(f"Reset {field.name}")
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """The pointer has come."""
+        super().enterEvent(event)
+        self.pointed.emit(self.field.name)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """The pointer has gone."""
+        super().leaveEvent(event)
+        self.pointed.emit("")
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The keyboard has come, or gone."""
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.pointed.emit(self.field.name if event.type() == QEvent.Type.FocusIn else "")
+        return False
 
     def _dress(self) -> None:
         self.reset.setIcon(theme.icon("mdi6.restore", "muted"))
@@ -264,6 +290,14 @@ class Row(QWidget):
         self.message.setText(message)
         show_if(self.message, bool(message))
         set_state(self.message, "role", severity if severity in ("error", "warning") else "muted")
+
+
+def sentences(field: Field) -> list[str]:
+    """What a field is for, what it may be, and what it is by default."""
+    said = [field.doc.replace("`", ""), field.expected[:1].upper() + field.expected[1:] + "."]
+    if not field.required:
+        said.append(f"Default: {to_text(field, field.default) or 'none'}.")
+    return said
 
 
 class _More(QToolButton):

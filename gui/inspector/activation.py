@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtWidgets import QToolButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from engine import edit
 from engine.catalog import ACTIVATIONS, Layer
@@ -41,7 +41,7 @@ class ActivationPart(Section):
         self.range = Figures()
         self._example = desk.example
         self._curve: CurvePreview | None = None
-        self.fetch = QToolButton()
+        self.fetch = QPushButton()
         self.fetch.setText("Show where real values fall")
         self.fetch.setToolTip("Send one example of the recipe's data through the network, as it is now")
         self.fetch.clicked.connect(self._example.ask)
@@ -86,6 +86,7 @@ class ActivationPart(Section):
             self.plot.set_curves(())
             self.plot.set_message(f"No curve: {wrong[0][0]} {wrong[0][1]}")
         elif self.open:
+            self._example.offer()
             fields = dict(shown.fields)
             self._preview.want((shown.id, fields), lambda: self._workers.preview_activation(shown.id, fields))
 

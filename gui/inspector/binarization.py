@@ -15,7 +15,7 @@ from gui.inspector.plots import Curve, CurvePlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
-from gui.inspector.words import breakable, number_text
+from gui.inspector.words import number_text
 from gui.plain import tip
 from gui.theme import SPACE, theme
 
@@ -124,7 +124,7 @@ class _Estimator(QWidget):
             self._seen = None
             return
         self.formula.setText(f"forward  {entry.forward}\nbackward  {entry.backward}")
-        self.lesson.setText(f"{entry.lesson}\nSource: {breakable(entry.source)}.".strip())
+        self.lesson.setText(entry.lesson)
         wrong = entry.check(choice.fields)
         if wrong:
             self._preview.forget()

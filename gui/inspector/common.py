@@ -54,7 +54,7 @@ class Figures(QWidget):
         super().__init__(parent)
         self._form = QVBoxLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setSpacing(2)
+        self._form.setSpacing(SPACE // 2)
         self._rows: dict[str, tuple[QWidget, QLabel]] = {}
 
     def show_figures(self, figures: Sequence[tuple[str, str, str]]) -> None:

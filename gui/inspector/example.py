@@ -5,34 +5,53 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QWidget
 
+from engine.catalog import SOURCES
+from engine.catalog.fields import Path
+from engine.findings import Analysis
 from engine.host.protocol import Excerpt, Failed, Responded, Response
-from engine.network import Network
+from engine.network import Data, Network
 from gui.document import Document
 from gui.inspector.preview import Previews
 
 #: After an edit the example is sent through again when the hands have rested so long, milliseconds.
 REST = 300
+#: Networks of more parameters, or operations, are sent one when a person asks for it.
+_LIGHT = {"parameters": 5_000_000, "macs": 500_000_000}
 #: The example that is shown: the first one of these.
 SPLIT, INDEX = "validation", 0
 
 
 class Example(QObject):
-    """Sent through when a person asks for it, and again after each edit that matters."""
+    """Sent through while someone looks, and again after each edit that matters.
+
+    Unasked only where that is quick, and reads no file that the document names by its path:
+    a network from a stranger says nothing about what is on this machine.
+
+    Parameters
+    ----------
+    view
+        Where it is looked at.
+    """
 
     changed = Signal()
 
-    def __init__(self, document: Document, workers: Previews, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._document, self._workers = document, workers
-        self._data: object = None
+    def __init__(self, document: Document, workers: Previews, view: QWidget) -> None:
+        super().__init__(view)
+        self._document, self._workers, self._view = document, workers, view
+        self._analysis = Analysis()
+        self._data: Data | None = None
+        #: Whether a person asked: only then is it said why there is none.
+        self._asked = False
+        self._wanted = False
         self._request: int | None = None
         self._again = False
         self.responded: Responded | None = None
         #: Why there is none; empty: it was not asked for, or it is there.
         self.message = ""
         self._rest = QTimer(self, singleShot=True, interval=REST)
-        self._rest.timeout.connect(self._send)
+        self._rest.timeout.connect(self._rested)
         document.changed.connect(self._document_changed)
         workers.answered.connect(self._answered)
 
@@ -41,10 +60,48 @@ class Example(QObject):
         """Whether an answer is owed."""
         return self._request is not None
 
+    def set_analysis(self, analysis: Analysis) -> None:
+        """Know how large the network is."""
+        self._analysis = analysis
+
     def ask(self) -> None:
         """Send an example of the document's data through, now and after edits."""
-        self._data = self._document.network.recipe.data
+        self._data, self._asked = self._document.network.recipe.data, True
         self._send()
+
+    def offer(self) -> None:
+        """Send one through soon, unasked, if it may be."""
+        if self._data is None and self._free:
+            self._wanted = True
+            self._rest.start()
+
+    @property
+    def _free(self) -> bool:
+        """Whether it may be sent through unasked."""
+        data, totals = self._document.network.recipe.data, self._analysis.totals
+        source = SOURCES.get(data.source)
+        if source is None or not self._analysis.nodes or self._analysis.errors:
+            return False
+        named = any(isinstance(field, Path) and data.fields.get(field.name) for field in source.fields)
+        return not named and all(totals.get(name, 0) <= most for name, most in _LIGHT.items())
+
+    def _rested(self) -> None:
+        if self._asked and self._data is not None:
+            self._send()
+        elif not self._free:
+            self._data, self.responded = None, None
+            self.changed.emit()
+        elif self._view.isVisible():
+            self._wanted = False
+            self._data = self._document.network.recipe.data
+            self._send()
+        else:
+            self._wanted = True
+
+    def seen(self) -> None:
+        """The view is shown: what was wanted while it was not comes now."""
+        if self._wanted:
+            self.offer()
 
     def response(self, path: str) -> Response | None:
         """How a node responds, by its path."""
@@ -70,7 +127,7 @@ class Example(QObject):
         if self._data is None:
             return
         if after.recipe.data != self._data:  # other data are read only when a person asks for them
-            self._data, self.responded = None, None
+            self._data, self._asked, self.responded, self.message = None, False, None, ""
             self.changed.emit()
         elif any(getattr(before, part) is not getattr(after, part) for part in ("nodes", "edges", "blocks")):
             self._rest.start()
@@ -82,7 +139,7 @@ class Example(QObject):
         if isinstance(event, Responded):
             self.responded = event if self._data is not None else None
         elif isinstance(event, Failed):
-            self.responded, self.message = None, event.message
+            self.responded, self.message = None, event.message if self._asked else ""
         if self._again:
             self._send()
         self.changed.emit()

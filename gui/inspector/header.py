@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt, QUrl
+from PySide6.QtGui import QColor, QDesktopServices, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from engine import diff, edit
 from engine.findings import Problem
@@ -13,6 +13,7 @@ from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, shape_text
+from gui.links import links
 from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
 
@@ -58,15 +59,28 @@ class Header(QWidget):
         show_if(self.trouble, False)
         self.kind = text_label(role="muted")
         self.figures = Figures()
+        self._address = ""
+        self.page = QToolButton(autoRaise=True)
+        set_state(self.page, "compact", True)
+        self.page.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(self._address)))
+        kind = QHBoxLayout()
+        kind.setSpacing(SPACE)
+        kind.addWidget(self.kind, 1)
+        kind.addWidget(self.page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * SPACE, SPACE, 0, SPACE)
-        layout.setSpacing(2)
+        layout.setSpacing(SPACE // 2)
         layout.addWidget(self.name)
         layout.addWidget(self.trouble)
-        layout.addWidget(self.kind)
+        layout.addLayout(kind)
         layout.addSpacing(2 * SPACE)
         layout.addWidget(self.figures)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        self.page.setIcon(theme.icon("mdi6.open-in-new", "muted"))
+        self.update()
 
     def refresh(self) -> None:
         """Show what document and analysis say now."""
@@ -87,8 +101,15 @@ class Header(QWidget):
             self.kind.setText(
                 f"{subject.node.type}: not a layer that this version knows. It is kept as it is."
             )
+        self._show_page("" if layer is None or several else layer.source)
         self.figures.show_figures(self._several_figures() if several else self._figures())
         self.update()
+
+    def _show_page(self, source: str) -> None:
+        name, self._address = next(iter(links(source)), ("", ""))
+        show_if(self.page, bool(self._address))
+        self.page.setToolTip(tip(f"Read about {name} in the browser: {self._address}"))
+        self.page.setAccessibleName(f"Read about {name} in the browser")
 
     def turn(self) -> None:
         """Speak of other nodes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
@@ -43,6 +44,10 @@ class Inspector(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        bar = self.verticalScrollBar()
+        # Its place is kept, so that nothing jumps; its handle is there while there is something to scroll.
+        bar.rangeChanged.connect(lambda _, most: bar.setEnabled(most > 0))
+        bar.setEnabled(False)
         self._desk = Desk(workers, Example(document, workers, self))
         self._drafts: Drafts = {}
         self._document = document
@@ -64,12 +69,18 @@ class Inspector(QScrollArea):
     def set_analysis(self, analysis: Analysis) -> None:
         """Show what a new analysis found."""
         self._subject.analysis = analysis
+        self._desk.example.set_analysis(analysis)
         self.refresh()
 
     def focus_first(self) -> None:
         """Put the keyboard into the first field of the selected layer."""
         if isinstance(self.panel, NodePanel):
             self.panel.focus_first()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Fetch what was not worth fetching while nobody looked."""
+        super().showEvent(event)
+        self._desk.example.seen()
 
     def sizeHint(self) -> QSize:
         """Wide enough for the forms to breathe."""

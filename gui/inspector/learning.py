@@ -11,13 +11,14 @@ from engine.catalog import INITIALIZERS, Entry, Initializer
 from engine.host.protocol import Failed, InitPreview
 from engine.network import Choice
 from engine.storage import form as document_form
-from gui.forms import ChoiceEditor, show_if
+from gui.forms import ChoiceEditor, set_state, show_if
 from gui.inspector.common import Figures, Segments, text_label
 from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
-from gui.inspector.words import breakable, count_text, number_text, shape_text
+from gui.inspector.words import count_text, number_text, shape_text
+from gui.links import SourceLabel, cited
 
 
 class InitPart(Section):
@@ -39,7 +40,8 @@ class InitPart(Section):
         show_if(self.spectrum, False)
         self.note = text_label(role="muted")
         self.formula = text_label()
-        self.lesson = text_label(role="muted")
+        self.lesson = SourceLabel()
+        set_state(self.lesson, "role", "muted")
         for widget in (
             self.parameters,
             self._chooser,
@@ -165,11 +167,11 @@ class InitPart(Section):
     def _explain(self, scheme: Initializer | None, inherited: bool) -> None:
         self.formula.setText(scheme.formula if scheme else "")
         show_if(self.formula, bool(self.formula.text()))
-        said = [scheme.lesson, f"Source: {breakable(scheme.source)}."] if scheme else []
-        if scheme and inherited:
-            said.insert(0, scheme.doc.replace("`", ""))
-        self.lesson.setText("\n".join(part for part in said if part))
-        show_if(self.lesson, bool(self.lesson.text()))
+        lesson = scheme.lesson if scheme else ""
+        # What is chosen, the chooser explains.
+        said = cited(f"{scheme.doc}\n{lesson}".strip(), scheme.source) if scheme and inherited else lesson
+        self.lesson.show_words(said)
+        show_if(self.lesson, bool(said))
 
     def _clear(self, message: str) -> None:
         self.plot.set_histogram((), ())

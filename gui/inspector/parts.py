@@ -5,16 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
 
 from engine import edit
 from engine.catalog.fields import Bool, Field, Float, Int
 from engine.network import Network, Training
-from gui.forms import Form, show_if, with_field
+from gui.forms import Form, sentences, set_state, show_if, with_field
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
-from gui.inspector.words import breakable
+from gui.links import SourceLabel
+
+
+class Explanation(QLabel):
+    """What the field that one is at is for, else the layer; keeps room, so that nothing below it jumps."""
+
+    def __init__(self, layer: str, fields: Mapping[str, Field], parent: QWidget | None = None) -> None:
+        super().__init__(layer, parent)
+        self._texts = {"": layer} | {name: " ".join(sentences(field)) for name, field in fields.items()}
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        set_state(self, "role", "small")
+
+    def explain(self, name: str) -> None:
+        """Show what is said of the field `name`; "": of the layer."""
+        self.setText(self._texts.get(name, ""))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep room for the longest."""
+        super().resizeEvent(event)
+        room, wrapped = QRect(0, 0, self.width(), 1000), int(Qt.TextFlag.TextWordWrap)
+        metrics = self.fontMetrics()
+        lines = [metrics.boundingRect(room, wrapped, text).height() for text in self._texts.values()]
+        self.setMinimumHeight(max(lines, default=0))
+
+
+def _first_sentence(words: str) -> str:
+    return words.replace("`", "").partition(". ")[0].rstrip(".") + "." * bool(words)
 
 
 class FieldsPart(Section):
@@ -28,11 +58,19 @@ class FieldsPart(Section):
         self.form.reset.connect(self._reset)
         self.form.ended.connect(subject.document.end_merge)
         self.rows.addWidget(self.form)
+        layer = subject.layer
+        self.explanation = Explanation(_first_sentence(layer.doc if layer else ""), self.form.fields)
+        show_if(self.explanation, bool(self.form.fields))
+        self.form.pointed.connect(self._explain)
+        self.rows.addWidget(self.explanation)
 
     def turn(self) -> None:
         """Speak of other nodes of the same kind."""
         self.sync()
         self.form.set_drafts(self._subject.drafts("fields"))
+
+    def _explain(self, name: str) -> None:
+        self.explanation.explain(name or self.form.focused)
 
     def _fields(self) -> tuple[Field, ...]:
         subject = self._subject
@@ -159,7 +197,8 @@ class AboutPart(Section):
         self._subject = subject
         self.doc = text_label()
         self.flow = text_label(role="muted")
-        self.source = text_label(role="muted")
+        self.source = SourceLabel()
+        set_state(self.source, "role", "muted")
         for widget in (self.doc, self.flow, self.source):
             self.rows.addWidget(widget)
 
@@ -177,4 +216,5 @@ class AboutPart(Section):
         flow = " → ".join(part for part in (layer.reads, layer.gives) if part)
         self.flow.setText(f"Shapes: {flow}")
         show_if(self.flow, bool(flow))
-        self.source.setText(f"Source: {breakable(layer.source)}")
+        own = layer.source == "layerlab"
+        self.source.show_words("Part of Layerlab itself." if own else f"Source: {layer.source}.")

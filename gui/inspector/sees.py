@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from engine.dataview import SampleView
 from engine.host.protocol import DataLooked, Failed
@@ -81,15 +81,18 @@ class SeesPart(Section):
         self._subject = subject
         self._desk = desk
         self._request: int | None = None
+        self._asked_for = ""
         self.view = SeesView()
         self.words = text_label(role="muted")
-        self.fetch = QToolButton()
+        self.fetch = QPushButton()
         self.fetch.setText("Show it on a real example")
         self.fetch.setToolTip("Load the data that the recipe names, and take one example")
-        self.fetch.clicked.connect(self._ask)
+        self.fetch.clicked.connect(self._fetch)
         for widget in (self.view, self.words, self.fetch):
             self.rows.addWidget(widget)
+        self.toggled.connect(self.refresh)
         desk.workers.answered.connect(self._answered)
+        desk.example.changed.connect(self._example_changed)
 
     def turn(self) -> None:
         """Speak of other nodes of the same kind."""
@@ -104,7 +107,11 @@ class SeesPart(Section):
         show_if(self, there and max(field, default=0) > 1)
         if not there or size is None or layer is None:
             return
+        if self.open:
+            self._desk.example.offer()
         self.view.image = self._image()
+        if self.view.image is None and self.open and self._desk.example.responded is not None:
+            self._ask()  # the data are read: one more look costs little
         show_if(self.fetch, self.view.image is None)
         self.view.show_field(size, (field[0], field[1]), layer.group)
         whole = field[0] >= size[0] and field[1] >= size[1]
@@ -136,7 +143,19 @@ class SeesPart(Section):
         form = QImage.Format.Format_RGB888 if colours else QImage.Format.Format_Grayscale8
         return QImage(sample.picture, width, height, width * (3 if colours else 1), form).copy()
 
+    def _example_changed(self) -> None:
+        if self._subject.ids and self.isVisible():
+            self.refresh()
+
+    def _fetch(self) -> None:
+        self._asked_for = ""
+        self._ask()
+        self._desk.example.ask()
+
     def _ask(self) -> None:
+        if self._request is not None or self._asked_for == self._example():
+            return
+        self._asked_for = self._example()
         self.fetch.setEnabled(False)
         self.fetch.setText("Loading…")
         self._request = self._desk.workers.look_at_data()

@@ -94,7 +94,10 @@ class Summary(QWidget):
             tip = "Bytes of all outputs for one example."
             figures.append(("Activations", bytes_text(totals["activation_bytes"]), tip))
         errors = len(analysis.errors)
-        if layers:
+        # An analysis of the drawing before this one says nothing of it.
+        if layers and not network.nodes.keys() & analysis.nodes.keys() and not analysis.problems:
+            figures = [("Problems", "being looked for …", "The engine is at it.")]
+        elif layers:
             others = len(analysis.problems) - errors
             said = f"{errors} error{'s' * (errors != 1)}" if errors else "none" if not others else ""
             said += (", " if errors and others else "") + (f"{others} to look at" if others else "")

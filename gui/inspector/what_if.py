@@ -63,7 +63,9 @@ class WhatIfPart(Section):
             self.cells.append(cells)
             grid.setColumnStretch(column, 1)
         self.note = text_label(role="muted")
+        self.meant = text_label("MACs and Sees are the whole network's.", role="small")
         self.rows.addLayout(grid)
+        self.rows.addWidget(self.meant)
         self.rows.addWidget(self.note)
         self.toggled.connect(self.refresh)
 
@@ -115,7 +117,7 @@ def _texts(variant: Variant) -> tuple[str, str, str]:
     if not variant.output:
         return "does not fit", "–", "–"
     sees = " × ".join(map(str, variant.receptive_field)) or "–"
-    return shape_text(variant.output), count_text(variant.macs), sees
+    return shape_text(variant.output).replace(" ", ""), count_text(variant.macs), sees
 
 
 def _single(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtWidgets import QToolButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from gui.forms import show_if
 from gui.inspector.common import text_label
@@ -28,12 +28,13 @@ class WindowPart(Section):
         self.view = WindowView()
         self.working = text_label()
         self.note = text_label(role="muted")
-        self.fetch = QToolButton()
+        self.fetch = QPushButton()
         self.fetch.setText("Move it over a real example")
         self.fetch.setToolTip("Send one example of the recipe's data through the network, as it is now")
         self.fetch.clicked.connect(self._example.ask)
         for widget in (self.view, self.working, self.note, self.fetch):
             self.rows.addWidget(widget)
+        self.toggled.connect(self.refresh)
         self._example.changed.connect(self._example_changed)
 
     def turn(self) -> None:
@@ -52,6 +53,8 @@ class WindowPart(Section):
         show_if(self, there)
         if not there or layer is None:
             return
+        if self.open:
+            self._example.offer()
         self.view.set_axes(axes, layer.group)
         said = self._show_values(axes)
         names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}.get(len(axes), ())

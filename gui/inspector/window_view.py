@@ -15,7 +15,7 @@ from gui.inspector.sliding import Axis
 from gui.theme import SPACE, family_color, theme
 
 #: Milliseconds that the window stands, and that it moves.
-_STAND, _MOVE = 520, 140
+_STAND, MOVE = 520, 140
 #: Cells of the input that are shown along an axis, padding included, unless the window is larger.
 _SHOWN = 14
 #: The same where the cells show a real example: a digit can be made out.
@@ -52,7 +52,7 @@ class WindowView(QWidget):
         self._timer.setInterval(_STAND)
         self._timer.timeout.connect(self._advance)
         self._glide = QVariantAnimation(self)
-        self._glide.setDuration(_MOVE)
+        self._glide.setDuration(MOVE)
         self._glide.setEasingCurve(QEasingCurve.Type.InOutQuad)
         self._glide.setStartValue(0.0)
         self._glide.setEndValue(1.0)
@@ -150,7 +150,7 @@ class WindowView(QWidget):
         if index != self._index:
             self._from = self._window(self._index)
             self._index = index
-            if self._timer.interval() > _MOVE:
+            if self._timer.interval() > MOVE:
                 self._glide.start()
             self.update()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 
@@ -22,8 +21,3 @@ def count_text(count: int) -> str:
 def number_text(value: float) -> str:
     """Four significant digits, with a true minus sign."""
     return f"{value:.4g}".replace("-", "−")
-
-
-def breakable(name: str) -> str:
-    """A dotted name that may wrap behind its dots and underscores, by zero-width spaces."""
-    return re.sub(r"(?<=[A-Za-z_])([._])(?=[A-Za-z_])", "\\1\u200b", name)

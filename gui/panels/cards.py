@@ -13,7 +13,7 @@ from engine.host.protocol import Predicted, Prediction
 from gui.panels.curves import percent
 from gui.panels.series import figure
 from gui.plain import tip
-from gui.theme import theme
+from gui.theme import TYPE, theme
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -113,7 +113,7 @@ class CardDelegate(QStyledItemDelegate):
 
     def _paint_answer(self, painter: QPainter, area: QRect, example: Prediction) -> None:
         font = painter.font()
-        font.setPixelSize(12)
+        font.setPixelSize(TYPE[0])
         painter.setFont(font)
         metrics = painter.fontMetrics()
         align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

@@ -38,7 +38,7 @@ from engine.network import Network
 from gui.document import Document
 from gui.panels.panel import Panel
 from gui.selection import Selection
-from gui.theme import SPACE, theme
+from gui.theme import SPACE, TYPE, theme
 
 #: Milliseconds without an edit before the source is asked for.
 _QUIET = 250
@@ -186,6 +186,7 @@ class SourceView(QPlainTextEdit):
         self.setFrameShape(QPlainTextEdit.Shape.NoFrame)
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setStyleHint(QFont.StyleHint.Monospace)
+        font.setPixelSize(TYPE[1])
         self.setFont(font)
         self._colouring = Colouring(self.document())
         self._marked: tuple[int, ...] = ()

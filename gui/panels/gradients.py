@@ -46,7 +46,7 @@ class GradientsPanel(DistributionsPanel):
     hint = "Each layer's gradients are drawn here, so that you see where learning stalls."
 
     def __init__(self, session: Session, selection: Selection, parent: QWidget | None = None) -> None:
-        super().__init__("Gradients", "mdi6.transmission-tower", session, selection, parent)
+        super().__init__("Gradients", "mdi6.slope-downhill", session, selection, parent)
 
     @staticmethod
     def of(observation: Observation) -> Mapping[str, Distribution]:

@@ -26,7 +26,7 @@ from gui.panels.problems import ProblemsPanel
 from gui.panels.series import figure
 from gui.selection import Selection
 from gui.session import Session
-from gui.theme import SPACE, theme
+from gui.theme import SPACE, TYPE, theme
 
 #: Observations that a node's sparkline shows.
 HISTORY = 40
@@ -245,7 +245,7 @@ class Legend(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.drawRoundedRect(strip, 4, 4)
         font = QFont(painter.font())
-        font.setPixelSize(11)
+        font.setPixelSize(TYPE[0])
         painter.setFont(font)
         painter.setPen(theme.color("muted"))
         right = -math.inf

@@ -36,6 +36,10 @@ PACE = 50
 TURN = 16
 
 
+#: Lines longer than this are hard to read, in pixels.
+_MEASURE = 100 * SPACE
+
+
 class Empty(QWidget):
     """What a panel shows while it has nothing to show: an icon, what is missing, what to do."""
 
@@ -52,6 +56,8 @@ class Empty(QWidget):
         for part in (self._picture, self.title, self.hint):
             self._column.addWidget(part)
         self._column.addStretch()
+        for part in (self.title, self.hint):
+            part.setMaximumWidth(_MEASURE)
         self.follow_theme()
 
     def offer(self, text: str, do: Callable[[], object]) -> QPushButton:
@@ -59,7 +65,9 @@ class Empty(QWidget):
         button = QPushButton(text)
         button.setProperty("primary", True)
         button.clicked.connect(lambda: do())
-        self._column.insertWidget(self._column.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
+        place = self._column.count() - 1
+        self._column.insertSpacing(place, 2 * SPACE)
+        self._column.insertWidget(place + 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
         return button
 
     def say(self, title: str, hint: str) -> None:

@@ -18,10 +18,10 @@ from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen, QWheelEven
 from PySide6.QtWidgets import QFrame, QWidget
 
 from gui.panels.series import Array, figure
-from gui.theme import theme
+from gui.theme import TYPE, theme
 
 #: Pixels of an axis' type.
-AXIS_TYPE = 11
+AXIS_TYPE = TYPE[0]
 
 #: Pixels of the numbers on the left: the same everywhere, so that plots above one another line up.
 LEFT = 50

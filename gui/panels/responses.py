@@ -36,7 +36,7 @@ from gui.panels.plot import Plot
 from gui.panels.series import figure
 from gui.selection import Selection
 from gui.session import Session
-from gui.theme import SPACE, theme
+from gui.theme import SPACE, TYPE, theme
 
 #: A node's cell.
 CELL = QSize(132, 132)
@@ -110,7 +110,7 @@ class Cells(QWidget):
             return
         painter = QPainter(self)
         font = QFont(painter.font())
-        font.setPixelSize(11)
+        font.setPixelSize(TYPE[0])
         painter.setFont(font)
         metrics = painter.fontMetrics()
         for number, (node, response) in enumerate(self.responded.nodes.items()):

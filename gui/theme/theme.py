@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QApplication
 
 from engine import assets
 from gui.theme import icons
-from gui.theme.tokens import DARK, LIGHT, Tokens
+from gui.theme.tokens import DARK, LIGHT, TYPE, Tokens
 
 #: The text's size in pixels; the style sheet has the few others.
-TEXT_SIZE = 13
+TEXT_SIZE = TYPE[1]
 
 
 class Theme(QObject):

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 #: The spacing unit in pixels; margins, gaps and sizes are multiples of it.
 SPACE = 4
 
+#: The type scale in pixels: captions, text, lead, headings, the name on the welcome.
+TYPE = (11, 13, 15, 18, 28)
+
 
 @dataclass(frozen=True)
 class Tokens:
