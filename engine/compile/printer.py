@@ -6,29 +6,25 @@ that comes from the document and is not a checked identifier is printed by ``rep
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from engine.catalog import Apply, Call
+from engine.catalog import Apply
 from engine.compile.builder import lowered
 from engine.compile.classes import Leaf, Unit, leaves, literal, repeats, units
 from engine.compile.expand import Member, Value, expand
 from engine.compile.lower import Operation
+from engine.compile.own_source import source_of
 from engine.compile.plan import CONVOLUTIONS
 from engine.compile.resolve import resolve
+from engine.compile.spelling import called, prose
 from engine.network import Network
 
 #: About how long a line of the forward gets before it is made two.
 _WIDTH = 88
-
-#: Arguments for which torch takes one number for all dimensions.
-_PER_DIMENSION = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
 
 
 def source(network: Network) -> str:
@@ -84,7 +80,7 @@ def classes(network: Network) -> tuple[str, str]:
 
 def _classes(network: Network, printer: type[_Printer]) -> tuple[str, str]:
     found = leaves(network, lowered(network))
-    helpers = _helpers(leaf.operation for leaf in found.values())
+    helpers = source_of(leaf.operation for leaf in found.values())
     taken = {*_TAKEN, *re.findall(r"^class (\w+)", helpers, re.M)}
     printed = printer(network, found, units(network, expand(network), found, taken))
     code = "\n\n\n".join(part for part in (helpers, *printed.classes()) if part)
@@ -168,7 +164,7 @@ class _Printer:
             operations = [self.found[path].operation for path in unit.paths(member.id)]
             for suffix in operations[0].children:
                 calls = [operation.children[suffix] for operation in operations]
-                lines.append(f"self.{member.id}{suffix} = {_call(unit, member.id, calls)}")
+                lines.append(f"self.{member.id}{suffix} = {called(unit, member.id, calls)}")
         lines += [f"self.{name} = {code}" for name, code in unit.kept.items()]
         if unit.prefixes == ("",):
             lines += ["self._reset_parameters()"] if initialisation else []
@@ -238,7 +234,7 @@ class _Printer:
             initialisers = [self.found[path].initialisers for path in unit.paths(member.id)]
             for parameter in initialisers[0]:
                 calls = [found[parameter] for found in initialisers]
-                lines.append(_call(unit, member.id, calls, f"self.{member.id}.{parameter}"))
+                lines.append(called(unit, member.id, calls, f"self.{member.id}.{parameter}"))
         return lines
 
     def _forward(self, unit: Unit) -> str:
@@ -416,125 +412,6 @@ def _targets(names: dict[str, str], returns: tuple[Any, ...]) -> str:
     if not returns:
         return ", ".join(names.values())
     return ", ".join(_nested(part, names) for part in returns)
-
-
-# ---------------------------------------------------------------------------- calls
-
-
-def _call(unit: Unit, id: str, calls: Sequence[Call], *first: str) -> str:
-    """One call of all uses as code, without the arguments that say what torch assumes anyway."""
-    target = calls[0].target
-    function = resolve(target)
-    short = [spared(function, call, len(first)) for call in calls]
-    positional = _positional(function, len(first))
-    arguments = [
-        unit.code([args[place] for args, _ in short], _hint(positional, place), id)
-        for place in range(len(short[0][0]))
-    ]
-    for name in calls[0].kwargs:
-        if any(name in kwargs for _, kwargs in short):
-            values = [_short(name, call.kwargs[name]) for call in calls]
-            arguments.append(f"{name}={unit.code(values, name, id)}")
-    return f"{printed_name(target)}({', '.join([*first, *arguments])})"
-
-
-def constructed(call: Call, *first: str, **other: str) -> str:
-    """One call as code, behind the arguments `first`; `other` says how some of its arguments are written."""
-    args, kwargs = spared(resolve(call.target), call, len(first))
-    named = {name: literal(value) for name, value in kwargs.items()} | other
-    words = [*first, *map(literal, args), *(f"{name}={text}" for name, text in named.items())]
-    return f"{printed_name(call.target)}({', '.join(words)})"
-
-
-def _positional(function: Any, skipped: int) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)[skipped:]
-    except (TypeError, ValueError):
-        return []
-
-
-def _hint(positional: list[str], place: int) -> str:
-    return positional[place] if place < len(positional) else f"argument{place}"
-
-
-def printed_name(target: str) -> str:
-    """How printed code says a target of the catalogue: ``nn.Conv2d``."""
-    if target.startswith("torch.nn."):
-        return target.removeprefix("torch.")
-    return target if target.startswith("torch.") else target.rpartition(".")[2]
-
-
-def spared(function: Any, call: Call, skipped: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of `call` that differ from the function's defaults, in their shortest form."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return call.args, dict(call.kwargs)
-    positional = list(parameters)[skipped:]
-    args = tuple(_short(name, value) for name, value in zip(positional, call.args, strict=False))
-    args += call.args[len(args) :]
-    kwargs = {}
-    for name, value in call.kwargs.items():
-        short = _short(name, value)
-        default = parameters[name].default if name in parameters else inspect.Parameter.empty
-        if isinstance(short, bool) is not isinstance(default, bool) or short != default:
-            kwargs[name] = short
-    return args, kwargs
-
-
-def _short(name: str, value: Any) -> Any:
-    if name in _PER_DIMENSION and isinstance(value, tuple) and len(set(value)) == 1:
-        return value[0]
-    return value
-
-
-# ---------------------------------------------------------------------------- helpers and names
-
-
-def _helpers(operations: Iterable[Operation]) -> str:
-    """The source of those of our own classes that the network uses, and of what they rest on."""
-    targets = {
-        call.target
-        for operation in operations
-        for call in operation.children.values()
-        if not call.target.startswith("torch.")
-    }
-    own: dict[str, Any] = {}
-    homes = {target.rpartition(".")[0] for target in targets}
-    seen: set[str] = set()
-    while homes - seen:
-        home = (homes - seen).pop()
-        seen.add(home)
-        for name, value in vars(importlib.import_module(home)).items():
-            if getattr(value, "__module__", "").startswith("engine.compile.") or (
-                isinstance(value, type) and value.__module__ == home
-            ):
-                own[name] = value
-                homes.add(value.__module__)
-    sources = {name: lines_of(value)[0] for name, value in own.items()}
-    needed: set[str] = set()
-    todo = [target.rpartition(".")[2] for target in targets]
-    while todo:
-        name = todo.pop()
-        if name not in needed:
-            needed.add(name)
-            todo += [other for other in own if re.search(rf"\b{other}\b", sources[name])]
-    # Within a file the helpers stand above what uses them, and files use those before them.
-    ordered = sorted(needed, key=lambda name: (own[name].__module__, lines_of(own[name])[1]))
-    return "\n\n\n".join(re.sub(r"  # (?:noqa|type: ignore).*", "", sources[name]) for name in ordered)
-
-
-@cache
-def lines_of(value: Any) -> tuple[str, int]:
-    """The source of a class or function, and its line. Finding it means parsing its file."""
-    lines, number = inspect.getsourcelines(value)
-    return "".join(lines).rstrip(), number
-
-
-def prose(text: str) -> str:
-    """`text` as it may stand in a docstring: one printable line without quotes and backslashes."""
-    kept = "".join(c if c.isprintable() and c not in '"\\' else " " for c in text)
-    return " ".join(kept.split())[:80] or "A network"
 
 
 def _indent(text: str) -> str:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from engine.catalog import AUGMENTATIONS, LOSSES, OPTIMIZERS, SCHEDULES, Call, Horizon
 from engine.compile.classes import literal
-from engine.compile.printer import classes, constructed, imports, lines_of, prose
+from engine.compile.own_source import lines_of
+from engine.compile.printer import classes, imports
 from engine.compile.resolve import resolve
+from engine.compile.spelling import constructed, prose
 from engine.data import augment
 from engine.exchange.script_data import DataCode, data_code
 from engine.exchange.script_loop import Loop, loop_code
