@@ -83,6 +83,25 @@ def test_a_frame_dragged_by_its_title_carries_its_nodes_its_notes_and_their_bend
     b.undo_and_redo(before)
 
 
+def test_a_wire_across_a_frames_title_neither_hides_it_nor_takes_the_hand_away(bench):
+    b = bench(chain("Input", "Flatten"))
+    rect = b.canvas.drawing.nodes["flatten1"].rect
+    y = b.canvas.drawing.nodes["flatten1"].input_point(0).y()
+    frame = Frame((rect.left() - 90, y - 16, 400.0, 160.0), "Reading", "blue")
+    network, id = edit_view.add_mark(b.network, frame)
+    b.document.edit(network, "Add a frame")
+    item = b.canvas.drawing.marks[id]
+    spot = item.rect.topLeft() + QPointF(24, 16)
+    assert b.canvas.drawing.wire_at(spot, 7) is not None, "the wire runs over the title"
+    order = b.canvas.drawing.items(spot)
+    assert order.index(item.title) < order.index(b.canvas.drawing.wires[Edge(End("input1"), End("flatten1"))])
+    before = b.network
+    hands.drag(b.port, b.at(spot), b.at(spot) + QPoint(0, 80))
+    assert edit_view.marks(b.network)[id].rect[1] > frame.rect[1] + 40
+    assert edit_view.bends(b.network) == {}
+    b.undo_and_redo(before)
+
+
 def test_escape_puts_a_dragged_frame_and_all_it_carries_back(bench):
     b = bench(chain("Input", "Conv2d", "Flatten"))
     framed(b)

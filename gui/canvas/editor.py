@@ -239,6 +239,7 @@ class Editor:
 
         if self.attempt(label, change):
             self.selection.set((), (), made)
+            self.canvas.reveal(made)
             self.canvas.writer.write(made[0], fresh=True)
 
     def recolor(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
-from PySide6.QtWidgets import QStyleOptionGraphicsItem
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 
 from gui.canvas import look
 
@@ -34,16 +35,14 @@ class FarPainter:
 
     def paint(self, painter: QPainter) -> None:
         """Draw everything at once, batched by colour."""
-        for mark in self._scene.marks.values():
-            painter.save()
-            painter.translate(mark.pos())
-            mark.paint(painter, QStyleOptionGraphicsItem())
-            painter.restore()
+        marks = self._scene.marks.values()
+        self._paint_parts(painter, [mark.parts[0] for mark in marks])
         if self._wires is None:
             self._wires = self._batched_wires()
         for pen, lines in self._wires:
             painter.setPen(pen)
             painter.drawLines(lines)
+        self._paint_parts(painter, [part for mark in marks for part in mark.parts[1:]])
         if self._cards is None:
             self._cards, self._stripes = {}, {}
             for item in self._scene.drawn()[0].values():
@@ -55,6 +54,13 @@ class FarPainter:
                 painter.setPen(sketch.pen())
                 painter.setBrush(sketch.brush())
                 painter.drawPath(sketch.path())
+
+    def _paint_parts(self, painter: QPainter, parts: Iterable[QGraphicsItem]) -> None:
+        for part in parts:
+            painter.save()
+            painter.translate(part.pos())
+            part.paint(painter, QStyleOptionGraphicsItem())
+            painter.restore()
 
     def paint_map(self, painter: QPainter) -> None:
         """Draw the nodes for the overview: filled with their family's colour."""

@@ -72,7 +72,7 @@ class Hands:
         wire = None if item or port else self.drawing.wire_at(at, reach)
         bend = None if item or port else self.drawing.bend_at(at, reach)
         mark = None if item or port else self.drawing.mark_at(at, reach)
-        if isinstance(mark, NoteItem):  # it lies over the wires
+        if isinstance(mark, NoteItem) or (mark is not None and mark.before_wires(at, reach)):
             wire = bend = None
         if port is not None and self.drawing.detail != FAR:
             self._begin_wire(place, at, port, shift)
@@ -209,7 +209,7 @@ class Hands:
         reach = WIRE_REACH / self.canvas.zoom_factor
         bend, wire = self.drawing.bend_at(at, reach), self.drawing.wire_at(at, reach)
         mark = self.drawing.mark_at(at)
-        if isinstance(mark, NoteItem):
+        if isinstance(mark, NoteItem) or (mark is not None and mark.before_wires(at, reach)):
             self.canvas.writer.write(mark.id)
         elif bend is not None:
             points = list(bend[0].bends)

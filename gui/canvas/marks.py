@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TITLE = 32.0
 CORNER = 18.0
 #: Room between a frame and what it is put around.
-PADDING = 24.0
+PADDING = 16.0
 INSET = 10.0
 
 
@@ -86,9 +86,18 @@ class MarkItem(QGraphicsItem):
         """Where it stands, in scene coordinates."""
         return self._rect.translated(self.pos())
 
+    @property
+    def parts(self) -> tuple[QGraphicsItem, ...]:
+        """All that the scene holds of it."""
+        return (self,)
+
     def place(self, x: float, y: float) -> None:
         """Move the top left corner to ``(x, y)``."""
         self.setPos(x, y)
+
+    def before_wires(self, point: QPointF, reach: float) -> bool:
+        """Whether it is meant at `point`, though a wire runs there."""
+        return self.corner(point, reach)
 
     def resize(self, width: float, height: float) -> None:
         """Show it at another size."""
@@ -123,15 +132,41 @@ class FrameItem(MarkItem):
     def __init__(self, owner: Scene, id: str, mark: Frame) -> None:
         super().__init__(owner, id)
         self.mark = mark
+        self.title = FrameTitle(self)
         self.setZValue(-3)
         self.show_mark(mark)
+
+    @property
+    def parts(self) -> tuple[QGraphicsItem, ...]:
+        """The area behind the wires, and the title before them."""
+        return self, self.title
 
     def show_mark(self, mark: Frame) -> None:
         """Take place, title and colour anew."""
         self.mark = mark
         x, y, width, height = mark.rect
-        self.setPos(x, y)
+        self.place(x, y)
         self.resize(width, height)
+
+    def place(self, x: float, y: float) -> None:
+        """Move area and title."""
+        super().place(x, y)
+        self.title.setPos(x, y)
+
+    def resize(self, width: float, height: float) -> None:
+        """Show it at another size."""
+        super().resize(width, height)
+        self.title.show_words()
+
+    def before_wires(self, point: QPointF, reach: float) -> bool:
+        """At its corner, and at its title's words."""
+        return super().before_wires(point, reach) or self.title.sceneBoundingRect().contains(point)
+
+    @property
+    def ground(self) -> QColor:
+        """What its area is painted with."""
+        tools = self.owner.look
+        return look.mixed(color_of(self.mark.color), tools.canvas, 0.12 if tools.dark else 0.08)
 
     @property
     def title_rect(self) -> QRectF:
@@ -151,26 +186,65 @@ class FrameItem(MarkItem):
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        """The area, its border and its title."""
+        """The area and its border."""
         tools, color = self.owner.look, color_of(self.mark.color)
-        painter.setBrush(look.mixed(color, tools.canvas, 0.12 if tools.dark else 0.08))
+        painter.setBrush(self.ground)
         painter.setPen(
             QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(color, tools.canvas, 0.5), 1.25)
         )
         painter.drawRoundedRect(self._rect, 10, 10)
-        near = self.owner.detail == NEAR
-        pixels = 14 if near else 26
+        if self.owner.detail == NEAR:
+            self._paint_corner(painter, look.mixed(color, tools.canvas, 0.6))
+
+
+class FrameTitle(QGraphicsItem):
+    """A frame's title on a plate of its ground: wires that run there pass below it."""
+
+    def __init__(self, frame: FrameItem) -> None:
+        super().__init__()
+        self._frame = frame
+        self._rect = QRectF()
+        self.setZValue(0.6)
+        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+
+    def _words(self) -> tuple[str, int]:
+        """What is written, and how large: larger where one looks from further off."""
+        pixels = 14 if self._frame.owner.detail == NEAR else 26
+        room = self._frame.rect.width() - 2 * INSET
+        return look.elided(self._frame.mark.title or "Frame", pixels, room, bold=True), pixels
+
+    def show_words(self) -> None:
+        """Take the title anew."""
+        self.prepareGeometryChange()
+        room = self._frame.rect.width() - 8
+        widest = look.metrics(26, bold=True).horizontalAdvance(self._frame.mark.title or "Frame")
+        self._rect = QRectF(4, 3, max(0.0, min(room, widest + 2 * INSET - 8)), TITLE - 2)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """Room for the words at their largest."""
+        return self._rect
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """The plate and the words."""
+        tools = self._frame.owner.look
+        words, pixels = self._words()
+        plate = QRectF(self._rect)
+        plate.setWidth(
+            min(plate.width(), look.metrics(pixels, bold=True).horizontalAdvance(words) + 2 * INSET - 8)
+        )
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._frame.ground)
+        painter.drawRoundedRect(plate, 5, 5)
         painter.setFont(look.font(pixels, bold=True))
-        painter.setPen(look.mixed(color, tools.text, 0.55))
-        room = self._rect.width() - 2 * INSET
-        words = look.elided(self.mark.title or "Frame", pixels, room, bold=True)
+        painter.setPen(look.mixed(color_of(self._frame.mark.color), tools.text, 0.55))
         painter.drawText(
-            QRectF(INSET, 2, room, TITLE),
+            plate.adjusted(INSET - 4, 0, 0, 0),
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
             words,
         )
-        if near:
-            self._paint_corner(painter, look.mixed(color, tools.canvas, 0.6))
 
 
 class NoteItem(MarkItem):

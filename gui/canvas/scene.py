@@ -160,12 +160,14 @@ class Scene(Finder):
         """Bring frames and notes to what the document says of them."""
         wanted = edit_view.marks(network, block)
         for id in [id for id, item in self.marks.items() if type(wanted.get(id)) is not type(item.mark)]:
-            self.removeItem(self.marks.pop(id))
+            for part in self.marks.pop(id).parts:
+                self.removeItem(part)
         for id, mark in wanted.items():
             item = self.marks.get(id)
             if item is None:
                 self.marks[id] = item_of(self, id, mark)
-                self.addItem(self.marks[id])
+                for part in self.marks[id].parts:
+                    self.addItem(part)
             else:
                 item.show_mark(mark)  # type: ignore[arg-type]
 
