@@ -22,6 +22,7 @@ from engine import edit
 from engine.host.protocol import Welcome
 from gui.document import Document
 from gui.elsewhere import MARK
+from gui.line import Line
 from gui.plain import tip
 from gui.running import Running, story
 from gui.settings import Settings
@@ -62,6 +63,7 @@ class Toolbar(QToolBar):
         self._welcome: Welcome | None = None
         settings.machines_changed.connect(self._list_machines)
         self.epochs = QSpinBox(minimum=1, maximum=MAX_EPOCHS)
+        self.epochs.setLineEdit(Line())
         self.epochs.setToolTip("Passes over the training data")
         self.epochs.setAccessibleName("Epochs")
         self.epochs.setFixedWidth(84)

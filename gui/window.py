@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
@@ -295,6 +295,13 @@ class Window(QMainWindow):
             self.rate.set_analysis(analysis)
             self.lab_ste.set_analysis(analysis)
         self._offer_weights(analysis)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape, where it has nothing else to leave, leads back to the canvas."""
+        if event.key() == Qt.Key.Key_Escape and self._complete and not self.welcoming:
+            self.canvas.setFocus()
+        else:
+            super().keyPressEvent(event)
 
     def _edit_layer(self, node: str) -> None:
         self.docks.reveal("inspector")

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
-from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtCore import (
+    QMimeData,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QDrag, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -143,6 +154,39 @@ class LayerList(QListWidget):
         if items:
             data.setData(MIME, str(items[0].data(_TYPE)).encode())
         return data
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Carry the layer as a small chip below the cursor, so that the wire under it is seen."""
+        item = self.currentItem()
+        if item is None or not item.data(_TYPE):
+            return
+        drag = QDrag(self)
+        drag.setMimeData(self.mimeData([item]))
+        drag.setPixmap(_chip(str(item.data(_TYPE)), str(item.data(_GROUP)), self.devicePixelRatioF()))
+        drag.setHotSpot(QPoint(-14, -18))
+        drag.exec(Qt.DropAction.CopyAction)
+
+
+def _chip(type: str, group: str, ratio: float) -> QPixmap:
+    """A layer's name beside its family's colour."""
+    tools = look.Look(theme.tokens)
+    size = QSize(math.ceil(look.metrics(12).horizontalAdvance(type)) + 6 * SPACE, 6 * SPACE)
+    picture = QPixmap(size * ratio)
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(tools.accent, 1.0))
+    painter.setBrush(tools.raised)
+    painter.drawRoundedRect(QRectF(0.5, 0.5, size.width() - 1, size.height() - 1), 6, 6)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(tools.family(group))
+    painter.drawRoundedRect(QRectF(2 * SPACE, 6, 4, size.height() - 12), 2, 2)
+    painter.setFont(look.font(12))
+    painter.setPen(tools.text)
+    painter.drawText(QRectF(4 * SPACE, 0, size.width(), size.height()), Qt.AlignmentFlag.AlignVCenter, type)
+    painter.end()
+    return picture
 
 
 class SearchField(QLineEdit):

@@ -34,6 +34,7 @@ from PySide6.QtWidgets import (
 from engine.catalog.fields import Bool, Field, Option, Path, Text
 from gui.forms.parse import from_text, to_text
 from gui.forms.scrub import can_scrub, scrubbed, step_text
+from gui.line import Line
 from gui.theme import SPACE, theme
 
 #: Pixels of drag that make one step.
@@ -108,7 +109,7 @@ def _row(owner: QWidget, *widgets: QWidget) -> None:
     owner.setFocusProxy(widgets[0])
 
 
-class _Line(QLineEdit):
+class _Line(Line):
     """The line of a :class:`LineEditor`, which hears of keys and of the width first."""
 
     def __init__(self, editor: LineEditor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt, QUrl
 from PySide6.QtGui import QColor, QDesktopServices, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from engine import diff, edit
 from engine.findings import Problem
@@ -13,12 +13,13 @@ from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, shape_text
+from gui.line import Line
 from gui.links import links
 from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
 
 
-class NameEdit(QLineEdit):
+class NameEdit(Line):
     """A title that can be written over; Esc goes back."""
 
     def __init__(self, name: str) -> None:

@@ -123,7 +123,7 @@ class Summary(QWidget):
         outs = ports.output_ports(self._subject.document.network, source) if source else ()
         report = self._subject.analysis.nodes.get(wire.source.node, NodeReport())
         tensor = report.outputs.get(ports.named(wire.source, outs) or "")
-        self.hint.setText("Delete takes the wire away; dragging an end moves it.")
+        self.hint.setText("Delete takes the wire away; Shift and a drag bring an end elsewhere.")
         if tensor is None or len(wires) > 1:
             self.figures.show_figures([("Shape", "not known yet", "")] if len(wires) == 1 else [])
             return
