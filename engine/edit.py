@@ -457,8 +457,8 @@ def set_recipe(network: Network, recipe: Recipe) -> Network:
 def copy(network: Network, ids: Iterable[str], *, block: str | None = None) -> dict[str, Any]:
     """A piece of the drawing as plain JSON, fit for the clipboard: nodes, the edges among them, positions."""
     graph = network.graph(block)
-    chosen = [id for id in graph.nodes if id in set(ids)]
-    inside = set(chosen)
+    inside = set(ids) & graph.nodes.keys()
+    chosen = [id for id in graph.nodes if id in inside]
     positions = network.positions(block)
     return {
         "format": "layerlab-fragment",

@@ -13,6 +13,9 @@ from engine.storage import file
 
 #: Undo steps that are kept; far beyond what a person walks back.
 UNDO_LIMIT = 1000
+#: Steps whose networks are kept too, so that going back and forth takes no time. (Of a thousand steps of a
+#: network of thousands of layers they would fill the memory.)
+AT_HAND = 24
 
 
 class Document(QObject):
@@ -38,6 +41,8 @@ class Document(QObject):
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(UNDO_LIMIT)
         self.undo_stack.cleanChanged.connect(self.clean_changed)
+        #: The steps whose networks are kept, the one walked last at the end.
+        self._at_hand: dict[_Step, None] = {}
 
     @property
     def network(self) -> Network:
@@ -57,7 +62,7 @@ class Document(QObject):
         """
         changed = diff.changes(self._network, after)
         if changed:
-            self.undo_stack.push(_Step(self, label, changed, after, merge))
+            self.undo_stack.push(_Step(self, label, changed, (self._network, after), merge))
 
     def end_merge(self) -> None:
         """Let the next edit be a step of its own, whatever its merge key."""
@@ -69,6 +74,7 @@ class Document(QObject):
         """Show another network (new, opened, restored); the undo history begins anew."""
         self.path = path
         self.generation += 1
+        self._at_hand.clear()
         self.undo_stack.clear()
         if not clean:
             self.undo_stack.resetClean()
@@ -105,6 +111,19 @@ class Document(QObject):
         before, self._network = self._network, network
         self.changed.emit(before, network)
 
+    def _forget(self, step: _Step) -> None:
+        """Let go of a step that Qt is about to delete."""
+        self._at_hand.pop(step, None)
+
+    def _keep(self, step: _Step) -> None:
+        """Keep the networks of the steps that were walked last, and of no others."""
+        self._at_hand.pop(step, None)
+        self._at_hand[step] = None
+        if len(self._at_hand) > AT_HAND:
+            oldest = next(iter(self._at_hand))
+            del self._at_hand[oldest]
+            oldest.ends = None
+
 
 class _Step(QUndoCommand):
     """One undo step: a label and the differences, which lead both ways."""
@@ -114,15 +133,15 @@ class _Step(QUndoCommand):
         document: Document,
         label: str,
         changed: tuple[diff.Change, ...],
-        after: Network,
+        ends: tuple[Network, Network],
         merge: str | None,
     ) -> None:
         super().__init__(label)
         self.document = document
         self.changed = changed
         self.merge = merge
-        #: The result, at hand for the first redo only, which Qt does on push.
-        self.after: Network | None = after
+        #: The networks before and after it, while they are at hand.
+        self.ends: tuple[Network, Network] | None = ends
 
     def id(self) -> int:
         """Equal for steps that may merge; −1: never."""
@@ -132,16 +151,28 @@ class _Step(QUndoCommand):
         """Take a following step of the same gesture in; the two diffs become one."""
         if not isinstance(other, _Step) or self.merge is None or other.merge != self.merge:
             return False
-        before = diff.apply(self.document.network, diff.invert((*self.changed, *other.changed)))
-        self.changed = diff.changes(before, self.document.network)
+        after = self.document.network
+        before = (
+            self.ends[0] if self.ends else diff.apply(after, diff.invert((*self.changed, *other.changed)))
+        )
+        self.changed, self.ends = diff.changes(before, after), (before, after)
         self.setObsolete(not self.changed)
+        self.document._forget(other)
+        self.document._keep(self)
         return True
 
     def redo(self) -> None:
         """Go forward."""
-        after, self.after = self.after, None
-        self.document._show(after or diff.apply(self.document.network, self.changed))
+        self._walk(self.changed, 1)
 
     def undo(self) -> None:
         """Go back."""
-        self.document._show(diff.apply(self.document.network, diff.invert(self.changed)))
+        self._walk(diff.invert(self.changed), 0)
+
+    def _walk(self, changed: tuple[diff.Change, ...], end: int) -> None:
+        here = self.document.network
+        there = self.ends[end] if self.ends else diff.apply(here, changed)
+        self.ends = (here, there) if end else (there, here)
+        self.document._keep(self)
+        diff.remember(here, there, changed)
+        self.document._show(there)

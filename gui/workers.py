@@ -133,6 +133,7 @@ class Workers(QObject):
         self._asked = 0
         self._tried = 0
         self._prepared: bytes | None = None
+        self._sent: tuple[Network | None, bytes] = (None, b"")
         self._closed = False
 
         self._analyze_soon = self._timer(0, self._analyze)
@@ -163,7 +164,7 @@ class Workers(QObject):
 
     def _analyze(self) -> None:
         if not self._closed:
-            self._asked = self.pool.analyze(file.dumps(self.document.network))
+            self._asked = self.pool.analyze(self._document())
             if self.welcome is not None:
                 self._patience.start()
 
@@ -177,16 +178,23 @@ class Workers(QObject):
             return
         if not self.document.network.nodes:
             return
-        data = file.dumps(meaning(self.document.network))
+        data = file.encode(meaning(self.document.network))
         if data != self._prepared:
             self._prepared = data
             self.pool.prepare(data)
+
+    def _document(self) -> bytes:
+        """The document as it is now, to be sent: several panels ask about each of its states."""
+        network = self.document.network
+        if self._sent[0] is not network:
+            self._sent = (network, file.encode(network))
+        return self._sent[1]
 
     # ------------------------------------------------------------------ questions
 
     def preview_init(self, node: str, parameter: str) -> int:
         """Ask for a draw of one parameter of the document; `answered` brings an InitPreview."""
-        return self.pool.preview_init(file.dumps(self.document.network), node, parameter)
+        return self.pool.preview_init(self._document(), node, parameter)
 
     def preview_activation(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
         """Ask for an activation's curve; `answered` brings a CurvePreview."""
@@ -214,7 +222,7 @@ class Workers(QObject):
 
     def what_if(self, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]) -> int:
         """Ask what a field's values would come to; `answered` brings Variants."""
-        return self.pool.what_if(file.dumps(self.document.network), node, block, path, field, values)
+        return self.pool.what_if(self._document(), node, block, path, field, values)
 
     def look_at_estimator(self, node: str, place: str, run: str | None = None) -> int:
         """Ask what one estimator gets and lets pass; `answered` brings an EstimatorSeen."""
@@ -222,7 +230,7 @@ class Workers(QObject):
 
     def print_source(self) -> int:
         """Ask for the document as Python source; `answered` brings a SourcePrinted, or a Failed."""
-        return self.pool.print_source(file.dumps(self.document.network))
+        return self.pool.print_source(self._document())
 
     def evaluate(self, run: str) -> int:
         """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""

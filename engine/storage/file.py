@@ -7,6 +7,8 @@ import os
 import stat
 from typing import Any
 
+import msgspec
+
 from engine.network import FORMAT_VERSION, Network
 from engine.problems import FileProblem
 from engine.storage import atomic, strict
@@ -110,6 +112,14 @@ def dumps(network: Network) -> bytes:
     text = _render(to_form(network), (), 0) + "\n"
     # A text with half a surrogate pair (Qt can make one) is no Unicode; a "?" keeps the rest.
     return text.encode("utf-8", "replace")
+
+
+def encode(network: Network) -> bytes:
+    """As :func:`dumps`, but without line breaks and in a tenth of the time: for messages, not for people."""
+    try:
+        return msgspec.json.encode(to_form(network))
+    except (ValueError, OverflowError, TypeError):  # what only the other writer has a way with
+        return dumps(network)
 
 
 def write(network: Network, path: str | os.PathLike[str]) -> None:

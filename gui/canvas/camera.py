@@ -127,7 +127,7 @@ class Camera(QGraphicsView):
         """Set the zoom, and the level of detail that goes with it."""
         factor = max(MIN_ZOOM, min(MAX_ZOOM, factor))
         self.setTransform(QTransform.fromScale(factor, factor))
-        coarse_from = COARSE_FROM if len(self.drawing.nodes) <= CROWD else CROWDED_FROM
+        coarse_from = COARSE_FROM if self.drawing.count <= CROWD else CROWDED_FROM
         levels = ((NEAR, NEAR_FROM), (MIDDLE, MIDDLE_FROM), (COARSE, coarse_from))
         detail = next((level for level, least in levels if factor >= least), FAR)
         if detail != self.drawing.detail:
@@ -264,11 +264,22 @@ class Camera(QGraphicsView):
     # ------------------------------------------------------------------ painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Near: item by item. Far: everything at once, past the items."""
+        """Near: item by item. Far: everything at once, past the items.
+
+        What is painted for a picture rather than for the screen is all there, and sharp.
+        """
+        posing = isinstance(self.viewport().redirected(QPoint()), QPixmap)
+        if posing:
+            self.drawing.complete()
+            self.drawing.departures.finish()
+            self.drawing.router.finish()
         if self.drawing.detail != FAR:
             pictures = self.drawing.pictures
             ratio, moving = self.devicePixelRatioF(), self._zooming.isActive()
-            pictures.begin(self.zoom_factor, ratio, self.drawing.detail, self.drawing.look, moving)
+            self.drawing.departures.clear(self.visible_rect())
+            pictures.begin(
+                self.zoom_factor, ratio, self.drawing.detail, self.drawing.look, moving and not posing, posing
+            )
             super().paintEvent(event)
             if pictures.end() and not moving:
                 self._sharpening.start()

@@ -114,6 +114,8 @@ class EdgeItem(QGraphicsPathItem):
         self.mark: str | None = None
         self.hovered = False
         self.selected = False
+        #: The document no longer has it: it is about to be let go.
+        self.gone = False
         self.detour: float | None = None
         #: Whether `detour` is right for where the ends are.
         self.routed = False

@@ -31,6 +31,8 @@ def save(scene: Scene, path: Path) -> None:
     ValueError
         If there is nothing to draw, or the suffix is none of .png, .svg and .pdf.
     """
+    scene.complete()
+    scene.departures.finish()
     content = scene.content()
     if content.isEmpty():
         raise ValueError("There is nothing to export yet: add a layer first.")

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 from gui.canvas import look
 
 if TYPE_CHECKING:
+    from gui.canvas.edge_item import EdgeItem
     from gui.canvas.node_item import NodeItem
     from gui.canvas.scene import Scene
 
@@ -23,7 +24,18 @@ class FarPainter:
         self._scene = scene
         self._cards: dict[str, list[QRectF]] | None = None
         self._stripes: dict[str, list[QRectF]] = {}
-        self._wires: list[tuple[QPen, list[QLineF]]] | None = None
+        self._wires: dict[object, tuple[QPen, list[QLineF]]] | None = None
+
+    def add_card(self, item: NodeItem) -> None:
+        """A card has come."""
+        if self._cards is not None:
+            self._cards.setdefault(_ground(item), []).append(item.far_rect)
+            self._stripes.setdefault(item.card.group, []).append(item.far_stripe)
+
+    def add_wire(self, wire: EdgeItem) -> None:
+        """A wire has come."""
+        if self._wires is not None:
+            self._batch(self._wires, wire)
 
     def forget(self) -> None:
         """Nodes or wires have come, gone or changed their look."""
@@ -38,8 +50,10 @@ class FarPainter:
         marks = self._scene.marks.values()
         self._paint_parts(painter, [mark.parts[0] for mark in marks])
         if self._wires is None:
-            self._wires = self._batched_wires()
-        for pen, lines in self._wires:
+            self._wires = {}
+            for wire in self._scene.drawn()[1].values():
+                self._batch(self._wires, wire)
+        for pen, lines in self._wires.values():
             painter.setPen(pen)
             painter.drawLines(lines)
         self._paint_parts(painter, [part for mark in marks for part in mark.parts[1:]])
@@ -72,18 +86,16 @@ class FarPainter:
             painter.setBrush(self._scene.look.family(group))
             painter.drawRects(rects)
 
-    def _batched_wires(self) -> list[tuple[QPen, list[QLineF]]]:
-        tools = self._scene.look
-        lines: dict[tuple[int | None, bool, str | None], list[QLineF]] = {}
-        for wire in self._scene.drawn()[1].values():
-            lines.setdefault((wire.dimensions, wire.selected, wire.mark), []).extend(wire.far_lines)
-        batches = []
-        for (dimensions, selected, mark), found in lines.items():
+    def _batch(self, batches: dict[object, tuple[QPen, list[QLineF]]], wire: EdgeItem) -> None:
+        key = (wire.dimensions, wire.selected, wire.mark)
+        batch = batches.get(key)
+        if batch is None:
+            tools, (dimensions, selected, mark) = self._scene.look, key
             color = tools.accent if selected else QColor(mark) if mark else tools.rank(dimensions)
             pen = QPen(color, 1.5 if selected or mark else 1.0)
             pen.setCosmetic(True)
-            batches.append((pen, found))
-        return batches
+            batch = batches[key] = (pen, [])
+        batch[1].extend(wire.far_lines)
 
     def _paint_cards(self, painter: QPainter, cards: dict[str, list[QRectF]]) -> None:
         tools = self._scene.look

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from engine.findings import Tensor
 from engine.network import Edge, End
+from gui.canvas import card
+from gui.canvas.arrivals import HEIGHT
 from gui.canvas.edge_item import EdgeItem
 from gui.canvas.marks import FrameItem, NoteItem
 from gui.canvas.node_item import NodeItem
@@ -47,12 +49,20 @@ class Finder(QGraphicsScene):
         self.marks: dict[str, FrameItem | NoteItem] = {}
         self._content: QRectF | None = None
 
+    def gather(self) -> None:
+        """Have all cards and wires there, wherever they say what was found before."""
+
     def complete(self) -> None:
         """Draw at once what is still to come."""
 
-    def expected(self) -> Mapping[str, QRectF]:
+    def expected(self) -> Mapping[str, tuple[float, float]]:
         """Where cards will stand that are still to come."""
         return {}
+
+    @property
+    def count(self) -> int:
+        """How many cards there are, with those that are still to come."""
+        return len(self._nodes) + len(self.expected())
 
     def drawn(self) -> tuple[Mapping[str, NodeItem], Mapping[Edge, EdgeItem]]:
         """Cards and wires that are there, whatever is still to come."""
@@ -72,7 +82,7 @@ class Finder(QGraphicsScene):
 
     def positions(self) -> dict[str, tuple[float, float]]:
         """Where all nodes stand."""
-        return {id: item.at for id, item in self.nodes.items()}
+        return {**{id: item.at for id, item in self._nodes.items()}, **self.expected()}
 
     def flow(self, end: End) -> Tensor | None:
         """What flows out of an end; None: it is not known."""
@@ -82,14 +92,14 @@ class Finder(QGraphicsScene):
     def content(self, ids: Iterable[str] | None = None) -> QRectF:
         """The rectangle around all nodes, or some."""
         coming = self.expected()
-        if ids is None:
-            if self._content is None:
-                shown = (*self._nodes.values(), *self.marks.values())
-                self._content = _around([*(item.rect for item in shown), *coming.values()])
-            return QRectF(self._content)
-        chosen = tuple(ids)
-        there = [kind[id].rect for kind in (self._nodes, self.marks) for id in chosen if id in kind]
-        return _around([*there, *(coming[id] for id in chosen if id in coming)])
+        if ids is not None:
+            chosen = tuple(ids)
+            there = [kind[id].rect for kind in (self._nodes, self.marks) for id in chosen if id in kind]
+            return _around(there, [coming[id] for id in chosen if id in coming])
+        if self._content is None:
+            shown = [item.rect for kind in (self._nodes, self.marks) for item in kind.values()]
+            self._content = _around(shown, coming.values())
+        return QRectF(self._content)
 
     # ------------------------------------------------------------------ what lies under the cursor
 
@@ -110,12 +120,14 @@ class Finder(QGraphicsScene):
 
     def wire_at(self, point: QPointF, reach: float, without: Iterable[str] = ()) -> EdgeItem | None:
         """The wire nearest to `point` within `reach`, save those of some nodes."""
-        self.complete()
+        self.gather()
         area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
         excluded = set(without)
         best: tuple[float, EdgeItem] | None = None
         for item in self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect):
-            if isinstance(item, EdgeItem) and not excluded & {item.edge.source.node, item.edge.target.node}:
+            if not isinstance(item, EdgeItem) or item.gone:
+                continue
+            if not excluded & {item.edge.source.node, item.edge.target.node}:
                 away = item.distance(point)
                 if away <= reach and (best is None or away < best[0]):
                     best = (away, item)
@@ -123,12 +135,12 @@ class Finder(QGraphicsScene):
 
     def bend_at(self, point: QPointF, reach: float) -> tuple[EdgeItem, int] | None:
         """The wire and the number of its bend nearest to `point` within `reach`."""
-        self.complete()
+        self.gather()
         area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
         near = [
             (QLineF(bend, point).length(), number, item)
             for item in self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-            if isinstance(item, EdgeItem)
+            if isinstance(item, EdgeItem) and not item.gone
             for number, bend in enumerate(item.bends)
         ]
         best = min(near, key=lambda entry: entry[0], default=None)
@@ -154,16 +166,20 @@ class Finder(QGraphicsScene):
 
     def nodes_in(self, area: QRectF) -> list[str]:
         """Ids of the nodes that touch `area`."""
-        self.complete()
+        self.gather()
         found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-        hit = {item.id for item in found if isinstance(item, NodeItem) and item.rect.intersects(area)}
+        hit = {
+            item.id
+            for item in found
+            if isinstance(item, NodeItem) and not item.gone and item.rect.intersects(area)
+        }
         return [id for id in self.nodes if id in hit]
 
     def _near(self, point: QPointF, reach: float) -> list[NodeItem]:
-        self.complete()
+        self.gather()
         area = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
         found = self.items(area, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
-        return [item for item in found if isinstance(item, NodeItem)]
+        return [item for item in found if isinstance(item, NodeItem) and not item.gone]
 
 
 def ports_of(item: NodeItem) -> list[Port]:
@@ -173,9 +189,12 @@ def ports_of(item: NodeItem) -> list[Port]:
     ]
 
 
-def _around(rects: list[QRectF]) -> QRectF:
-    if not rects:
+def _around(rects: list[QRectF], places: Iterable[tuple[float, float]]) -> QRectF:
+    """The rectangle around cards, and around `places` where some will stand."""
+    edges = [rect.getCoords() for rect in rects]
+    edges += [(x, y, x + card.WIDTH, y + HEIGHT) for x, y in places]
+    if not edges:
         return QRectF()
-    left, top = min(rect.x() for rect in rects), min(rect.y() for rect in rects)
-    right, bottom = max(rect.right() for rect in rects), max(rect.bottom() for rect in rects)
-    return QRectF(left, top, right - left, bottom - top)
+    lefts, tops, rights, bottoms = zip(*edges, strict=True)
+    left, top = min(lefts), min(tops)
+    return QRectF(left, top, max(rights) - left, max(bottoms) - top)

@@ -227,6 +227,8 @@ class Hands:
     # ------------------------------------------------------------------ hovering
 
     def _hover_at(self, at: QPointF) -> None:
+        if self.drawing.expected():
+            return  # a look under the cursor would have them all come at once
         port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
         item: NodeItem | EdgeItem | None = port.item if port else self.drawing.node_at(at)
         if item is None:

@@ -85,7 +85,7 @@ class Minimap(QWidget):
             self._transform.scale(scale, scale)
             self._transform.translate(-content.center().x(), -content.center().y())
             painter.setTransform(self._transform, True)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(drawing.nodes) < 300)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, drawing.count < 300)
             drawing.far.paint_map(painter)
         painter.end()
         self._picture = picture

@@ -63,6 +63,8 @@ class NodeItem(QGraphicsItem):
         self.edges: set[EdgeItem] = set()
         self.selected = False
         self.hovered = False
+        #: The document no longer has it: it is about to be let go.
+        self.gone = False
         #: During a connect gesture: None, True (takes the wire) or False (does not).
         self.accepts: bool | None = None
         #: The port under the cursor: (kind, index).

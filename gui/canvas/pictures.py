@@ -3,7 +3,7 @@
 A card is two pictures: its frame (ground, stripe, border), which cards of one look share, and its
 contents (text, marks, ports). While one zooms, contents are stretched; they are drawn anew, a few
 milliseconds a frame, as soon as the zoom rests. What a card says is never out of date: only its
-sharpness waits.
+sharpness waits, and where many come into view at once, for some frames what is on them.
 """
 
 from __future__ import annotations
@@ -62,18 +62,23 @@ class Pictures:
         self._kept: dict[NodeItem, int] = {}
         self._bytes = 0
 
-    def begin(self, zoom: float, ratio: float, detail: int, look: Look, moving: bool) -> None:
-        """A frame begins; `ratio` is the screen's pixels per pixel. `moving`: one zooms."""
+    def begin(
+        self, zoom: float, ratio: float, detail: int, look: Look, moving: bool, whole: bool = False
+    ) -> None:
+        """A frame begins, on a screen of so many pixels per pixel (`ratio`).
+
+        `moving`: one zooms, and contents are stretched; `whole`: nothing waits for a later frame.
+        """
         self._scale = Scale(zoom * ratio, detail, look)
         if self._scale != self._frames_scale:
             self._frames, self._frames_scale = {}, self._scale
         self._ratio = ratio
         self._moving = moving
-        self._deadline = time.perf_counter() + BUDGET
+        self._deadline = float("inf") if whole else time.perf_counter() + BUDGET
         self._blurred = False
 
     def end(self) -> bool:
-        """The frame is done. Whether some contents were stretched, and wait to be drawn anew."""
+        """The frame is done. Whether some contents were stretched or left out, and wait to be drawn."""
         self._scale = None
         return self._blurred
 
@@ -83,9 +88,9 @@ class Pictures:
         if scale is None or scale.factor > LARGEST:
             return False
         picture = item.picture
-        if picture is None or (picture.scale != scale and self._sharpen(picture, scale)):
+        if self._due(picture, scale):
             picture = self._draw(item, scale)
-        else:
+        elif picture is not None:
             self._kept[item] = self._kept.pop(item, 0)
         if item.mark is not None:  # its colour changes as training goes on
             item.paint_frame(painter, scale.look)
@@ -95,7 +100,10 @@ class Pictures:
         if item.mark is None:
             self._copy(painter, self._frame(item, scale), x - HALO * zoom, y - HALO * zoom)
         area = item.contents_rect
-        if picture.scale == scale:
+        if picture is None:
+            self._blurred = True
+            painter.setWorldTransform(transform)
+        elif picture.scale == scale:
             self._copy(painter, picture.pixmap, x + area.x() * zoom, y + area.y() * zoom)
             painter.setWorldTransform(transform)
         else:
@@ -126,11 +134,13 @@ class Pictures:
         for item in tuple(self._kept):
             self.forget(item)
 
-    def _sharpen(self, picture: Picture, scale: Scale) -> bool:
-        """Whether a picture of another scale is drawn anew in this frame."""
-        if picture.scale.look is not scale.look:
+    def _due(self, picture: Picture | None, scale: Scale) -> bool:
+        """Whether contents are drawn, or drawn anew, in this frame."""
+        if picture is not None and picture.scale == scale:
+            return False
+        if picture is not None and picture.scale.look is not scale.look:
             return True
-        return not self._moving and time.perf_counter() < self._deadline
+        return (picture is None or not self._moving) and time.perf_counter() < self._deadline
 
     def _frame(self, item: NodeItem, scale: Scale) -> QPixmap:
         key = item.frame_key

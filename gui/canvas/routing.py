@@ -79,7 +79,7 @@ class Router:
     def route(self, wires: Iterable[EdgeItem]) -> None:
         """Lead `wires` around what stands in their way."""
         self._waiting.update(dict.fromkeys(wires))
-        if len(self._waiting) <= self.AT_ONCE:
+        if len(self._waiting) <= self.AT_ONCE and not self._scene.arrivals:
             self.finish()
         else:
             self._timer.start()
@@ -125,5 +125,8 @@ class Router:
         return [
             item.rect
             for item in found
-            if isinstance(item, NodeItem) and item not in ends and item.rect.intersects(area)
+            if isinstance(item, NodeItem)
+            and not item.gone
+            and item not in ends
+            and item.rect.intersects(area)
         ]

@@ -9,25 +9,30 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QGraphicsPathItem
 
-from engine import diff, edit_view, ports
-from engine.findings import Analysis, NodeReport, Problem
+from engine import diff, edit_view
+from engine.findings import Analysis
 from engine.network import Edge, Network
 from gui.canvas import card, layout, look
 from gui.canvas.arrivals import AT_ONCE, Arrivals
+from gui.canvas.departures import Departures
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
 from gui.canvas.finding import Finder
+from gui.canvas.found import Found
 from gui.canvas.ghosts import Ghosts
 from gui.canvas.levels import NEAR
 from gui.canvas.marks import item_of
 from gui.canvas.node_item import NodeItem
 from gui.canvas.overlay import Mark
 from gui.canvas.pictures import Pictures
+from gui.canvas.renewals import Renewals
 from gui.canvas.routing import Router
 from gui.theme import theme
 
 #: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
 STEP = 16384.0
+#: Of a graph that is opened, so many cards come at once.
+OPENED_AT_ONCE = 1024
 #: So many cards lie above the others while they are selected; of more, all are painted at once.
 FEW = 64
 
@@ -46,9 +51,12 @@ class Scene(Finder):
         self.detail = NEAR
         #: Places of nodes for which the document has none; kept when they go, for undo brings them back.
         self.placed: dict[str, tuple[float, float]] = {}
-        self.analysis = Analysis()
-        self._problems: dict[str, list[Problem]] = {}
-        self._most_macs = 0
+        #: What is shown.
+        self._network = Network()
+        self._block: str | None = None
+        self._found = Found()
+        #: How many edges arrive at each node, and in which edges.
+        self._wired: tuple[tuple[Edge, ...], Counter[str]] = ((), Counter())
         self._measured: Mapping[str, Mark] = {}
         #: Whether wires take its colours too.
         self._wires_measured = False
@@ -58,7 +66,9 @@ class Scene(Finder):
         #: What lies above the other cards.
         self._lifted: set[str] = set()
         self.router = Router(self)
-        self.arrivals = Arrivals(self)
+        self.arrivals = Arrivals(self, self._add_node)
+        self.departures = Departures(self)
+        self.renewals = Renewals(self, self._renew)
         #: How the user leads wires.
         self._bends: Mapping[Edge, tuple[edit_view.Point, ...]] = {}
         #: Cards as pictures, for the view.
@@ -79,26 +89,55 @@ class Scene(Finder):
 
     # ------------------------------------------------------------------ following the document
 
-    def complete(self) -> None:
-        """Draw at once what is still to come."""
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """The edges of the graph that is shown."""
+        return self._network.graph(self._block).edges
+
+    def gather(self) -> None:
+        """Have all cards and wires there."""
         self.arrivals.finish()
 
-    def expected(self) -> Mapping[str, QRectF]:
+    def complete(self) -> None:
+        """Draw at once what is still to come, as the analysis found it."""
+        self.arrivals.finish()
+        self.renewals.finish()
+
+    @property
+    def busy(self) -> bool:
+        """Whether some of the drawing is still to follow the document."""
+        return bool(self.arrivals or self.departures or self.renewals or self.router.busy)
+
+    def expected(self) -> Mapping[str, tuple[float, float]]:
         """Where cards will stand that are still to come."""
-        return self.arrivals.rects
+        return self.arrivals.places
 
     def arrived(self) -> None:
         """Some of what was to come is there."""
-        self._content = None
-        self.far.forget()
         if not self.arrivals:
+            self._content = None
             self._grow()
             self.altered.emit()
         self.rerouted.emit()
 
-    def show_graph(self, network: Network, block: str | None) -> None:
-        """Show one graph from scratch."""
+    def renewed(self) -> None:
+        """Some cards say something else."""
+        if not self.renewals:
+            self._stale()
+        else:
+            self.far.forget()
+            self.rerouted.emit()
+
+    def show_graph(
+        self, network: Network, block: str | None, found: Found | None = None, view: QRectF | None = None
+    ) -> None:
+        """Show one graph, and what was `found` of it, from scratch.
+
+        A large one comes a little at a time, what is in `view` first.
+        """
+        self.departures.finish()
         self.arrivals.forget()
+        self.renewals.forget()
         for wire in self._wires.values():
             self.removeItem(wire)
         for item in self._nodes.values():
@@ -106,35 +145,40 @@ class Scene(Finder):
             self.removeItem(item)
         self._nodes, self._wires, self.placed = {}, {}, {}
         self._chosen, self._chosen_wires, self._lifted = set(), set(), set()
+        self._network, self._block = network, block
+        self._found = found or Found()
+        self._content = None
         self.router.forget()
-        self._complete(network, block)
-        self._show_marks(network, block)
+        self._complete()
+        self._show_marks()
         graph = network.graph(block)
-        arriving = ports.incoming(graph.edges)
         positions = network.positions(block)
-        for id in graph.nodes:
-            self._add_node(network, block, id, len(arriving.get(id, ())), positions)
-        for edge in graph.edges:
-            self.add_wire(edge)
-        self._lead(network, block)
-        self.router.route(self._wires.values())
+        self._bends = edit_view.bends(network, block)
+        if len(graph.nodes) > OPENED_AT_ONCE:
+            self.arrivals.wait({id: self._position(id, positions) for id in graph.nodes}, view or QRectF())
+        else:
+            for id in graph.nodes:
+                self._add_node(id, self._position(id, positions))
+            made = map(self.add_wire, graph.edges)
+            self.router.route([wire for wire in made if wire is not None])
         self._stale()
         self._grow()
 
-    def sync(self, before: Network, after: Network, block: str | None, middle: QPointF | None = None) -> None:
+    def sync(self, before: Network, after: Network, block: str | None, view: QRectF | None = None) -> None:
         """Update what differs between two networks, and nothing else.
 
-        Where much is new it comes a little at a time, from the `middle` of the view outwards.
+        Where much is new or gone it comes and goes a little at a time, what is in `view` first.
         """
-        self.complete()
+        self._network, self._block = after, block
         prefix: tuple[str, ...] = () if block is None else ("blocks", block)
+        depth = len(prefix)
         touched: set[str] = set()
         moved: set[str] | None = set()
         edges_changed = drawn = False
         for change in diff.changes(before, after):
             path = change.path
-            if path[: len(prefix)] == prefix and path[len(prefix) : len(prefix) + 1] == ("nodes",):
-                touched.add(path[len(prefix) + 1])
+            if path[:depth] == prefix and path[depth : depth + 1] == ("nodes",):
+                touched.add(path[depth + 1])
             elif path == (*prefix, "edges"):
                 edges_changed = True
             elif path[:1] == ("view",):
@@ -148,17 +192,17 @@ class Scene(Finder):
             elif path[:1] == ("blocks",):
                 touched |= {id for id, node in after.graph(block).nodes.items() if node.block == path[1]}
         if touched or edges_changed or moved is None or moved:
-            self._update(before, after, block, touched, moved, middle or QPointF())
+            self._update(before, touched, moved, view or QRectF())
         if drawn:
-            self._show_marks(after, block)
+            self._show_marks()
         if drawn or edges_changed or moved is None or moved:
-            self._lead(after, block)
+            self._lead()
         if drawn:
             self._stale()
 
-    def _show_marks(self, network: Network, block: str | None) -> None:
+    def _show_marks(self) -> None:
         """Bring frames and notes to what the document says of them."""
-        wanted = edit_view.marks(network, block)
+        wanted = edit_view.marks(self._network, self._block)
         for id in [id for id, item in self.marks.items() if type(wanted.get(id)) is not type(item.mark)]:
             for part in self.marks.pop(id).parts:
                 self.removeItem(part)
@@ -171,9 +215,9 @@ class Scene(Finder):
             else:
                 item.show_mark(mark)  # type: ignore[arg-type]
 
-    def _lead(self, network: Network, block: str | None) -> None:
+    def _lead(self) -> None:
         """Lead wires through the bends that the document has."""
-        wanted = edit_view.bends(network, block)
+        wanted = edit_view.bends(self._network, self._block)
         if not wanted and not self._bends:
             return
         self._bends = wanted
@@ -186,53 +230,39 @@ class Scene(Finder):
                     straightened.append(wire)
         self.router.route(straightened)
 
-    def _update(
-        self,
-        before: Network,
-        after: Network,
-        block: str | None,
-        touched: set[str],
-        moved: set[str] | None,
-        middle: QPointF,
-    ) -> None:
-        graph, nodes = after.graph(block), self._nodes
-        positions = after.positions(block)
-        gone = [id for id in touched if id in nodes and id not in graph.nodes]
-        come = {id for id in touched if id in graph.nodes and id not in nodes}
-        if len(gone) == len(come) == 1:  # renamed: it stays where it is
-            self.placed.update(dict.fromkeys(come, nodes[gone[0]].at))
+    def _update(self, before: Network, touched: set[str], moved: set[str] | None, view: QRectF) -> None:
+        graph, nodes = self._network.graph(self._block), self._nodes
+        positions = self._network.positions(self._block)
+        gone = [id for id in touched if id not in graph.nodes]
+        come = [id for id in graph.nodes if id in touched and id not in nodes and id not in self.arrivals]
+        if len(gone) == len(come) == 1 and gone[0] in nodes:  # renamed: it stays where it is
+            self.placed[come[0]] = nodes[gone[0]].at
         if touched or moved is None:
-            self._complete(after, block, None if moved is None else touched)
-        removed, added = diff.edges_between(before.graph(block).edges, graph.edges)
-        for edge in removed:
-            touched |= {edge.source.node, edge.target.node}
-            self._remove_wire(edge)
-        fresh = added
-        if come:
-            fresh = [e for e in graph.edges if e.source.node in come or e.target.node in come]
-            fresh += [e for e in added if e.source.node not in come and e.target.node not in come]
-        touched |= {id for edge in added for id in (edge.source.node, edge.target.node)}
-        wired = Counter(edge.target.node for edge in graph.edges if edge.target.node in touched)
-        changed: set[EdgeItem] = set()
-        for id in touched:
-            if id not in graph.nodes:
-                self._remove_node(id)
-            elif id in nodes and self._refresh(after, block, id, wired[id]):
-                changed |= nodes[id].edges
-        for id in come if len(come) <= AT_ONCE else ():
-            self._add_node(after, block, id, wired[id], positions)
+            self._complete(None if moved is None else touched)
+        removed, added = diff.edges_between(before.graph(self._block).edges, graph.edges)
+        self._remove(gone, removed, view)
+        places = {id: self._position(id, positions) for id in (graph.nodes if moved is None else moved)}
+        self.arrivals.follow(gone, places)
         many = len(come) > AT_ONCE
-        made = [
-            wire
-            for edge in fresh
-            if not (many and (edge.source.node in come or edge.target.node in come))
-            and (wire := self.add_wire(edge)) is not None
-        ]
+        fresh: Iterable[Edge] = added
+        if come and not many:
+            new = set(come)
+            fresh = [e for e in graph.edges if e.source.node in new or e.target.node in new]
+            fresh += [e for e in added if e.source.node not in new and e.target.node not in new]
+        touched |= {end.node for edges in (removed, added) for edge in edges for end in edge}
+        there = touched.intersection(nodes)
+        changed: set[EdgeItem] = set()
+        for id in there:
+            if nodes[id].set_card(self._card(id)):
+                changed |= nodes[id].edges
+        for id in () if many else come:
+            self._add_node(id, self._position(id, positions))
+        made = [wire for edge in fresh if (wire := self.add_wire(edge)) is not None]
         following: set[EdgeItem] = set()
-        for id in nodes if moved is None else moved:
+        for id, place in places.items():
             item = nodes.get(id)
-            if item is not None:
-                item.place(*self._position(id, positions))
+            if item is not None and item.at != place:
+                item.place(*place)
                 following |= item.edges
         for wire in changed:
             wire.refresh()
@@ -241,17 +271,12 @@ class Scene(Finder):
             wire.follow()
         self.router.route([*made, *changed, *following])
         if many:
-            self.arrivals.wait(
-                {id: self._position(id, positions) for id in come},
-                fresh,
-                middle,
-                lambda id: self._add_node(after, block, id, wired[id], positions),
-            )
+            self.arrivals.wait({id: self._position(id, positions) for id in come}, view)
         self._stale()
-        self._grow([*come, *(nodes if moved is None else moved)])
+        self._grow([*come, *places])
 
-    def _complete(self, network: Network, block: str | None, among: Iterable[str] | None = None) -> None:
-        self.placed.update(layout.complete(network, self.placed, block=block, among=among))
+    def _complete(self, among: Iterable[str] | None = None) -> None:
+        self.placed.update(layout.complete(self._network, self.placed, block=self._block, among=among))
 
     def _position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
         place = positions.get(id)
@@ -261,27 +286,40 @@ class Scene(Finder):
 
     # ------------------------------------------------------------------ items
 
-    def _add_node(
-        self, network: Network, block: str | None, id: str, wired: int, positions: Mapping[str, object]
-    ) -> None:
-        node = network.graph(block).nodes[id]
-        item = NodeItem(self, card.card_of(network, id, node, wired, *self._found(id)))
-        item.place(*self._position(id, positions))
+    def _card(self, id: str) -> card.Card:
+        graph = self._network.graph(self._block)
+        if self._wired[0] is not graph.edges:
+            self._wired = (graph.edges, Counter(edge.target.node for edge in graph.edges))
+        wired = self._wired[1][id]
+        return card.card_of(self._network, id, graph.nodes[id], wired, *self._found.of(id))
+
+    def _add_node(self, id: str, place: tuple[float, float]) -> None:
+        item = NodeItem(self, self._card(id))
+        item.place(*place)
         item.mark = self._measured.get(id)
         item.selected = id in self._chosen
         item.setZValue(2 if id in self._lifted else 1)
         self._nodes[id] = item
         self.addItem(item)
+        self.far.add_card(item)
 
-    def _remove_node(self, id: str) -> None:
-        item = self._nodes.pop(id, None)
-        self._chosen.discard(id)
-        self._lifted.discard(id)
-        if item is not None:
-            for wire in list(item.edges):
-                self._remove_wire(wire.edge)
-            item.touch()
-            self.removeItem(item)
+    def _remove(self, nodes: Iterable[str], edges: Iterable[Edge], view: QRectF) -> None:
+        """Let nodes go with all their wires, and further wires."""
+        items = [item for id in nodes if (item := self._nodes.pop(id, None)) is not None]
+        wires = [wire for edge in edges if (wire := self._wires.pop(edge, None)) is not None]
+        left = {item.id for item in items}
+        for item in items:
+            wires += [wire for wire in item.edges if self._wires.pop(wire.edge, None) is wire]
+        for wire in wires:
+            for end in (wire.source, wire.target):
+                if end.id not in left:
+                    end.edges.discard(wire)
+                    end.touch()
+        self._chosen -= left
+        self._lifted -= left
+        if self._chosen_wires:
+            self._chosen_wires.difference_update(wire.edge for wire in wires)
+        self.departures.leave([*wires, *items], view)
 
     def add_wire(self, edge: Edge) -> EdgeItem | None:
         """Draw the wire of an edge; None where one of its ends is not there."""
@@ -296,58 +334,42 @@ class Scene(Finder):
             wire.lead(tuple(QPointF(*point) for point in self._bends[edge]))
         self._wires[edge] = wire
         self.addItem(wire)
+        self.far.add_wire(wire)
         return wire
 
-    def _remove_wire(self, edge: Edge) -> None:
-        wire = self._wires.pop(edge, None)
-        self._chosen_wires.discard(edge)
-        if wire is not None:
-            wire.detach()
-            self.removeItem(wire)
+    def set_analysis(self, analysis: Analysis, use: str | None = None, view: QRectF | None = None) -> None:
+        """Show shapes, costs and problems, of what is in `view` first; inside a block those of one `use`."""
+        before, found = self._found, Found(analysis, use)
+        self._found = found
+        changed = [id for id in self._nodes if not found.same(before, id)]
+        if view is not None and len(changed) > AT_ONCE:
+            changed.sort(key=lambda id: not view.intersects(self._nodes[id].rect))
+        self.renewals.wait(changed)
 
-    def _refresh(self, network: Network, block: str | None, id: str, wired: int) -> bool:
-        node = network.graph(block).nodes[id]
-        return self._nodes[id].set_card(card.card_of(network, id, node, wired, *self._found(id)))
-
-    def _found(self, id: str) -> tuple[NodeReport | None, list[Problem], int]:
-        return self.analysis.nodes.get(id), self._problems.get(id, []), self._most_macs
-
-    def set_analysis(
-        self, analysis: Analysis, network: Network, block: str | None, use: str | None = None
-    ) -> None:
-        """Show shapes, costs and problems; inside a block those of one `use` of it."""
-        if use is not None:
-            analysis = _inside(analysis, use)
-        before, old_problems = self.analysis, self._problems
-        self.analysis, self._problems = analysis, {}
-        for problem in analysis.problems:
-            if problem.node is not None:
-                self._problems.setdefault(problem.node, []).append(problem)
-        most = max((report.macs for report in analysis.nodes.values()), default=0)
-        rescaled, self._most_macs = most != self._most_macs, most
-        graph = network.graph(block)
-        arriving = ports.incoming(graph.edges)
+    def _renew(self, ids: Iterable[str]) -> None:
+        """Let cards say what the analysis found."""
         wires: set[EdgeItem] = set()
-        for id, item in self.nodes.items():
-            same = before.nodes.get(id) == analysis.nodes.get(id)
-            if same and not rescaled and old_problems.get(id, []) == self._problems.get(id, []):
-                continue
-            if id in graph.nodes and self._refresh(network, block, id, len(arriving.get(id, ()))):
+        graph = self._network.graph(self._block)
+        for id in ids:
+            item = self._nodes.get(id)
+            if item is not None and id in graph.nodes and item.set_card(self._card(id)):
                 wires |= item.edges
         for wire in wires:
             wire.refresh()
-        self._stale()
 
     def set_overlay(self, marks: Mapping[str, Mark]) -> None:
         """Mark nodes with what a measure says of them; those that are not named lose theirs."""
+        if not marks and not self._measured:
+            return  # as after nearly every edit
         self._measured = marks
         self._wires_measured = any(mark.wires for mark in marks.values())
-        for id, item in self.nodes.items():
+        nodes, wires = self.drawn()  # what is still to come takes its mark when it comes
+        for id, item in nodes.items():
             mark = marks.get(id)
             if mark != item.mark:
                 item.mark = mark
                 item.update()
-        for wire in self.wires.values():
+        for wire in wires.values():
             self._colour(wire)
         self.far.forget()
 
@@ -433,21 +455,21 @@ class Scene(Finder):
         self.far.forget_wires()
         self.rerouted.emit()
 
-    def settle(self, network: Network, block: str | None) -> None:
+    def settle(self) -> None:
         """Bring all items back to where the document has them."""
-        positions = network.positions(block)
+        positions = self._network.positions(self._block)
         wires: set[EdgeItem] = set()
         for id, item in self.nodes.items():
             place = self._position(id, positions)
-            if (item.rect.x(), item.rect.y()) != place:
+            if item.at != place:
                 item.place(*place)
                 wires |= item.edges
         wires = {wire for wire in wires if not wire.move_along()}
         for wire in wires:
             wire.follow()
         self.router.route(wires)
-        self._show_marks(network, block)
-        self._lead(network, block)
+        self._show_marks()
+        self._lead()
         self._stale()
 
     def _grow(self, ids: Iterable[str] | None = None) -> None:
@@ -479,15 +501,3 @@ class Scene(Finder):
         self.sketch.setBrush(Qt.BrushStyle.NoBrush)
         self.sketch.setPen(pen)
         self.sketch.setPath(wire_path(start, end))
-
-
-def _inside(analysis: Analysis, use: str) -> Analysis:
-    """What the analysis says about the inside of one use of a block."""
-    head = f"{use}."
-    nodes = {path.removeprefix(head): r for path, r in analysis.nodes.items() if path.startswith(head)}
-    problems = tuple(
-        Problem(p.severity, p.code, p.message, p.node.removeprefix(head), p.field, p.repairs, p.lesson)
-        for p in analysis.problems
-        if p.node is not None and p.node.startswith(head)
-    )
-    return Analysis(nodes, problems, {})

@@ -28,6 +28,7 @@ from gui.canvas.adding import Adder
 from gui.canvas.blocks import Interior
 from gui.canvas.camera import Camera
 from gui.canvas.editor import Editor
+from gui.canvas.found import Found
 from gui.canvas.gestures import Gesture
 from gui.canvas.hands import Hands
 from gui.canvas.incoming import Incoming
@@ -120,7 +121,7 @@ class Canvas(Camera):
     def set_analysis(self, analysis: Analysis) -> None:
         """Show shapes on wires and cards, and mark problems."""
         self.analysis = analysis
-        self.drawing.set_analysis(analysis, self.network, self.block, self.use)
+        self.drawing.set_analysis(analysis, self.use, self.visible_rect())
         self.trial.again()
 
     def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
@@ -170,7 +171,7 @@ class Canvas(Camera):
         if fresh or (self.block is not None and self.block not in before.blocks):
             self._show_graph()
         else:
-            self.drawing.sync(before, after, self.block, self.visible_rect().center())
+            self.drawing.sync(before, after, self.block, self.visible_rect())
         graph = after.graph(self.block)
         there = set(graph.edges) if self.selection.edges else ()
         nodes = tuple(id for id in self.selection.nodes if id in graph.nodes)
@@ -182,9 +183,8 @@ class Canvas(Camera):
     def _show_graph(self, *_: object) -> None:
         self.hands.forget()
         self.interior.follow()
-        self.drawing.set_analysis(self.analysis, self.network, self.block, self.use)
         self._show_overlay()
-        self.drawing.show_graph(self.network, self.block)
+        self.drawing.show_graph(self.network, self.block, Found(self.analysis, self.use))
         self._selected()
         self.fit()
 
@@ -205,7 +205,7 @@ class Canvas(Camera):
 
     def settle(self) -> None:
         """Bring every card to where the document has it."""
-        self.drawing.settle(self.network, self.block)
+        self.drawing.settle()
 
     # ------------------------------------------------------------------ messages
 

@@ -18,6 +18,9 @@ from gui.links import links
 from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
 
+#: Of many layers, so many are named, and so many of their problems told.
+NAMED, TOLD = 12, 12
+
 
 class NameEdit(Line):
     """A title that can be written over; Esc goes back."""
@@ -91,7 +94,8 @@ class Header(QWidget):
         self.name.setReadOnly(several)
         self.name.show_name(f"{len(ids)} layers" if several else subject.id)
         if several:
-            self.kind.setText(", ".join(ids) + ". An edit changes them all.")
+            named = ids if len(ids) <= NAMED + 1 else (*ids[:NAMED], f"{len(ids) - NAMED:,} more")
+            self.kind.setText(", ".join(named) + ". An edit changes them all.")
         elif layer is not None:
             same = layer.title == layer.group
             self.kind.setText(layer.title if same else f"{layer.title}  ·  {layer.group}")
@@ -232,8 +236,11 @@ class Problems(QWidget):
             return
         self._shown = problems
         clear(self._rows)
-        for problem in problems:
+        for problem in problems[:TOLD]:
             self._rows.addWidget(self._card(problem))
+        if len(problems) > TOLD:
+            more = f"{len(problems) - TOLD:,} more, which the panel of problems lists."
+            self._rows.addWidget(text_label(more, role="muted"))
         show_if(self, bool(problems))
 
     def _dress(self) -> None:

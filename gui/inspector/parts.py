@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QRect, Qt
@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from engine import edit
+from engine.catalog import LAYERS
 from engine.catalog.fields import Bool, Field, Float, Int
 from engine.network import Network, Training
 from gui.forms import Form, sentences, set_state, show_if, with_field
@@ -76,10 +77,11 @@ class FieldsPart(Section):
         subject = self._subject
         if len(subject.ids) == 1 and subject.node.block is not None:
             return self._block_fields(subject.node.block)
-        layers = [subject.layer_of(id) for id in subject.ids]
-        first = layers[-1]
+        first = subject.layer
         if first is None:
             return ()
+        kinds = dict.fromkeys(subject.nodes[id].type for id in subject.ids)
+        layers = [LAYERS.get(kind) for kind in kinds]
         return tuple(
             field
             for field in first.fields
@@ -103,10 +105,8 @@ class FieldsPart(Section):
         mixed: set[str] = set()
         if len(subject.ids) > 1:
             values = {name: value for name, value in values.items() if name in self.form.fields}
-            for name, field in self.form.fields.items():
-                found = [_effective(field, subject.nodes[id].fields) for id in subject.ids]
-                if any(other != found[0] for other in found):
-                    mixed.add(name)
+            others = [subject.nodes[id].fields for id in subject.ids]
+            mixed = {name for name, field in self.form.fields.items() if _differ(field, others)}
         self.form.set_values(values, mixed)
         marks = {
             problem.field: (problem.severity, problem.message)
@@ -132,6 +132,19 @@ class FieldsPart(Section):
             f"Reset {name}",
             lambda network, id: edit.reset_field(network, id, name, block=self._subject.block),
         )
+
+
+def _differ(field: Field, values: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether not all have the same there. Most often they do to the letter, however many they are."""
+    first = repr(values[0].get(field.name, _ABSENT))
+    effective = _effective(field, values[0])
+    return any(
+        repr(other.get(field.name, _ABSENT)) != first and _effective(field, other) != effective
+        for other in values
+    )
+
+
+_ABSENT = object()
 
 
 def _effective(field: Field, values: Mapping[str, Any]) -> object:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from engine import ports
 from engine.catalog import LAYERS, Layer
 from engine.findings import Analysis, NodeReport, Problem, Tensor
-from engine.network import Network, Node
+from engine.network import Edge, Network, Node
 from gui.document import Document
 from gui.selection import Selection
 
@@ -31,6 +31,11 @@ class Subject:
         #: The graph that is shown, or None for the top level.
         self.block: str | None = None
         self._ids: tuple[str, ...] = ()
+        #: What was found last: the network, what was selected, and which of these there are. A refresh
+        #: of the panels asks dozens of times, and thousands may be selected.
+        self._found: tuple[Network | None, tuple[str, ...], tuple[str, ...]] = (None, (), ())
+        #: The same of the edges that lead to a node.
+        self._led: tuple[Network | None, str, tuple[Edge, ...]] = (None, "", ())
         self.look()
 
     def look(self) -> None:
@@ -38,6 +43,7 @@ class Subject:
         block = self.selection.block
         self.block = block if block in self.document.network.blocks else None
         self._ids = self.selection.nodes
+        self._found, self._led = (None, (), ()), (None, "", ())
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -48,8 +54,11 @@ class Subject:
     @property
     def ids(self) -> tuple[str, ...]:
         """The nodes, as far as they exist still."""
-        nodes = self.nodes
-        return tuple(id for id in self._ids if id in nodes)
+        network = self.document.network
+        if self._found[0] is not network or self._found[1] is not self._ids:
+            nodes = self.nodes
+            self._found = (network, self._ids, tuple(id for id in self._ids if id in nodes))
+        return self._found[2]
 
     @property
     def id(self) -> str:
@@ -77,13 +86,19 @@ class Subject:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Equal as long as the same editors serve: the nodes' types, and the arguments of blocks."""
-        found: list[object] = []
-        for id in self.ids:
-            node = self.nodes[id]
-            block = self.document.network.blocks.get(node.block or "")
-            arguments = [(name, argument.type) for name, argument in block.arguments.items()] if block else []
-            found.append((node.type, node.block, tuple(arguments)))
+        """Equal as long as the same editors serve: the nodes' types, and the arguments of blocks.
+
+        The current node's comes first, as the fields that are shown are its own.
+        """
+        ids, nodes, blocks = self.ids, self.nodes, self.document.network.blocks
+        if not ids:
+            return ()
+        current, *others = dict.fromkeys((nodes[id].type, nodes[id].block) for id in reversed(ids))
+        found: list[object] = [len(ids) > 1]
+        for type, name in (current, *sorted(others, key=str)):
+            block = blocks.get(name or "")
+            arguments = [(key, argument.type) for key, argument in block.arguments.items()] if block else []
+            found.append((type, name, tuple(arguments)))
         return tuple(found)
 
     @property
@@ -117,10 +132,11 @@ class Subject:
     def inputs(self) -> tuple[Tensor, ...]:
         """What flows into the current node, as far as it is known."""
         graph = self.document.network.graph(self.block)
-        prefix = self.path[: len(self.path) - len(self.id)]
+        path = self.path
+        prefix = path[: len(path) - len(self.id)]
         found = []
-        for edge in graph.edges:
-            if edge.target.node != self.id or edge.source.node not in graph.nodes:
+        for edge in self._arriving:
+            if edge.source.node not in graph.nodes:
                 continue
             outs = ports.output_ports(self.document.network, graph.nodes[edge.source.node])
             report = self.analysis.nodes.get(prefix + edge.source.node, NodeReport())
@@ -132,11 +148,20 @@ class Subject:
     @property
     def feeding(self) -> str:
         """The node that feeds the current one's first input, as the analysis names it; "": there is none."""
-        prefix = self.path[: len(self.path) - len(self.id)]
-        for edge in self.document.network.graph(self.block).edges:
-            if edge.target.node == self.id and edge.source.port is None:
-                return prefix + edge.source.node
+        path = self.path
+        for edge in self._arriving:
+            if edge.source.port is None:
+                return path[: len(path) - len(self.id)] + edge.source.node
         return ""
+
+    @property
+    def _arriving(self) -> tuple[Edge, ...]:
+        """The edges that lead to the current node."""
+        network, id = self.document.network, self.id
+        if self._led[0] is not network or self._led[1] != id:
+            edges = network.graph(self.block).edges
+            self._led = (network, id, tuple(edge for edge in edges if edge.target.node == id))
+        return self._led[2]
 
     @property
     def problems(self) -> tuple[Problem, ...]:

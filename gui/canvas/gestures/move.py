@@ -40,7 +40,8 @@ class Move(Gesture):
         self._marks_at = {id: self.scene.marks[id].rect.topLeft() for id in self.marks}
         self._held_rect = (self.scene.nodes.get(held) or self.scene.marks[held]).rect
         self._held_rect = QRectF(self._held_rect)
-        self.start = {id: place for id, place in self.scene.positions().items() if id in set(self.ids)}
+        places = self.scene.positions()
+        self.start = {id: places[id] for id in self.ids if id in places}
         self._wire: EdgeItem | None = None
         self._beginning = True
         self.shift = QPointF()
@@ -72,7 +73,7 @@ class Move(Gesture):
         wire = self._wire
         self._clear()
         if self.shift.isNull():
-            self.scene.settle(self.canvas.network, self.canvas.block)
+            self.scene.settle()
             return
         places = {**self.scene.positions(), **self.start}
         if self.copy:
@@ -102,7 +103,7 @@ class Move(Gesture):
     def cancel(self) -> None:
         """Put everything back."""
         self._clear()
-        self.scene.settle(self.canvas.network, self.canvas.block)
+        self.scene.settle()
 
     def _clear(self) -> None:
         self._mark(None)
