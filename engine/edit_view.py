@@ -229,9 +229,10 @@ def paste_bends(
     block: str | None = None,
 ) -> Network:
     """Lead the wires of a copied piece as they were led; `names`: its ids -> those that they have now."""
-    there = set(network.graph(block).edges)
+    bent = bends(Network(view={"bends": fragment.get("bends")}))
+    there = set(network.graph(block).edges) if bent else set()
     led = {}
-    for edge, points in bends(Network(view={"bends": fragment.get("bends")})).items():
+    for edge, points in bent.items():
         if edge.source.node in names and edge.target.node in names:
             new = Edge(
                 edge.source._replace(node=names[edge.source.node]),

@@ -20,6 +20,8 @@ import msgspec
 FORMAT_VERSION = 1
 #: Places lie within this distance of the middle, in scene units.
 FAR = 1e7
+#: Positions that were found to be places all of them: the same are asked for again and again.
+_PLACES: list[Mapping[str, Any]] = [{}]
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -232,8 +234,11 @@ class Network(msgspec.Struct, frozen=True):
         positions = view.get("positions") if isinstance(view, Mapping) else None
         if not isinstance(positions, Mapping):
             return {}
+        if positions is _PLACES[0]:
+            return positions
         try:  # asked at every frame of a drag, and nearly always all are places
             if all(-FAR < x < FAR and -FAR < y < FAR for x, y in positions.values()):
+                _PLACES[0] = positions
                 return positions
         except (TypeError, ValueError):
             pass

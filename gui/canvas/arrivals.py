@@ -39,6 +39,8 @@ class Arrivals:
         #: The edges at the nodes that wait; None: to be looked up, in a slice's time.
         self._edges: dict[str, list[Edge]] | None = None
         self._fresh: list[EdgeItem] = []
+        #: Not within the frame of the edit itself, whose painting comes first.
+        self._resting = False
         self._timer = QTimer(scene, interval=0)
         self._timer.timeout.connect(self._go_on)
 
@@ -63,6 +65,7 @@ class Arrivals:
         seen = [id for id, (x, y) in places.items() if left <= x <= right and top <= y <= bottom]
         self._places.update((id, places[id]) for id in seen)
         self._places.update(places)
+        self._resting = True
         self._timer.start()
 
     def follow(self, gone: Iterable[str], moved: Places) -> None:
@@ -84,6 +87,9 @@ class Arrivals:
         self._timer.stop()
 
     def _go_on(self) -> None:
+        if self._resting:
+            self._resting = False
+            return
         self._bring(time.perf_counter() + SLICE)
 
     def _bring(self, end: float) -> None:

@@ -73,8 +73,15 @@ def _into(network: Network, source: End, id: str, block: str | None) -> Network:
 
 def _unwritten(network: Network, places: Places, block: str | None) -> Places:
     """The places that the canvas chose by itself: an edit of places writes them all."""
-    written = network.positions(block)
-    return {id: at for id, at in places.items() if id not in written and id in network.graph(block).nodes}
+    missing = places.keys() - network.positions(block).keys()
+    nodes = network.graph(block).nodes
+    return {id: at for id, at in places.items() if id in missing and id in nodes} if missing else {}
+
+
+def _written(network: Network, places: Places, block: str | None) -> Network:
+    """`network` with the places that only the canvas knew."""
+    missing = _unwritten(network, places, block)
+    return edit.move(network, missing, block=block) if missing else network
 
 
 def with_room(
@@ -171,8 +178,7 @@ def copied(
     network: Network, ids: Iterable[str], marks: Iterable[str], places: Places, block: str | None = None
 ) -> dict[str, Any]:
     """A piece of the drawing for the clipboard."""
-    written = edit.move(network, _unwritten(network, places, block), block=block)
-    piece = edit.copy(written, ids, block=block)
+    piece = edit.copy(_written(network, places, block), ids, block=block)
     found = edit_view.copy_marks(network, marks, block=block)
     found["bends"] = edit_view.copy_bends(network, piece["nodes"], block=block)
     return {**piece, **{part: forms for part, forms in found.items() if forms}}
@@ -186,8 +192,7 @@ def paste(
     block: str | None = None,
 ) -> tuple[Network, list[str], list[str]]:
     """Add a piece of a drawing, moved by `offset`; returns the network, new nodes, new frames and notes."""
-    written = edit.move(network, _unwritten(network, places, block), block=block)
-    after, nodes = edit.paste(written, piece, offset, block=block)
+    after, nodes = edit.paste(_written(network, places, block), piece, offset, block=block)
     names = dict(zip(map(str, piece["nodes"]), nodes, strict=True))
     after = edit_view.paste_bends(after, piece, names, offset, block=block)
     after, marks = edit_view.paste_marks(after, piece, offset, block=block)

@@ -29,8 +29,10 @@ class Departures:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._items: dict[NodeItem | EdgeItem, None] = {}
+        #: Not within the frame of the edit itself, whose painting comes first.
+        self._resting = False
         self._timer = QTimer(scene, interval=0)
-        self._timer.timeout.connect(lambda: self._let_go(time.perf_counter() + SLICE))
+        self._timer.timeout.connect(self._go_on)
 
     def __bool__(self) -> bool:
         return bool(self._items)
@@ -44,6 +46,7 @@ class Departures:
             self.finish()
         else:
             self.clear(view)
+            self._resting = True
             self._timer.start()
 
     def clear(self, area: QRectF) -> None:
@@ -57,6 +60,12 @@ class Departures:
         """Let all go, now."""
         if self._items:
             self._let_go(float("inf"))
+
+    def _go_on(self) -> None:
+        if self._resting:
+            self._resting = False
+            return
+        self._let_go(time.perf_counter() + SLICE)
 
     def _let_go(self, end: float) -> None:
         while self._items and time.perf_counter() < end:

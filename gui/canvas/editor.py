@@ -181,10 +181,10 @@ class Editor:
             self.canvas.refuse("The clipboard holds no layers.")
             return
         made: list[list[str]] = []
+        places = self.canvas.drawing.positions()
 
         def change(network: Network) -> Network:
-            places = self.canvas.drawing.positions()
-            offset = self._paste_offset(clipboard.bounds(fragment), at)
+            offset = self._paste_offset(clipboard.bounds(fragment), at, places)
             after, *new = compose.paste(network, fragment, places, offset, self.block)
             made.extend(new)
             return after
@@ -194,7 +194,7 @@ class Editor:
             self.canvas.reveal((*made[0], *made[1]))
 
     def _paste_offset(
-        self, bounds: tuple[float, float, float, float] | None, at: QPointF | None
+        self, bounds: tuple[float, float, float, float] | None, at: QPointF | None, places: compose.Places
     ) -> tuple[float, float]:
         if bounds is None:
             return OFFSET, OFFSET
@@ -203,7 +203,7 @@ class Editor:
         if at is None and not self.canvas.visible_rect().contains(centre):
             at = self.canvas.visible_rect().center()
         shift = QPointF(0, 0) if at is None else at - centre
-        taken = {(round(x), round(y)) for x, y in self.canvas.drawing.positions().values()}
+        taken = {(round(x), round(y)) for x, y in places.values()}
         while (round(left + shift.x()), round(top + shift.y())) in taken:
             shift += QPointF(OFFSET, OFFSET)
         return shift.x(), shift.y()

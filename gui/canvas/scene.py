@@ -244,7 +244,7 @@ class Scene(Finder):
         places = {id: self._position(id, positions) for id in (graph.nodes if moved is None else moved)}
         self.arrivals.follow(gone, places)
         many = len(come) > AT_ONCE
-        fresh: Iterable[Edge] = added
+        fresh = [e for e in added if e.source.node in nodes and e.target.node in nodes] if many else added
         if come and not many:
             new = set(come)
             fresh = [e for e in graph.edges if e.source.node in new or e.target.node in new]
@@ -272,7 +272,7 @@ class Scene(Finder):
         self.router.route([*made, *changed, *following])
         if many:
             self.arrivals.wait({id: self._position(id, positions) for id in come}, view)
-        self._stale()
+        self._stale(moved=bool(gone or moved is None or not moved <= set(come)))
         self._grow([*come, *places])
 
     def _complete(self, among: Iterable[str] | None = None) -> None:
@@ -475,14 +475,18 @@ class Scene(Finder):
     def _grow(self, ids: Iterable[str] | None = None) -> None:
         """Give all, or some, room in the scene's rectangle."""
         content = self.content(ids)
+        if ids is not None and self._content is not None:
+            self._content = self._content.united(content)
         rect = self.sceneRect()
         room = content.adjusted(-STEP / 2, -STEP / 2, STEP / 2, STEP / 2)
         if not content.isNull() and not rect.contains(room):
             room = content.united(rect).adjusted(-STEP, -STEP, STEP, STEP)
             self.setSceneRect(room)
 
-    def _stale(self) -> None:
-        self._content = None
+    def _stale(self, moved: bool = True) -> None:
+        """What is drawn differs; unless it has `moved`, what was there is where it was."""
+        if moved:
+            self._content = None
         self.far.forget()
         self.altered.emit()
 
