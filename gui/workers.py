@@ -160,7 +160,7 @@ class Workers(QObject):
     def try_out(self, network: Network) -> None:
         """Analyse what a gesture would make; `tried` brings it, unless the document changes first."""
         if self.current and not self._closed:  # else the document's own comes first
-            self._tried = self.pool.analyze(file.dumps(network))
+            self._tried = self.pool.analyze(file.encode(network))
 
     def _analyze(self) -> None:
         if not self._closed:

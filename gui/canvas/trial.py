@@ -54,7 +54,7 @@ class Trial(QObject):
         canvas = self._canvas
         if self._network is None:
             return
-        canvas.drawing.set_analysis(analysis, canvas.network, canvas.block, canvas.use)
+        canvas.drawing.set_analysis(analysis, canvas.use, canvas.visible_rect())
         self._shown = True
         fresh = _fresh(canvas.analysis, analysis)
         self.wrong = bool(fresh)
@@ -79,7 +79,7 @@ class Trial(QObject):
     def _restore(self) -> None:
         canvas = self._canvas
         if self._shown:
-            canvas.drawing.set_analysis(canvas.analysis, canvas.network, canvas.block, canvas.use)
+            canvas.drawing.set_analysis(canvas.analysis, canvas.use, canvas.visible_rect())
             canvas.refresh_far()
         if self.wrong:
             canvas.explain("")
