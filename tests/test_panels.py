@@ -174,11 +174,11 @@ def test_the_cross_hair_reads_the_nearest_point_in_every_plot(curves: CurvesPane
         metric(session, step, loss=step / 10, accuracy=step / 100)
     curves.flush()
     curves.charts["loss"].plot.hovered.emit(42.0)
-    assert "<b>4</b>" in curves.charts["loss"].readout.text()
-    assert "<b>40 %</b>" in curves.charts["accuracy"].readout.text()
+    assert curves.charts["loss"].readout.text().split() == ["step", "40", "●", "Training", "4"]
+    assert curves.charts["accuracy"].readout.text().endswith(" 40 %")
     assert "step 40" in curves.charts["accuracy"].readout.text()
     curves.charts["loss"].plot.hovered.emit(None)
-    assert "<b>9</b>" in curves.charts["loss"].readout.text()
+    assert curves.charts["loss"].readout.text() == "● Training 9"
 
 
 def test_a_range_chosen_by_hand_stays_until_it_is_released(curves: CurvesPanel, session: Session) -> None:

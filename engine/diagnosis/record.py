@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from engine.host.protocol import Activation, Metrics, Observation, RunStarted, RunState
 from engine.network import Network, Node
+
+
+class Curves:
+    """Figures by split and name, read from a run's metrics as these grow."""
+
+    def __init__(self, metrics: Sequence[Metrics] = ()) -> None:
+        self.source = metrics
+        self._read = 0
+        self._curves: dict[tuple[str, str], list[tuple[int, float]]] = {}
+
+    def read(self) -> None:
+        """Take in what has come since the last time."""
+        new = self.source[self._read :]
+        for event in new:
+            for name, value in event.values.items():
+                self._curves.setdefault((event.split, name), []).append((event.step, value))
+        self._read += len(new)
+
+    def of(self, split: str, name: str) -> Sequence[tuple[int, float]]:
+        """(step, value) of one metric, in order."""
+        return self._curves.get((split, name), ())
 
 
 @dataclass(frozen=True)
@@ -23,6 +44,8 @@ class Record:
     shapes: Mapping[str, tuple[int, ...]] | None = None
     steps_per_epoch: int = 1
     diverged: bool = False
+    #: The metrics' curves where they are at hand; None: they are found when asked for.
+    read: Curves | None = None
 
     @classmethod
     def of(cls, network: Network, events: Iterable[object]) -> Record:
@@ -56,9 +79,17 @@ class Record:
         """The later half of the observations: what is, and not what was."""
         return self.observations[len(self.observations) // 2 :]
 
-    def curve(self, split: str, name: str) -> list[tuple[int, float]]:
+    @cached_property
+    def _curves(self) -> Curves:
+        if self.read is not None:
+            return self.read
+        curves = Curves(self.metrics)
+        curves.read()
+        return curves
+
+    def curve(self, split: str, name: str) -> Sequence[tuple[int, float]]:
         """(step, value) of one metric, in order."""
-        return [(m.step, m.values[name]) for m in self.metrics if m.split == split and name in m.values]
+        return self._curves.of(split, name)
 
     @cached_property
     def losses(self) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 
 from engine.diagnosis import repairs
@@ -77,8 +78,9 @@ def _overfitting(record: Record) -> list[Evidence]:
     best = min(range(len(values)), key=lambda index: values[index])
     now = median(values[-3:])
     train = record.latest_loss
-    at_best = [value for step, value in record.curve("train", "loss") if step <= validation[best][0]]
-    before = median(at_best[-5:])
+    curve = record.curve("train", "loss")
+    until = bisect.bisect_right(curve, validation[best][0], key=lambda point: point[0])
+    before = median(value for _, value in curve[max(until - 5, 0) : until])
     if not (now >= WORSE * values[best] and now >= values[best] + 0.02 and best < len(values) - 3):
         return []
     if not (train < before and train < 0.5 * now):
@@ -139,7 +141,7 @@ def _too_high(record: Record) -> list[Evidence]:
     if record.chance is not None and first > 3 * record.chance:
         return []  # it began so: that is the initialisation
     finite = [value for value in losses if math.isfinite(value)]
-    most, steps = max(finite), [step for step, _ in record.curve("train", "loss")]
+    most = max(finite)
     broken = record.diverged or len(finite) < len(losses)
     stays = len(losses) >= 5 and most > ROSE * first and record.latest_loss > LOST * first
     if not (broken or stays):
@@ -148,7 +150,8 @@ def _too_high(record: Record) -> list[Evidence]:
     words = (
         f"The loss began at {first:.3g} and became no number by step {record.step:,}"
         if broken
-        else f"The loss began at {first:.3g} and rose to {most:.3g} at step {steps[losses.index(most)]:,}"
+        else f"The loss began at {first:.3g} and rose to {most:.3g} at step "
+        f"{record.curve('train', 'loss')[losses.index(most)][0]:,}"
     )
     if math.isfinite(ratio):
         words += f"; a step moved weights by {ratio:.2g} of their size"

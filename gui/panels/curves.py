@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import html
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -26,6 +25,7 @@ from engine.host import protocol
 from gui.actions import local
 from gui.panels.panel import Panel, bar
 from gui.panels.plot import DOTS, Plot, drawable
+from gui.panels.readout import Readout, Word
 from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
 from gui.session import Session
 from gui.theme import SPACE, theme
@@ -160,13 +160,11 @@ class Chart(QWidget):
         self.title = QLabel(title[:1].upper() + title[1:])
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setProperty("role", "heading")
-        self.readout = QLabel(textFormat=Qt.TextFormat.RichText)
-        self.readout.setAccessibleName(f"{title}: values")
-        self.readout.setMinimumWidth(1)
-        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.readout = Readout(f"{title}: values")
         #: By the run (0: this one, 1: the one before …) and the split.
         self.lines: dict[tuple[int, str], Line] = {}
         self.marks: list[pg.InfiniteLine] = []
+        self._marked: tuple[object, ...] = ()
         self.kept = self.plot.dots("muted")
         self.kept.setSymbol("t1")
         self.broken = pg.InfiniteLine(angle=90, movable=False)
@@ -259,6 +257,9 @@ class Chart(QWidget):
 
     def show_marks(self, places: Sequence[tuple[float, str, str]]) -> None:
         """Thin lines at (place, token of the colour, tooltip)."""
+        if (shown := (theme.tokens.name, *places)) == self._marked:
+            return
+        self._marked = shown
         while len(self.marks) < len(places):
             line = pg.InfiniteLine(angle=90, movable=False)
             line.setZValue(-60)
@@ -275,27 +276,27 @@ class Chart(QWidget):
     def show_kept(self, places: Sequence[float]) -> None:
         """Small triangles on the lower edge, where weights are kept that a run can branch from."""
         bottom, top = self.plot.view.viewRange()[1]
-        self.kept.setData(places, [bottom + 0.025 * (top - bottom)] * len(places))
+        if places or len(self.kept.data):
+            self.kept.setData(places, [bottom + 0.025 * (top - bottom)] * len(places))
 
     def show_values(self, tracks: dict[str, Track], column: str, at: float | None) -> None:
         """Say the values at the cross-hair, else the newest."""
         self.plot.show_cross(at)
-        words = []
+        words: list[Word] = []
         names = self.width() >= 130 + 130 * len(tracks)
         for split, track in tracks.items():
             index = track.size - 1 if at is None else nearest(track.column(column), at)
             value = float(track.column("value")[index])
-            name = f"{split_title(split)} " if names else ""
-            color = theme.color(split_color(split)).name()
-            words.append(
-                f'<span style="color:{color}">●</span> {html.escape(name)}<b>{self.format(value)}</b>'
-            )
+            words.append(Word("●", split_color(split)))
+            if names:
+                words.append(Word(split_title(split)))
+            words.append(Word(self.format(value), strong=True, last=True))
         if at is not None and tracks:
             track = next(iter(tracks.values()))
             where = float(track.column(column)[nearest(track.column(column), at)])
             text = duration(where) if column == "seconds" else f"{column} {figure(where)}"
-            words.insert(0, f'<span style="color:{theme.color("muted").name()}">{text}</span>')
-        self.readout.setText("&nbsp;&nbsp; ".join(words))
+            words.insert(0, Word(text, "muted", last=True))
+        self.readout.show_words(words)
 
 
 def nearest(x: Array, at: float) -> int:

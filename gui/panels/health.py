@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,12 +13,13 @@ from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine import diff
-from engine.diagnosis import Finding, Record, diagnose
+from engine.diagnosis import Finding
 from engine.diagnosis.record import owner
 from engine.findings import Analysis, Repair
 from engine.host.protocol import Observation
 from engine.problems import FileProblem
 from gui.document import Document
+from gui.panels.judge import Judge
 from gui.panels.panel import PACE, Panel, bar
 from gui.panels.parameters import HEALTHY
 from gui.panels.problems import ProblemsPanel
@@ -30,9 +30,6 @@ from gui.theme import SPACE, TYPE, theme
 
 #: Observations that a node's sparkline shows.
 HISTORY = 40
-
-#: Seconds between two examinations of a run that is under way.
-REST = 0.5
 
 
 class NodeMark(NamedTuple):
@@ -203,10 +200,15 @@ def node_marks(
         return {node: statistics.median(values) for node, values in found.items()}
 
     # Not every look is at activations.
-    seen = [o for o in observations if measure.of(o)][-HISTORY:]
+    seen: list[Observation] = []
+    for observation in reversed(observations):
+        if measure.of(observation):
+            seen.append(observation)
+        if len(seen) == HISTORY:
+            break
     if not seen:
         return {}
-    history = [by_node(observation) for observation in seen]
+    history = [by_node(observation) for observation in reversed(seen)]
     marks = {}
     for node, value in history[-1].items():
         past = [measure.place(values[node]) for values in history if node in values]
@@ -214,7 +216,7 @@ def node_marks(
             measure.color(value).name(),
             measure.say(value),
             tuple(place for place in past if math.isfinite(place)),
-            f"{measure.title} {measure.say(value)} at step {seen[-1].step:,}",
+            f"{measure.title} {measure.say(value)} at step {seen[0].step:,}",
         )
     return marks
 
@@ -301,10 +303,10 @@ class HealthPanel(Panel):
     ) -> None:
         super().__init__("Health", "mdi6.stethoscope", parent)
         self._document, self._selection, self._session = document, selection, session
-        self._judged: tuple[object, int, int, str] | None = None
-        self._judged_at = 0.0
+        self._judge = Judge(session)
         self._marks: dict[str, NodeMark] | None = None
-        self.findings: tuple[Finding, ...] = ()
+        #: What they were found from: the measure, the newest look, the block that is shown.
+        self._marked: tuple[object, object, object] | None = None
 
         self.chooser = QComboBox()
         self.chooser.setAccessibleName("Colour the canvas by")
@@ -363,42 +365,28 @@ class HealthPanel(Panel):
         self.legend.update()
         self.request()
 
-    def refresh(self) -> None:
-        """Judge what has come in, and colour the canvas."""
+    def refresh(self) -> Iterator[None]:
+        """Colour the canvas, and judge what has come in."""
         self._mark()
+        if self._judge.due:
+            yield
+            yield from self._judge.examine()
+            self._show_findings()
         session = self._session
-        observations = session.seen()
-        step = session.at
-        judged = (session.begun, len(session.metrics), len(observations), f"{session.state} {step}")
-        now = time.perf_counter()
-        # A long run's figures take a while to examine; whatever ends a run asks again.
-        rests = session.state == "running" and step is None and now - self._judged_at < REST
-        if judged != self._judged and not rests:
-            self._judged, self._judged_at = judged, now
-            self._judge(observations)
         ended = not session.active and bool(session.run)
         self.try_button.setVisible(ended and session.network is not self._document.network)
 
-    def _judge(self, observations: Sequence[Observation]) -> None:
-        session = self._session
-        if session.network is None or session.begun is None:
-            self.findings = ()
-            self.list.well = ("Nothing to examine yet", "Press Train (F5): the doctor looks at every run.")
-        else:
-            until = math.inf if session.at is None else session.at
-            record = Record(
-                session.network,
-                tuple(m for m in session.metrics if m.step <= until),
-                tuple(observations),
-                session.begun.parameters,
-                session.begun.steps_per_epoch,
-                session.state == "diverged",
-            )
-            self.findings = diagnose(record)
-            self.list.well = (
-                "Nothing found",
-                "Gradients, activations and curves look as they should.",
-            )
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the doctor finds."""
+        return self._judge.findings
+
+    def _show_findings(self) -> None:
+        self.list.well = (
+            ("Nothing to examine yet", "Press Train (F5): the doctor looks at every run.")
+            if self._session.begun is None
+            else ("Nothing found", "Gradients, activations and curves look as they should.")
+        )
         problems = tuple(finding.problem() for finding in self.findings)
         if problems != self.list.model.problems:
             self.list.set_analysis(Analysis(problems=problems))
@@ -408,8 +396,11 @@ class HealthPanel(Panel):
         self.note.setVisible(bool(count))
 
     def _mark(self) -> None:
-        measure = self.measure
-        seen = self._session.seen()
+        measure, seen = self.measure, self._session.seen()
+        asked = (measure, seen[-1] if seen else None, self._selection.block)
+        if self._marked is not None and all(a is b for a, b in zip(asked, self._marked, strict=True)):
+            return
+        self._marked = asked
         marks = None if measure is None else node_marks(measure, seen, self._selection.block)
         if marks != self._marks:
             self._marks = marks
@@ -426,7 +417,7 @@ class HealthPanel(Panel):
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""
-        self._marks = None
+        self._marks = self._marked = None
         self.legend.update()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:

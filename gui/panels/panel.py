@@ -96,8 +96,9 @@ class Panel(QWidget):
     each of them, and all at once they would hold up the mouse.
     """
 
-    #: When the next panel's turn is, in seconds of ``time.perf_counter``.
+    #: The last turn that is given away, and before when none begins, in seconds of ``time.perf_counter``.
     _free = 0.0
+    _rest_until = 0.0
 
     def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -150,11 +151,15 @@ class Panel(QWidget):
     def _tick(self) -> None:
         if not self.isVisible() and not self.works_hidden:
             return
+        if time.perf_counter() < Panel._rest_until:  # two timers are late at once: not both now
+            self._take_turn(0)
+            return
         if self._parts is None and self._stale:
             self._stale = False
             self._parts = iter(self.refresh() or ())
         if self._parts is not None and next(self._parts, self) is self:
             self._parts = None
+        Panel._rest_until = time.perf_counter() + TURN / 2000
         if self._parts is not None:
             self._take_turn(0)
         elif self._stale:

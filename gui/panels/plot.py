@@ -7,21 +7,17 @@ or pans; a double click gives them back.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen, QWheelEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
-from gui.panels.series import Array, figure
-from gui.theme import TYPE, theme
-
-#: Pixels of an axis' type.
-AXIS_TYPE = TYPE[0]
+from gui.panels.axis import Axis
+from gui.panels.series import Array
+from gui.theme import theme
 
 #: Pixels of the numbers on the left: the same everywhere, so that plots above one another line up.
 LEFT = 50
@@ -31,59 +27,6 @@ DOTS = 60
 
 #: A curve that travels more than this many heights of the plot is drawn a pixel wide.
 TRAVEL = 12.0
-
-
-class Axis(pg.AxisItem):  # type: ignore[misc]
-    """An axis of numbers only: no line, no ticks, no unit factors such as "(x1e-05)".
-
-    With `log`, positions are powers of ten.
-    """
-
-    def __init__(self, orientation: str, count: int) -> None:
-        super().__init__(orientation, maxTickLength=0)
-        self.format: Callable[[float], str] = figure
-        self.log = False
-        #: Whether it counts whole things, such as steps.
-        self.whole = False
-        self._count = count
-        self.enableAutoSIPrefix(False)
-        self.setStyle(tickTextOffset=6, hideOverlappingLabels=True, autoExpandTextSpace=True)
-        font = QFont()
-        font.setPixelSize(AXIS_TYPE)
-        self.setTickFont(font)
-
-    def tickValues(self, least: float, most: float, size: float) -> list[tuple[float, list[float]]]:
-        """Round positions, as many as have room."""
-        if not (math.isfinite(least) and math.isfinite(most) and most > least):
-            return []
-        room = max(3.0 if self.orientation == "left" else 1.5, size / self._count)
-        if not self.log:
-            return [_even(least, most, min(room, most - least) if self.whole else room)]
-        if most - least < 0.7:  # within a decade: round values
-            step, values = _even(10.0**least, 10.0**most, room)
-            return [(step, [math.log10(value) for value in values if value > 0])]
-        step = float(max(1, math.ceil((most - least) / room)))
-        first, last = math.floor(least / step), math.ceil(most / step)
-        marks = (1, 2, 5) if 3 * (most - least) <= room else (1, 3) if 2 * (most - least) <= room else (1,)
-        places = [i * step + math.log10(m) for i in range(first, last + 1) for m in marks]
-        return [(step, [place for place in places if least <= place <= most])]
-
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        """The numbers as text."""
-        return [self.format(10.0**value if self.log else value) for value in values]
-
-    def drawPicture(self, painter: QPainter, line: Any, ticks: Any, texts: Any) -> None:
-        """Draw the numbers, without ticks."""
-        super().drawPicture(painter, line, [], texts)
-
-
-def _even(least: float, most: float, room: float) -> tuple[float, list[float]]:
-    """Round numbers from `least` to `most` in even steps, about `room` of them."""
-    raw = (most - least) / room
-    base = float(10 ** math.floor(math.log10(raw)))
-    step = next(base * nice for nice in (1, 2, 5, 10) if base * nice >= raw * 0.999)
-    first, last = math.ceil(least / step - 1e-9), math.floor(most / step + 1e-9)
-    return step, [index * step for index in range(first, min(last, first + 100) + 1)]
 
 
 class Grid(pg.GraphicsObject):  # type: ignore[misc]
@@ -115,6 +58,32 @@ class Grid(pg.GraphicsObject):  # type: ignore[misc]
                     painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
 
 
+class Curve(pg.PlotCurveItem):  # type: ignore[misc]
+    """A line that takes up all that is seen: to find its bounds for every frame costs more than drawing."""
+
+    def boundingRect(self) -> QRectF:
+        """All that is seen."""
+        return _seen(self)
+
+
+class Dots(pg.ScatterPlotItem):  # type: ignore[misc]
+    """Dots that take up all that is seen, and nothing where there are none."""
+
+    def boundingRect(self) -> QRectF:
+        """All that is seen."""
+        return _seen(self)
+
+    def paint(self, painter: QPainter, *options: Any) -> None:
+        """Draw them, if there are any."""
+        if len(self.data):
+            super().paint(painter, *options)
+
+
+def _seen(item: Any) -> QRectF:
+    box = item.getViewBox()
+    return QRectF(box.viewRect()) if isinstance(box, pg.ViewBox) else QRectF()
+
+
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """A plot whose panel sets its ranges and asks for cheap curves."""
 
@@ -139,6 +108,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.view.setDefaultPadding(0)
         self.axes["left"].setWidth(LEFT)
         self.view.sigRangeChangedManually.connect(self._hold)
+        for name in ("top", "right"):  # never shown, and told of every range
+            self.getAxis(name).unlinkFromView()
         self._grid = Grid(self)
         self.addItem(self._grid, ignoreBounds=True)
         self.view.sigRangeChanged.connect(self._grid.prepareGeometryChange)
@@ -160,15 +131,15 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.cross.setPen(pg.mkPen(theme.color("muted"), width=1))
         self._grid.update()
 
-    def dots(self, color: str) -> pg.ScatterPlotItem:
+    def dots(self, color: str) -> Dots:
         """Dots in a token's colour, for a curve of few points."""
-        item = pg.ScatterPlotItem(size=5, pen=None, brush=theme.color(color))
+        item = Dots(size=5, pen=None, brush=theme.color(color))
         self.addItem(item, ignoreBounds=True)
         return item
 
-    def curve(self, color: str, width: float = 1.0, strength: float = 1.0) -> pg.PlotCurveItem:
+    def curve(self, color: str, width: float = 1.0, strength: float = 1.0) -> Curve:
         """A line in a token's colour."""
-        item = pg.PlotCurveItem(connect="finite", antialias=True)
+        item = Curve(connect="finite", antialias=True)
         self.paint_curve(item, color, width, strength)
         self.addItem(item, ignoreBounds=True)
         return item
@@ -179,6 +150,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         The outline of a wide line costs a hundred times as much (275 ms against 1.1 ms for 600
         points of noise), and where the line covers itself nobody sees the difference.
         """
+        if not len(x):
+            if item.xData is not None and len(item.xData):
+                item.clear()
+            return
         bottom, top = self.view.viewRange()[1]
         travel = float(np.nansum(np.abs(np.diff(y)))) / ((top - bottom) or 1.0)
         pen = item.opts["pen"]

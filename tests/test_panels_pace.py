@@ -1,0 +1,156 @@
+"""The window answers while panels draw: they take turns, long work has breaks, axes are cheap and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("PySide6")
+import pyqtgraph as pg
+from msgspec.structs import replace
+from PySide6.QtGui import QPainter, QPicture
+
+from engine.diagnosis import Curves, Record, diagnose
+from engine.host.protocol import Metrics, RunStarted
+from engine.network import Network
+from gui.panels import HealthPanel
+from gui.panels.judge import Judge
+from gui.panels.panel import Panel
+from gui.panels.plot import Plot
+from gui.session import Session
+from gui.theme import theme
+from tests.diagnosis_table import trained
+from tests.sick_networks import sick
+
+pytestmark = pytest.mark.gui
+
+
+class Parts(Panel):
+    """Draws in three parts."""
+
+    done: int = 0
+
+    def __init__(self, order: list[Panel]) -> None:
+        super().__init__("Parts", "mdi6.grid")
+        self.order = order
+
+    def refresh(self) -> Iterator[None]:
+        """Note that it is its turn."""
+        for _ in range(3):
+            self.order.append(self)
+            self.done += 1
+            yield
+
+
+def test_panels_that_are_late_at_once_do_not_work_in_the_same_breath(qtbot: Any) -> None:
+    order: list[Panel] = []
+    panels = [Parts(order) for _ in range(3)]
+    for each in panels:
+        qtbot.addWidget(each)
+        each.show()
+    order.clear()
+    for each in panels:
+        each.request()
+    for each in panels:  # as after a long absence: all timers are due
+        each._timer.stop()
+        each._tick()
+    assert len(order) <= 1
+    qtbot.waitUntil(lambda: len(order) == 9)
+    assert all(each.done == 6 for each in panels)  # three parts when shown, three now
+
+
+def test_curves_read_as_they_grow_are_those_of_all_metrics_at_once() -> None:
+    metrics: list[Metrics] = []
+    curves = Curves(metrics)
+    for step in range(1, 40):
+        split = "train" if step % 3 else "validation"
+        metrics.append(Metrics(step, step / 10, split, {"loss": 1 / step, "accuracy": step / 40}, 0.0))
+        if step % 7 == 0:
+            curves.read()
+    curves.read()
+    for split in ("train", "validation"):
+        wanted = [(m.step, m.values["loss"]) for m in metrics if m.split == split]
+        assert list(curves.of(split, "loss")) == wanted
+    assert list(curves.of("test", "loss")) == []
+
+
+def test_a_run_examined_in_pieces_shows_what_it_shows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = next(p for p in sick() if p.code == "vanishing-gradient")
+    record, _ = trained(replace(patient.network, recipe=replace(patient.network.recipe, epochs=3)))
+    assert record.shapes is not None
+    session = Session()
+    session.begin(patient.network, "runs/one")
+    session.take(RunStarted("runs/one", "cpu", 1, record.steps_per_epoch, 0, record.shapes, 100, 10, 1))
+    for event in (*record.metrics, *record.observations):
+        session.take(event)
+    monkeypatch.setattr("gui.panels.judge.PIECE", -1.0)  # a break after each
+    judge = Judge(session)
+    assert judge.due
+    assert len(list(judge.examine())) == 10
+    wanted = diagnose(
+        Record(
+            patient.network,
+            record.metrics,
+            tuple(session.seen()),
+            record.shapes,
+            record.steps_per_epoch,
+        )
+    )
+    assert "vanishing-gradient" in {finding.code for finding in wanted}
+    assert judge.findings == wanted
+    assert not judge.due
+
+
+@pytest.mark.parametrize("orientation", ["left", "bottom"])
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("span", [(-3.0, 2.5), (0.0, 0.04), (-1.0, 14000.0)])
+def test_an_axis_puts_its_numbers_where_pyqtgraphs_own_does(
+    qtbot: Any, orientation: str, log: bool, span: tuple[float, float]
+) -> None:
+    plot = Plot("p")
+    qtbot.addWidget(plot)
+    plot.resize(500, 300)
+    plot.show()
+    axis = plot.axes[orientation]
+    axis.log = log and span[1] < 10  # 10 ** 14000 is no number
+    plot.show_range(span, span)
+    plot.grab()
+    picture = QPicture()
+    painter = QPainter(picture)
+    mine = axis.generateDrawSpecs(painter)
+    theirs = pg.AxisItem.generateDrawSpecs(axis, painter)
+    painter.end()
+    assert mine is not None
+    assert len(theirs[2]) >= 2
+    assert [text for _, text in mine[2]] == [text for _, _, text in theirs[2]]
+    for (rect, _), (wanted, _, _) in zip(mine[2], theirs[2], strict=True):
+        assert rect.getRect() == pytest.approx(wanted.getRect())
+
+
+def test_a_canvas_is_coloured_anew_only_when_there_is_something_new(qtbot: Any) -> None:
+    from gui.document import Document
+    from gui.selection import Selection
+    from tests.test_panels import begin, observe
+
+    session = Session()
+    shown = HealthPanel(Document(Network()), Selection(), session)
+    qtbot.addWidget(shown)
+    marked: list[object] = []
+    shown.marked.connect(marked.append)
+    begin(session)
+    observe(session, 10)
+    shown.chooser.setCurrentIndex(2)
+    shown.flush()
+    assert len(marked) == 1
+    session.take(Metrics(20, 0.2, "train", {"loss": 1.0}, 1.0))
+    shown.flush()
+    assert len(marked) == 1
+    observe(session, 30)
+    shown.flush()
+    assert len(marked) == 2
+    theme.choose("dark")
+    shown.flush()
+    theme.choose("light")
+    assert len(marked) == 3
