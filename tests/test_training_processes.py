@@ -16,8 +16,8 @@ from engine.host.protocol import Metrics, Progress, RunStarted
 from engine.network import Choice, Recipe
 from engine.problems import NetworkProblem
 from engine.runs import RunFolder, owner
-from engine.training import Control, train
-from tests.test_training import Told, perceptron, weights
+from engine.training import Control, replay, train
+from tests.test_training import Told, perceptron, weights, with_everything
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
 
@@ -89,15 +89,21 @@ def _children():
     return found
 
 
-def test_a_run_of_several_processes_stops_in_good_order(tmp_path):
+def test_a_run_of_several_processes_stops_and_goes_on_as_if_it_had_not(tmp_path):
     control = Control()
     told = Told(lambda e: control.stop() if isinstance(e, Progress) and e.step else None)
-    result = train(
-        perceptron(recipe(epochs=500)), run_dir=tmp_path, device="cpu", nproc=2, control=control, emit=told
-    )
-    assert result["state"] == "stopped"
-    assert 0 < result["steps"] < 500 * 15
-    assert list((tmp_path / result["run"] / "checkpoints").glob("*.json"))
+    network = with_everything(epochs=20)  # each process draws a dropout of its own
+    stopped = train(network, run_dir=tmp_path, device="cpu", nproc=2, control=control, emit=told)
+    assert stopped["state"] == "stopped"
+    assert 0 < stopped["steps"] < 20 * 15
+    assert list((tmp_path / stopped["run"] / "checkpoints").glob("*.json"))
+    other = msgspec.structs.replace(network, recipe=msgspec.structs.replace(network.recipe, seed=1))
+    with pytest.raises(NetworkProblem, match="begun with other recipe"):
+        train(other, resume=stopped["run"], device="cpu", nproc=2)
+    assert train(resume=stopped["run"], device="cpu", nproc=2)["state"] == "finished"
+    again = replay(stopped["run"])  # from the beginning, in two processes
+    assert again["same"], again
+    assert again["steps"] == 20 * 15
 
 
 def test_what_cannot_begin_is_said_once_and_leaves_nothing(tmp_path):
@@ -108,24 +114,37 @@ def test_what_cannot_begin_is_said_once_and_leaves_nothing(tmp_path):
         train(perceptron(nesterov), run_dir=tmp_path / "new", device="cpu", nproc=2)
 
 
-def test_torchrun_starts_the_same(tmp_path):
-    engine.save(perceptron(recipe(epochs=1)), tmp_path / "a.layerlab")
+def test_torchrun_starts_the_same_on_machines_that_share_no_folder(tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     program = "from torch.distributed.run import main; main()"
-    told = subprocess.run(
-        [
-            *(sys.executable, "-c", program, "--nproc-per-node", "2", "--master-port", str(port)),
-            *("-m", "engine.cli", "train", str(tmp_path / "a.layerlab"), "--device", "cpu"),
-            *("--run-dir", str(tmp_path / "runs"), "--json"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert told.returncode == 0, told.stderr
-    result = msgspec.json.decode(told.stdout)
+
+    def started(*arguments):
+        machines = []
+        for number, name in enumerate(("one", "two")):
+            place = tmp_path / name
+            place.mkdir(exist_ok=True)
+            engine.save(perceptron(recipe(epochs=1)), place / "a.layerlab")
+            command = [
+                *(sys.executable, "-c", program, "--nnodes", "2", "--nproc-per-node", "1"),
+                *("--node-rank", str(number), "--master-addr", "127.0.0.1", "--master-port", str(port)),
+                *("-m", "engine.cli", "train", "a.layerlab", "--device", "cpu", "--json", *arguments),
+            ]
+            environment = {**os.environ, "PYTHONPATH": str(Path(engine.__file__).parents[1])}
+            pipe = subprocess.PIPE
+            machines.append(
+                subprocess.Popen(command, cwd=place, env=environment, stdout=pipe, stderr=pipe, text=True)
+            )
+        told = [machine.communicate(timeout=200) for machine in machines]
+        assert [machine.returncode for machine in machines] == [0, 0], told
+        (said,) = [out for out, _ in told if out]  # one of them speaks for both
+        return msgspec.json.decode(said)
+
+    result = started()
     assert (result["state"], result["steps"]) == ("finished", 15)
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = tmp_path.glob("*/runs/*")  # and the first one writes
     assert RunFolder(run).state() == "finished"
+    # The other one has neither the run nor its checkpoints, and goes on all the same.
+    more = started("--resume", f"runs/{run.name}", "--set", "recipe.epochs=2")
+    assert (more["state"], more["steps"]) == ("finished", 30)

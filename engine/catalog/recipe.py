@@ -108,7 +108,8 @@ NUMERICS = RecipeOptions(
             "precision",
             "float32",
             options=("float32", "tf32", "bfloat16", "float16"),
-            doc="Numbers of forward and backward; weights stay float32. tf32 and float16 (with a loss scaler) are for GPUs.",
+            doc="Numbers of forward and backward; weights stay float32. tf32 and float16 (with a loss scaler) are for GPUs; float32 "
+            "is as torch has it, whose convolutions on GPUs may use tf32.",
         ),
         Bool(
             "deterministic",

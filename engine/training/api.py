@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from engine.catalog import RECIPE_OPTIONS
 from engine.data import Cancelled
@@ -20,7 +21,7 @@ from engine.runs import RunFolder, create
 from engine.storage.file import read
 from engine.training import processes, session
 from engine.training.control import Control
-from engine.training.group import Group
+from engine.training.group import Group, require_gpus
 
 
 def train(
@@ -91,6 +92,8 @@ def train(
         raise NetworkProblem(
             f"{nproc} processes cannot share batches of {network.recipe.batch_size}: raise recipe.batch_size."
         )
+    if nproc > 1 and device != "cpu" and torch.cuda.is_available():
+        require_gpus(nproc)
     path = None if resume is None else Path(resume)
     started: dict[str, Any] = {
         "resume": resume is not None,

@@ -1,12 +1,13 @@
-"""One batch, forward: in which precision, compiled or not, and how that is chosen.
+"""One batch, forward and backward: in which precision, compiled or recorded, and how that is chosen.
 
-The backward pass follows from it; the step is the optimizer's.
+The step is the optimizer's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import msgspec
@@ -16,7 +17,13 @@ from torch.nn.modules.conv import _ConvNd
 
 from engine.catalog import Settings
 from engine.problems import NetworkProblem
+from engine.training.direct import backward
+from engine.training.graphs import Recorded
 from engine.training.task import Task
+
+# cuBLAS adds in a fixed order only with workspaces of its own, and torch asks for them once, at the first
+# product of a process: later it is too late for a run in deterministic mode.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 _HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -30,8 +37,13 @@ class Choices(msgspec.Struct):
     cuda_graphs: bool = False
 
 
-def choices(task: Task, options: Settings) -> Choices:
+def choices(task: Task, options: Settings, before: Choices | None = None) -> Choices:
     """What the recipe asks for, and where it leaves the choice, what is known to be good.
+
+    Parameters
+    ----------
+    before
+        What was chosen when the run began, perhaps on another device: it stays, as far as it can be had here.
 
     Raises
     ------
@@ -45,6 +57,8 @@ def choices(task: Task, options: Settings) -> Choices:
                 f"recipe.{name}: {'CUDA graphs' if wanted is True else wanted} is for GPUs, and this run is "
                 f"on the {task.device}. Set it to {'false' if wanted is True else 'float32'}."
             )
+    if before is not None:
+        return msgspec.structs.replace(before, cuda_graphs=before.cuda_graphs and cuda)
     pays = cuda and options.precision in _HALF and pictures(task.model)
     return Choices(
         threads=options.threads or torch.get_num_threads(),
@@ -85,8 +99,8 @@ class Compute:
         self._run: Callable[..., Any] = torch.compile(model) if chosen.compile else model
         self._loss: Callable[..., Tensor] = task.heads[0].loss_of if self._simple else task.loss
         self._half = _HALF.get(precision)
-        self._graphed: Callable[..., tuple[Any, Tensor]] | None = None
-        self._size = 0
+        # On the processor and alone, torch's checks around the backward pass can be left out.
+        self._direct = task.device.type == "cpu" and model is task.model and not chosen.compile
         #: The scaler that float16 needs, lest small gradients vanish.
         self.scaler = torch.amp.GradScaler(task.device.type) if precision == "float16" else None
 
@@ -96,28 +110,34 @@ class Compute:
 
     def __call__(self, batch: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
         """Outputs and loss of a batch."""
-        if self._half is None and not self._chosen.channels_last and not self._chosen.cuda_graphs:
+        if self._half is None and not self._chosen.channels_last:
             output = self._run(*batch[: self._inputs])
             return output, self._loss(output, *batch[self._inputs : self._inputs + self._heads])
         return self._special(batch)
+
+    def backward(self, loss: Tensor, factor: Tensor | float = 1.0) -> None:
+        """Add the gradients of `loss` · `factor`, scaled where there is a scaler, to the parameters'."""
+        if isinstance(factor, Tensor) or factor != 1:
+            loss = loss * factor
+        if self.scaler is not None:
+            self.scaler.scale(loss).backward()
+        elif self._direct:
+            backward(loss)
+        else:
+            loss.backward()
+
+    def recorded(self, parameters: Sequence[Tensor], *, sums: bool = False) -> Recorded | None:
+        """Both passes as a CUDA graph, if that is chosen; see :class:`~engine.training.graphs.Recorded`."""
+        if not self._chosen.cuda_graphs:
+            return None
+        wanted = self._inputs + self._heads
+        return Recorded(self, self.backward, parameters, self._task.device, columns=wanted, sums=sums)
 
     def _special(self, batch: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
         if self._chosen.channels_last:
             batch = tuple(
                 t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t for t in batch
             )
-        if self._chosen.cuda_graphs:
-            arguments = batch[: self._inputs + self._heads]
-            if self._graphed is None:
-                self._size = len(batch[0])
-                whole = _Whole(self._forward, self._task.model)
-                self._graphed = torch.cuda.make_graphed_callables(whole, tuple(map(_sample, arguments)))  # type: ignore[assignment]
-            if len(batch[0]) == self._size and self._graphed is not None:
-                # The graph writes to the same memory each time; what is counted later must be its own.
-                output, loss = self._graphed(*arguments)
-                return {k: v.clone() for k, v in output.items()} if isinstance(
-                    output, dict
-                ) else output.clone(), loss
         return self._forward(*batch[: self._inputs + self._heads])
 
     def _forward(self, *batch: Tensor) -> tuple[Any, Tensor]:
@@ -128,39 +148,26 @@ class Compute:
         return output, self._loss(output, *batch[self._inputs :])
 
 
-def _sample(tensor: Tensor) -> Tensor:
-    return tensor.clone()
-
-
-class _Whole(nn.Module):
-    """Forward pass and loss as one module, as a CUDA graph wants them; it owns the model's parameters."""
-
-    def __init__(self, forward: Callable[..., tuple[Any, Tensor]], model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self._call = forward
-
-    def forward(self, *batch: Tensor) -> tuple[Any, Tensor]:
-        """Outputs and loss."""
-        return self._call(*batch)
-
-
 @contextmanager
 def settled(device: torch.device, options: Settings) -> Iterator[None]:
-    """Set torch's own switches for a run (TensorFloat-32, deterministic algorithms), and put them back."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = (
-        matmul.allow_tf32,
-        cudnn.allow_tf32,
-        cudnn.benchmark,
-        torch.are_deterministic_algorithms_enabled(),
-    )
-    if device.type == "cuda":
-        matmul.allow_tf32 = cudnn.allow_tf32 = options.precision != "float32" and not options.deterministic
-        cudnn.benchmark = not options.deterministic
-    torch.use_deterministic_algorithms(bool(options.deterministic) or before[3])
-    try:
+    """Set torch's own switches for a run (TensorFloat-32, deterministic algorithms), and put them back.
+
+    A GPU becomes the current one: streams, graphs and NCCL belong to that unless told otherwise.
+    """
+    with ExitStack() as back:
+
+        def put(where: Any, name: str, value: bool) -> None:
+            back.callback(setattr, where, name, getattr(where, name))
+            setattr(where, name, value)
+
+        if device.type == "cuda":
+            back.enter_context(torch.cuda.device(device))
+            put(torch.backends.cudnn, "benchmark", not options.deterministic)
+            # float32 is as torch has it: products exact, convolutions perhaps rounded to TensorFloat-32.
+            if options.precision != "float32":
+                put(torch.backends.cuda.matmul, "allow_tf32", True)
+                put(torch.backends.cudnn, "allow_tf32", True)
+        before = torch.are_deterministic_algorithms_enabled()
+        back.callback(torch.use_deterministic_algorithms, before)
+        torch.use_deterministic_algorithms(bool(options.deterministic) or before)
         yield
-    finally:
-        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before[:3]
-        torch.use_deterministic_algorithms(before[3])

@@ -1,6 +1,6 @@
 """The same step with less Python around it.
 
-For a small network on the processor a third of a step is spent around the arithmetic: ``backward`` and
+For a small network a third of a step is spent around the arithmetic: ``backward`` and
 ``Optimizer.step`` check and gather at every call what does not change between two of them. Here it
 is gathered once; what is computed, and every bit of it, stays torch's.
 """
@@ -36,9 +36,9 @@ class _Bound(NamedTuple):
 class DirectStep:
     """A fused optimizer's step; call it in the place of ``optimizer.step``.
 
-    Steps of SGD, Adam and AdamW in their fused form, of parameters on the processor that all have a
-    gradient, call torch's kernel at once. All other steps are the optimizer's own. ``state_dict`` and
-    ``load_state_dict`` of the optimizer work as always.
+    Steps of SGD, Adam and AdamW in their fused form, of parameters that all have a gradient, call torch's
+    kernel at once. All other steps are the optimizer's own. ``state_dict`` and ``load_state_dict`` of the
+    optimizer work as always.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _fits(group: dict[str, Any]) -> bool:
         and not group.get("differentiable")
         and not isinstance(group["lr"], Tensor)
         and len(kinds) == 1
-        and kinds <= {("cpu", torch.float32), ("cpu", torch.float64)}
+        and kinds <= {(device, kind) for device in ("cpu", "cuda") for kind in (torch.float32, torch.float64)}
     )
 
 

@@ -69,6 +69,8 @@ class _Watch:
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
         self._step = 0
+        # A scaler's gradients may overflow for their scale alone: it finds that, and leaves the step out.
+        self._scaler = trainer.compute.scaler
         self._outputs: list[tuple[str, Tensor]] = []
         model = trainer.task.model
         assert isinstance(model, CompiledNetwork)
@@ -86,7 +88,7 @@ class _Watch:
             # A name of its own for each reader: its gradient is what this node alone sends back.
             own = [x.view_as(x) if x.requires_grad else x for x in inputs]
             for tensor in own:
-                if tensor.requires_grad:
+                if tensor.requires_grad and self._scaler is None:
                     tensor.register_hook(self._sent(line.node))
             result = child(*own) if line.run is None else line.run(child, *own)
             for tensor in _flat(result):
@@ -102,7 +104,7 @@ class _Watch:
         watch = self
 
         class Computing:
-            scaler = compute.scaler
+            scaler, backward = compute.scaler, compute.backward
 
             def __call__(self, batch: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
                 for name, tensor in zip(watch._inputs, batch, strict=False):
@@ -111,7 +113,7 @@ class _Watch:
                 watch._check(loss, "", "loss")
                 found = outputs.values() if isinstance(outputs, dict) else (outputs,)
                 for tensor in found:
-                    if tensor.requires_grad:
+                    if tensor.requires_grad and watch._scaler is None:
                         tensor.register_hook(lambda g: watch._check(g, "", "gradient of the loss"))
                 return outputs, loss
 
@@ -126,7 +128,7 @@ class _Watch:
 
     def gradients(self, step: int) -> None:
         """Of each weight."""
-        for part in self._trainer.parts:
+        for part in self._trainer.parts if self._scaler is None else ():
             self._check(part.tensor.grad, _node(part.name), f"gradient of {part.name}")
 
     def after(self, step: int) -> None:

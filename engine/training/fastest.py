@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.catalog import Settings
 from engine.training import parameters
 from engine.training.compute import Choices, Compute, pictures
-from engine.training.direct import DirectStep, backward
+from engine.training.direct import DirectStep
 from engine.training.feed import Feed
 from engine.training.task import Task
 
@@ -28,14 +28,22 @@ _SECONDS = 0.3
 _LEAD = 1.03
 
 
-def fastest(task: Task, feed: Feed, options: Settings, asked: Choices) -> tuple[Choices, Sequence[str]]:
-    """The fastest choices, and what was measured, for people.
+def fastest(
+    task: Task, feed: Feed, options: Settings, asked: Choices, *, recording: bool = True
+) -> tuple[Choices, Sequence[str]]:
+    """The fastest choices, and what was measured, for people; `recording`: CUDA graphs may be among them.
 
     Compiling is tried on GPUs alone: on processors it takes seconds and was never faster for small
     networks; a recipe may still ask for it.
     """
+    with torch.random.fork_rng(devices=[task.device.index] if task.device.type == "cuda" else []):
+        return _fastest(task, feed, options, asked, recording)
+
+
+def _fastest(
+    task: Task, feed: Feed, options: Settings, asked: Choices, recording: bool
+) -> tuple[Choices, Sequence[str]]:
     cuda = task.device.type == "cuda"
-    state = torch.get_rng_state()
     best, rate = asked, _steps_per_second(task, feed, options, asked)
     told = [f"{rate:,.0f} steps/s as it comes"]
     candidates: list[tuple[str, dict[str, object]]] = []
@@ -46,9 +54,11 @@ def fastest(task: Task, feed: Feed, options: Settings, asked: Choices) -> tuple[
     if options.channels_last == "auto" and pictures(task.model):
         candidates.append(("channels last", {"channels_last": not asked.channels_last}))
     if cuda:
+        candidates.append(("compiled", {"compile": True}))
+    if cuda and recording:
         candidates += [
-            ("compiled", {"compile": True}),
             ("CUDA graphs", {"cuda_graphs": True, "compile": False}),
+            ("CUDA graphs, compiled", {"cuda_graphs": True, "compile": True}),
         ]
     for name, change in candidates:
         tried = msgspec.structs.replace(best, **change)
@@ -60,7 +70,6 @@ def fastest(task: Task, feed: Feed, options: Settings, asked: Choices) -> tuple[
         told.append(f"{found:,.0f} with {name}")
         if found > rate * _LEAD:
             best, rate = tried, found
-    torch.set_rng_state(state)
     return best, (f"fastest: {'; '.join(told)}",)
 
 
@@ -70,26 +79,32 @@ def _steps_per_second(task: Task, feed: Feed, options: Settings, chosen: Choices
     try:
         own = Task(task.network, task.dataset, copy.deepcopy(task.model), task.heads, task.device)
         own.model.train()
+        run = Compute(own, own.model, options.precision, chosen)
         parts = parameters.parts(own.network, own.model)
         optimizer, _, _ = parameters.optimizer(own.network.recipe.optimizer, parts, decay=options.decay)
-        step, direct = DirectStep(optimizer), task.device.type == "cpu" and not chosen.compile
-        run = Compute(own, own.model, options.precision, chosen)
+        step = DirectStep(optimizer)
+        recorded = run.recorded([part.tensor for part in parts])
 
         def steps(batches: Iterator[tuple[Tensor, ...]]) -> int:
             count = 0
             for batch in batches:
-                _, loss = run(batch)
-                if direct:
-                    backward(loss)
+                if recorded is not None and recorded.takes(batch):
+                    recorded(batch)
                 else:
-                    loss.backward()
-                step()
+                    output, loss = run(batch)
+                    run.backward(loss)
+                    del output, loss  # a recording must not find the way that led to them
+                if run.scaler is None:
+                    step()
+                else:
+                    run.scaler.step(optimizer)
+                    run.scaler.update()
                 optimizer.zero_grad()
                 count += 1
             _wait(task.device)
             return count
 
-        steps(islice(_endless(feed), 3))  # the first ones allocate, compile, record
+        steps(islice(_endless(feed), 5))  # the first ones allocate, compile, record
         count, start = 0, time.perf_counter()
         for piece in _pieces(feed):
             count += steps(islice(piece, 16))
@@ -98,6 +113,8 @@ def _steps_per_second(task: Task, feed: Feed, options: Settings, chosen: Choices
         return count / (time.perf_counter() - start)
     finally:
         torch.set_num_threads(before)
+        if task.device.type == "cuda":
+            torch.cuda.empty_cache()
 
 
 def _pieces(feed: Feed) -> Iterator[Iterator[tuple[Tensor, ...]]]:

@@ -17,9 +17,10 @@ from torch import Tensor
 from engine.data import Column
 from engine.streams import stream_seed
 
-#: Bytes gathered at once: fits the second-level cache of most processors.
-_PIECE_BYTES = 4 * 1024 * 1024
-_MOST_BATCHES = 64
+#: Bytes gathered at once, and batches: fits the second-level cache of most processors.
+_PIECE_BYTES, _MOST_BATCHES = 4 * 1024 * 1024, 64
+#: The same on a GPU, which has no such cache to keep warm and wants few calls.
+_PIECE_BYTES_GPU, _MOST_BATCHES_GPU = 64 * 1024 * 1024, 512
 
 Batch = tuple[Tensor, ...]
 
@@ -54,6 +55,15 @@ class Feed:
         See :func:`batch_sizes`.
     vary
         Gets each batch with its epoch and number, and gives what is trained on instead.
+
+    Attributes
+    ----------
+    steps
+        Batches of an epoch.
+    resident
+        Whether the columns lie on the device.
+    lasting
+        Whether batches stay as they are when the next piece is asked for; else their memory is used again.
     """
 
     def __init__(
@@ -73,13 +83,15 @@ class Feed:
         self._device = device
         self.steps, self._last = batch_sizes(self._examples, self._batch_size, at_least=at_least)
         total = sum(column.nbytes for column in columns)
+        self.lasting = device.type != "cpu"
         self.resident = device.type == "cpu" or total < torch.cuda.mem_get_info(device)[0] // 2
         # One tensor may serve as two columns (as target and as label): it is moved and gathered once.
         distinct = {id(column): column for column in columns}
         self._which = [list(distinct).index(id(column)) for column in columns]
         self._columns = [c.to(device) if self.resident else c for c in distinct.values()]
         per_batch = max(1, self._batch_size * total // self._examples)
-        self._per_piece = min(max(1, _PIECE_BYTES // per_batch), _MOST_BATCHES)
+        size, most = (_PIECE_BYTES_GPU, _MOST_BATCHES_GPU) if self.lasting else (_PIECE_BYTES, _MOST_BATCHES)
+        self._per_piece = min(max(1, size // per_batch), most)
         self._buffers: list[Tensor] = []
 
     def order(self, epoch: int) -> Tensor:
@@ -90,7 +102,7 @@ class Feed:
     def pieces(self, epoch: int, first: int = 0) -> Iterator[Iterator[Batch]]:
         """The batches of `epoch` from number `first` on, in pieces.
 
-        The batches of a piece are valid until the next piece is asked for.
+        The batches of a piece are valid until the next piece is asked for, and longer if :attr:`lasting`.
         """
         order = self.order(epoch)
         if self.resident:
@@ -121,6 +133,7 @@ class Feed:
         if self._device.type != "cpu":
             if self.resident:
                 return _take(column, chosen)
+            # Pinned memory that is let go of is used again only when the copy from it is over.
             pinned = torch.empty((len(chosen), *column.shape[1:]), dtype=column.dtype, pin_memory=True)
             _take(column, chosen, pinned)
             return pinned.to(self._device, non_blocking=True)

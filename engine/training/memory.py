@@ -6,14 +6,18 @@ import torch
 
 from engine.training.task import Task
 
+#: What errors say that have no class of their own: of the processor's allocator, CUDA, and its libraries.
+_WORDS = (
+    *("not enough memory", "can't allocate memory", "CUDA error: out of memory"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED"),
+)
+
 
 def ran_out(problem: BaseException) -> bool:
     """Whether `problem` says that memory ran out, on the processor or a GPU."""
     if isinstance(problem, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(problem, RuntimeError) and (
-        "not enough memory" in str(problem) or "can't allocate memory" in str(problem)
-    )
+    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _WORDS)
 
 
 def fitting_batch(task: Task, failed: int) -> int | None:

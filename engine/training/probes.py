@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +126,17 @@ def _shown(tensor: Tensor) -> Tensor:
     return kernels[: max(room // most, 1), :most]
 
 
+@contextmanager
+def _freely() -> Iterator[None]:
+    """Let looks use what has no deterministic form, as histograms on GPUs: they change no number."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode(0)
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
+
+
 class Probes:
     """Samples the weights, gradients and activations of a model.
 
@@ -157,6 +168,7 @@ class Probes:
         # machine that others use too, a look that was interrupted is none the dearer for it.
         on_processor = all(part.tensor.device.type == "cpu" for part in parts)
         self._clock = time.thread_time if on_processor else time.perf_counter
+        self._on_processor = on_processor
         self._began, self._begun = time.perf_counter(), self._clock()
         #: When the observation was handed over, to whoever tells it.
         self._handed: float | None = None
@@ -187,9 +199,15 @@ class Probes:
         """Whether the gradients of the step before are known, to compare the next ones with."""
         return bool(self._last)
 
+    def _begin(self) -> float:
+        """The time at which a look begins; what a GPU had to do until then is no part of it."""
+        if not self._on_processor:
+            torch.cuda.synchronize()
+        return self._clock()
+
     def peek(self) -> None:
         """Keep a sample of this step's gradients; the next step is observed."""
-        begun = self._clock()
+        begun = self._begin()
         self._last = {
             part.name: sample(part.tensor.grad).clone()
             for part in self._parts
@@ -214,9 +232,10 @@ class Probes:
         watching.enter_context(self._binary.watching())
         return watching
 
+    @_freely()
     def before(self) -> None:
         """Look at activations and gradients, and keep the weights to compare with."""
-        begun = self._clock()
+        begun = self._begin()
         with torch.no_grad():
             self._activations = {} if self._watch is None else self._watch.figures(distributions)
             if self._watch is not None:
@@ -232,9 +251,10 @@ class Probes:
             self._before = [part.tensor.detach().clone() for part in self._moving]
         self._now += self._clock() - begun
 
+    @_freely()
     def after(self, step: int, epoch: float, learning_rate: float | None = None) -> Observation:
         """Look at the weights, now after step number `step`."""
-        begun = self._clock()
+        begun = self._begin()
         self.looked = step
         twice = max(2 * (step - self._first_step), 2) + self._first_step
         self.sure = min(twice, self._last_step) if step < self._last_step else math.inf

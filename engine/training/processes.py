@@ -33,6 +33,7 @@ from engine.storage.atomic import write_bytes
 from engine.storage.file import read
 from engine.storage.file import write as write_network
 from engine.training.control import Control
+from engine.training.session import check_same
 
 #: Seconds that processes have to write what they know once another of them has died.
 _GRACE = 15.0
@@ -62,6 +63,8 @@ def run(
         Also if one of the processes dies: the run is interrupted then, and can be resumed.
     """
     folder = RunFolder(path)
+    if resume:
+        check_same(network, folder)
     path.mkdir(parents=True, exist_ok=True)
     if not resume or read(folder.network) != network:
         write_network(network, folder.network)

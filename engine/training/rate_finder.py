@@ -97,8 +97,12 @@ def find_rate(
                     for group, multiplier in zip(optimizer.param_groups, multipliers, strict=True):
                         group["lr"] = rate * multiplier
                     _, loss = run(batch)
-                    loss.backward()
-                    optimizer.step()
+                    run.backward(loss)
+                    if run.scaler is None:
+                        optimizer.step()
+                    else:
+                        run.scaler.step(optimizer)
+                        run.scaler.update()
                     optimizer.zero_grad()
                     mean = _MEMORY * mean + (1 - _MEMORY) * loss.item()
                     smooth = mean / (1 - _MEMORY ** (len(rates) + 1))

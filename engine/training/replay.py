@@ -13,12 +13,15 @@ from engine.host.protocol import Event, Metrics
 from engine.problems import FileProblem
 from engine.runs import RunFolder, read_events
 from engine.storage.file import read
-from engine.training import session
+from engine.training import processes, session
 from engine.training.compute import Choices
 from engine.training.control import Control
 
 #: What a curve may depend on beside the network, and how it is called in a run's facts.
-_CIRCUMSTANCES = ("torch", "python", "platform", "device", "device_name", "threads", "data_sha256")
+_CIRCUMSTANCES = (
+    *("torch", "python", "platform", "device", "device_name", "cuda", "cudnn", "processes", "threads"),
+    "data_sha256",
+)
 
 
 def replay(run: str | Path, *, emit: Callable[[Event], None] | None = None) -> dict[str, Any]:
@@ -48,7 +51,6 @@ def replay(run: str | Path, *, emit: Callable[[Event], None] | None = None) -> d
     network = read(folder.network)
     last = max(event.step for event in recorded)
     found: list[Metrics] = []
-    control = _StopsAt(last)
 
     def see(event: Event) -> None:
         if isinstance(event, Metrics):
@@ -58,16 +60,15 @@ def replay(run: str | Path, *, emit: Callable[[Event], None] | None = None) -> d
 
     with tempfile.TemporaryDirectory() as scratch:
         again = RunFolder(Path(scratch))
-        session.run(
-            network,
-            again.path,
-            device=str(facts.get("device", "auto")),
-            weights=folder.start if folder.start.exists() else None,
-            control=control,
-            emit=see,
-            observe=False,
-            chosen=Choices(**facts["choices"]) if "choices" in facts else None,
-        )
+        given: dict[str, Any] = {"weights": folder.start if folder.start.exists() else None}
+        given |= {"emit": see, "observe": False}
+        device, together = str(facts.get("device", "auto")), int(facts.get("processes", 1))
+        if together > 1:
+            processes.run(network, again.path, nproc=together, device=device.partition(":")[0], **given)
+        else:
+            chosen = Choices(**facts["choices"]) if "choices" in facts else None
+            control = _StopsAt(last)
+            session.run(network, again.path, device=device, control=control, chosen=chosen, **given)
         now = _facts(again)
     found = [event for event in found if event.step <= last]
     difference = _difference(recorded, found)

@@ -90,21 +90,20 @@ def run(
     OSError
         If the folder cannot be written.
     """
-    control = control or Control()
+    control, group = control or Control(), group or Group()
     place = choose(device)
     threads = torch.get_num_threads()
     with randomness.seeded(network.recipe.seed, place), settled(place, options(network.recipe)):
         try:
             folder = RunFolder(path)
             if resume:
-                _check_same(network, folder)
+                group.asked(lambda: check_same(network, folder))
             with watched(_loading(control, emit)):
                 task = Task.of(network, place)
-            said = changed(folder, task.dataset.sha256) if resume else ""
+            said = changed(folder, task.dataset.sha256) if resume and group.writes else ""
             if resume and weights is None and folder.start.exists():
                 weights = folder.start
             notes = [] if weights is None else [tensors.start_from(task.model, weights)]
-            group = group or Group()
             readers = [] if emit is None else [emit]
 
             def tell(event: Event) -> None:
@@ -127,7 +126,7 @@ def run(
                 return _train(trainer, tell, None, weights)
             # Nothing is written until all is ready, so that what cannot begin leaves nothing behind.
             path.mkdir(parents=True, exist_ok=True)
-            facts = {**_facts(task), "choices": msgspec.to_builtins(trainer.choices)}
+            facts = {**_facts(task, group), "choices": msgspec.to_builtins(trainer.choices)}
             claim = _Claim(folder, network, facts, weights)
             if resume:
                 claim.make()
@@ -298,11 +297,24 @@ def failure(problem: Exception, step: int) -> str:
     if ran_out(problem):
         return f"Out of memory after {step} steps. Lower recipe.batch_size, or make the layers smaller."
     said = str(problem).strip().partition("\n")[0] or type(problem).__name__
+    if "does not have a deterministic implementation" in said:
+        said = (
+            f"{said.partition(' ')[0]} has no deterministic form on this device. Set recipe.deterministic to "
+            "false, or replace the layer that needs it."
+        )
     return f"Training failed after {step} steps: {said}"
 
 
-def _check_same(network: Network, folder: RunFolder) -> None:
-    """Refuse to resume a run with another network than it was begun with; only epochs may differ."""
+def check_same(network: Network, folder: RunFolder) -> None:
+    """Refuse to resume a run with another network than it was begun with; only epochs may differ.
+
+    Raises
+    ------
+    NetworkProblem
+        If more differs.
+    FileProblem
+        If the run's own network cannot be read.
+    """
 
     def essence(of: Network) -> dict[str, Any]:
         form = to_form(of)
@@ -322,7 +334,7 @@ def _check_same(network: Network, folder: RunFolder) -> None:
         )
 
 
-def _facts(task: Task) -> dict[str, Any]:
+def _facts(task: Task, group: Group) -> dict[str, Any]:
     """What else it takes to repeat the run."""
     try:
         own = version("layerlab")
@@ -336,6 +348,8 @@ def _facts(task: Task) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": str(task.device),
         "device_name": torch.cuda.get_device_name(task.device) if cuda else platform.processor(),
+        **({"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()} if cuda else {}),
+        "processes": group.size,
         "threads": torch.get_num_threads(),
         "seed": task.network.recipe.seed,
         "data_sha256": task.dataset.sha256,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+import msgspec
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -22,13 +23,14 @@ from engine.compile.plan import CompiledNetwork
 from engine.data.augment import Variation
 from engine.host.protocol import Confused, Event, Metrics, Progress, RunStarted, RunState
 from engine.runs import RunFolder
-from engine.training import checkpoint, compute, parameters, weights
+from engine.training import checkpoint, compute, parameters, randomness, weights
 from engine.training.averaging import Average
 from engine.training.checkpoint import Position
 from engine.training.control import Control
-from engine.training.direct import DirectStep, backward
+from engine.training.direct import DirectStep
 from engine.training.fastest import fastest
 from engine.training.feed import Feed
+from engine.training.graphs import detached
 from engine.training.group import Group
 from engine.training.metrics import LARGER_IS_BETTER, better, monitored
 from engine.training.options import options
@@ -109,14 +111,16 @@ class Trainer:
         recipe = task.network.recipe
         self.options = options(recipe)
         self.epochs = recipe.epochs
-        found = checkpoint.newest(folder.checkpoints) if resume else None
+        # Other machines may not see the folder.
+        found = self.group.asked(lambda: checkpoint.newest(folder.checkpoints)) if resume else None
         measured: Sequence[str] = ()
         if chosen is not None:
             self.choices = chosen
-        elif found is not None:
-            self.choices = compute.Choices(**found[0].choices)
         else:
-            self.choices = compute.choices(task, self.options)
+            before = None if found is None else compute.Choices(**found[0].choices)
+            self.choices = compute.choices(task, self.options, before)
+        if self.group.size > 1:  # averaging over processes is not recorded
+            self.choices = msgspec.structs.replace(self.choices, cuda_graphs=False)
         # Another number of threads adds in another order, and the curve would not be the same.
         torch.set_num_threads(self.choices.threads)
         self.parts = parameters.parts(task.network, task.model)
@@ -133,8 +137,13 @@ class Trainer:
         vary = Variation.of(recipe, len(columns) - 2 * len(task.heads), task.device)
         self.feed = Feed(columns, recipe.batch_size, recipe.seed, task.device, at_least=at_least, vary=vary)
         if self.options.fastest and found is None and chosen is None:
-            self.choices, measured = fastest(task, self.feed, self.options, self.choices)
+            tried = fastest(task, self.feed, self.options, self.choices, recording=self.group.size == 1)
+            self.choices, measured = self.group.told(tried)  # not one way here and another there
             torch.set_num_threads(self.choices.threads)
+        # First, for it may lay the weights out anew: what is made of them after that is laid out likewise.
+        self.compute = compute.Compute(
+            task, self.group.wrapped(task.model), self.options.precision, self.choices
+        )
         self.optimizer, name, multipliers = parameters.optimizer(
             recipe.optimizer, self.parts, decay=self.options.decay
         )
@@ -142,9 +151,7 @@ class Trainer:
         self._average = (
             None if self.options.ema_decay is None else Average(task.model, self.options.ema_decay)
         )
-        self.compute = compute.Compute(
-            task, self.group.wrapped(task.model), self.options.precision, self.choices
-        )
+        self._recorded = self.compute.recorded(self._parameters, sums=self.options.accumulate > 1)
         self._state = State(task, self.optimizer, self._schedule, self._average, self.compute.scaler)
         self._point = max(min(_STEPS_PER_POINT, self.feed.steps), math.ceil(self.feed.steps / _POINTS))
         self.position = Position()
@@ -153,10 +160,10 @@ class Trainer:
         self._best: dict[str, Tensor] | None = None
         self._best_written = True
         if found is not None:
-            self._state.restore(*found)
+            self._state.restore(*found, rank=self.group.rank)
             self.position = found[0].position
-        if self.group.rank:  # each process draws its own dropout
-            torch.manual_seed(torch.initial_seed() + 7919 * self.group.rank + self.position.step)
+        elif self.group.rank:  # each process draws its own dropout
+            torch.manual_seed(torch.initial_seed() + 7919 * self.group.rank)
         self.notes = (
             name,
             *(["data on the device"] if self.feed.resident and task.device.type != "cpu" else []),
@@ -181,6 +188,7 @@ class Trainer:
         self._first_step = self.position.step
         self._halted: float | None = None
         self._told_at = self._began
+        self._tick = self._began + (_TICK if self.position.step else 0.0)  # the first figures at once
         self._saved_step, self._saved_at = self.position.step, self._began
         self.watch: Watch | None = None
 
@@ -243,6 +251,7 @@ class Trainer:
         False where the weights are no numbers any more: the last good checkpoint stays then.
         """
         self._tell_progress()  # and the record is handed on: it must reach as far as the checkpoint
+        others = self.group.gathered(randomness.state(self.task.device))
         if not self._keeps:
             return True
         self._write_best()
@@ -252,7 +261,7 @@ class Trainer:
                 return False
             self._saved_step = self.position.step
             self.position.seconds = self.seconds
-            self._state.save(self.folder.checkpoints, self.position, self.choices)
+            self._state.save(self.folder.checkpoints, self.position, self.choices, others)
         self._saved_at = time.perf_counter()
         return True
 
@@ -306,25 +315,27 @@ class Trainer:
         self._training_mode()
         for module in self._progressing:
             module.set_progress(self.position.epoch, self.epochs)
+        if self._progressing and self._recorded is not None:
+            self._recorded.forget()
         for piece in self.feed.pieces(self.position.epoch, self.position.batch):
             state = self._train(piece)
             if state is not None:
                 return state
-            if not self._count():
+            # A GPU is not waited for here: it has work while the next piece is fetched.
+            if not self.feed.lasting and not self._count():
                 return "diverged"
-        return self._end_epoch()
+        return self._end_epoch() if self._count() else "diverged"
 
     def _train(self, batches: Iterator[tuple[Tensor, ...]]) -> str | None:
         """Train on `batches`; returns a state if the run ends within them."""
         run, optimizer, tally, task = self.compute, self.optimizer, self._tally, self.task
         control, probes, parameters, group = self.control, self.probes, self._parameters, self.group
-        direct = task.device.type == "cpu" and group.size == 1 and not self.choices.compile
         heads, accumulate = -len(task.heads), self.options.accumulate
-        after, scale, scaler = self._after_step(), self._scale(), self.compute.scaler
+        after, share, scaler = self._after_step(), self._share(), run.scaler
+        recorded = self._recorded
         together, moving, rates = group.size > 1, self._schedule is not None, self._rates
         within = self.options.validate_unit == "steps"
         clock = time.perf_counter
-        tick = clock() + (_TICK if self.position.step else 0.0)  # the first figures at once
         observed = math.inf if probes is None else probes.due
         for batch in batches:
             if control.interrupted and not self._pending and not together and self._parting_look():
@@ -350,17 +361,18 @@ class Trainer:
                 looking = probes
             if looking is not None and observed and not looking.peeked and step < looking.sure:
                 peeking, looking = looking, None  # the step before the one that is observed
-            if looking is None:
-                output, loss = run(batch)
+            factor = 1.0 if share is None else share(whole, len(batch[0]))
+            if recorded is not None and looking is None and recorded.takes(batch):
+                output, loss = recorded(batch, factor)
             else:
-                with looking.watching():
+                if looking is None:
                     output, loss = run(batch)
-            if scale is None and direct:
-                backward(loss)
-            elif scale is None:
-                loss.backward()
-            else:
-                scale(loss, whole, len(batch[0])).backward()
+                else:
+                    with looking.watching():
+                        output, loss = run(batch)
+                run.backward(loss, factor)
+                if recorded is not None:  # which must not find the way that led here
+                    output, loss = detached(output), loss.detach()
             tally.add(loss, output, batch[heads:])
             if moving:
                 rates.append(float(optimizer.param_groups[0]["lr"]))
@@ -405,7 +417,7 @@ class Trainer:
                     state = self._agreed()
                     if state is not None:
                         return state
-            elif clock() >= tick:
+            elif clock() >= self._tick:
                 if not self._count():
                     return "diverged"
                 if clock() - self._saved_at > _CHECKPOINT_WITHIN:
@@ -413,7 +425,7 @@ class Trainer:
                         return "diverged"
                 else:
                     self._tell_progress()
-                tick = clock() + _TICK
+                self._tick = clock() + _TICK
         return None
 
     def _parting_look(self) -> bool:
@@ -436,21 +448,18 @@ class Trainer:
             after.append(self._schedule.move)
         return after
 
-    def _scale(self) -> Callable[[Tensor, int, int], Tensor] | None:
+    def _share(self) -> Callable[[int, int], float] | None:
         """What a loss is multiplied by before the backward pass: its batch's share of the step."""
-        scaler, accumulate, size = self.compute.scaler, self.options.accumulate, self.group.size
-        if scaler is None and accumulate == 1 and size == 1:
+        accumulate, size = self.options.accumulate, self.group.size
+        if accumulate == 1 and size == 1:
             return None
 
-        def scaled(loss: Tensor, whole: int, own: int) -> Tensor:
+        def share(whole: int, own: int) -> float:
             # Gradients are averaged over processes, whose shares of a batch may differ by one.
             factor = float(size) if self.task.sums else own * size / whole
-            if not self.task.sums:
-                factor /= min(accumulate, self._left)
-            loss = loss * factor if factor != 1 else loss
-            return loss if scaler is None else scaler.scale(loss)
+            return factor if self.task.sums else factor / min(accumulate, self._left)
 
-        return scaled
+        return share
 
     @property
     def _left(self) -> int:

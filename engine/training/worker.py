@@ -32,8 +32,9 @@ def main(run: str, device: str, resume: str, weights: str, observe: str) -> int:
     def tell(event: Event) -> None:
         os.write(outgoing, frame(event))
 
-    group = Group.join(device)
+    group = Group(int(os.environ.get("RANK", "0")))
     try:
+        group = Group.join(device)
         session.run(
             read(RunFolder(Path(run)).network),
             Path(run),
