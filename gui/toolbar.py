@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QSizePolicy,
@@ -31,6 +30,10 @@ from gui.theme import SPACE, theme
 #: More epochs than anyone trains.
 MAX_EPOCHS = 1_000_000
 _GIB = 1 << 30
+
+
+#: Room for where a run is in a narrow window, and in any other, in pixels.
+_PROGRESS = (36 * SPACE, 70 * SPACE)
 
 
 class Toolbar(QToolBar):
@@ -159,18 +162,33 @@ class ProgressView(QWidget):
         column.setSpacing(SPACE)
         column.addStretch()
         column.addWidget(self.label)
-        row = QHBoxLayout()
-        row.addStretch()
-        row.addWidget(self.bar)
-        column.addLayout(row)
+        column.addWidget(self.bar)
         column.addStretch()
-        self.bar.setFixedWidth(280)
-        self.setMinimumWidth(280)
+        self._story = ""
+        self.label.setMinimumWidth(1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(_PROGRESS[0])
         self.session.state_changed.connect(self.update_view)
         self.session.progressed.connect(self.update_view)
         self.session.loaded.connect(self.update_view)
         theme.changed.connect(self.update_view)
         self.update_view()
+
+    def sizeHint(self) -> QSize:
+        """Room for all that is said."""
+        said = self.label.fontMetrics().horizontalAdvance(self._story) + 3 * SPACE
+        return QSize(max(_PROGRESS[1], said), super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say as much as there is room for."""
+        super().resizeEvent(event)
+        self._tell()
+
+    def _tell(self) -> None:
+        room = self.contentsRect().width() - SPACE
+        self.label.setText(
+            self.label.fontMetrics().elidedText(self._story, Qt.TextElideMode.ElideRight, room)
+        )
 
     def update_view(self) -> None:
         """Show the session as it is."""
@@ -181,8 +199,11 @@ class ProgressView(QWidget):
             self.label.setProperty("role", role)
             self.label.style().unpolish(self.label)
             self.label.style().polish(self.label)
-        self.label.setText(story(session))
-        self.label.setToolTip(tip(session.message))
+        self._story = story(session)
+        self.updateGeometry()
+        self._tell()
+        self.label.setToolTip(tip(session.message or self._story))
+        self.label.setAccessibleDescription(self._story)
         progress = session.progress
         done = progress.step / progress.steps if progress is not None and progress.steps else 0.0
         loading = session.loading if session.state == "starting" else None

@@ -211,6 +211,7 @@ def test_without_a_choice_the_theme_follows_the_system(qapp, monkeypatch) -> Non
 
 
 def test_every_text_of_the_window_has_a_size_of_the_one_scale(qapp, tmp_path) -> None:
+    theme.install(qapp, "light")
     window = open_window(tmp_path, PlayedPool(), template())
     try:
         window.selection.set(("fc1",))

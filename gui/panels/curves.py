@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
 
 from engine.host import protocol
 from gui.actions import local
-from gui.panels.panel import Panel, bar
+from gui.panels.bar import Bar
+from gui.panels.panel import Panel
 from gui.panels.plot import DOTS, Plot, drawable
 from gui.panels.readout import Readout, Word
 from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
@@ -358,7 +359,7 @@ class CurvesPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(
-            bar(
+            Bar(
                 self.axis,
                 self.log,
                 self._smooth_title,

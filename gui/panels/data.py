@@ -32,7 +32,8 @@ from gui.actions import local
 from gui.document import Document
 from gui.inspector.from_data import fitting
 from gui.panels.balance import Balance
-from gui.panels.panel import Panel, bar
+from gui.panels.bar import Bar
+from gui.panels.panel import Panel
 from gui.panels.rows import Facts, fill, plain_label, plain_table
 from gui.panels.samples import Samples
 from gui.plain import tip
@@ -145,7 +146,7 @@ class DataPanel(Panel):
         self._tabs.setAccessibleName("What the data hold")
 
         # The row of buttons stays while there is nothing to show: it is the way to something.
-        row = bar(
+        row = Bar(
             self.choose,
             self._progress,
             self.cancel,
@@ -153,7 +154,7 @@ class DataPanel(Panel):
             self.varied,
         )
         self._doing = QWidget()
-        self._doing.setLayout(bar(self.use, self.fit, self.fetch, None))
+        self._doing.setLayout(Bar(self.use, self.fit, self.fetch, None))
         page = QVBoxLayout(self.content)
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(self._tabs)

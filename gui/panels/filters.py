@@ -8,8 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.host.protocol import Excerpt
+from gui.panels.bar import Bar
 from gui.panels.distributions import owned
-from gui.panels.panel import Panel, bar
+from gui.panels.panel import Panel
 from gui.panels.pictures import ColorKey, TensorView, values_of
 from gui.selection import Selection
 from gui.session import Session
@@ -43,7 +44,7 @@ class FiltersPanel(Panel):
         whole = QVBoxLayout(self.content)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addLayout(bar(self.chooser, None, self.menu_button()))
+        whole.addLayout(Bar(self.chooser, None, self.menu_button()))
         whole.addLayout(row, 1)
         self.chooser.currentIndexChanged.connect(self.request)
         for view in (self.weight, self.gradient):

@@ -19,8 +19,9 @@ from engine.findings import Analysis, Repair
 from engine.host.protocol import Observation
 from engine.problems import FileProblem
 from gui.document import Document
+from gui.panels.bar import Bar
 from gui.panels.judge import Judge
-from gui.panels.panel import PACE, Panel, bar
+from gui.panels.panel import PACE, Panel
 from gui.panels.parameters import HEALTHY
 from gui.panels.problems import ProblemsPanel
 from gui.panels.series import figure
@@ -329,7 +330,7 @@ class HealthPanel(Panel):
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(bar(QLabel("Colour by"), self.chooser, None, self.try_button, self.menu_button()))
+        column.addLayout(Bar(QLabel("Colour by"), self.chooser, None, self.try_button, self.menu_button()))
         column.addWidget(self.legend)
         column.addWidget(self.list, 1)
         column.addWidget(self.note)

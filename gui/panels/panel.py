@@ -14,7 +14,6 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QMessageBox,
@@ -317,16 +316,3 @@ def _parquet(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     data = io.BytesIO()
     frame.write_parquet(data)
     return data.getvalue()
-
-
-def bar(*parts: QWidget | None) -> QHBoxLayout:
-    """A panel's row of controls; None is a stretch."""
-    row = QHBoxLayout()
-    row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
-    row.setSpacing(2 * SPACE)
-    for part in parts:
-        if part is None:
-            row.addStretch()
-        else:
-            row.addWidget(part)
-    return row

@@ -26,10 +26,11 @@ from PySide6.QtWidgets import (
 from engine.host.protocol import Evaluated, Failed, Predicted
 from gui.panels.agreement import Agreement
 from gui.panels.asking import Asking
+from gui.panels.bar import Bar
 from gui.panels.cards import CARD, CardDelegate, CardModel, doubt
 from gui.panels.confusion import Confusion
 from gui.panels.curves import SHARES, percent, split_title
-from gui.panels.panel import Panel, bar
+from gui.panels.panel import Panel
 from gui.panels.series import figure
 from gui.plain import tip
 from gui.session import Session
@@ -110,7 +111,6 @@ class PredictionsPanel(Panel):
         self.update_button = self._button("mdi6.refresh", "Ask the best weights so far again")
         self.status = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.status.setProperty("role", "muted")
-        self.status.setMinimumWidth(1)
 
         #: That the data are not those of the run any more.
         self.note = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
@@ -157,7 +157,7 @@ class PredictionsPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(
-            bar(
+            Bar(
                 self.split,
                 self.order,
                 self.previous,

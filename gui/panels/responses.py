@@ -28,9 +28,10 @@ from engine.host.protocol import Failed, Mapped, Responded
 from engine.network import Network
 from gui.document import Document
 from gui.panels.asking import Asking
+from gui.panels.bar import Bar
 from gui.panels.curves import percent, split_title
 from gui.panels.drawpad import DrawPad
-from gui.panels.panel import Panel, bar
+from gui.panels.panel import Panel
 from gui.panels.pictures import paint_excerpt, values_of
 from gui.panels.plot import Plot
 from gui.panels.series import figure
@@ -197,7 +198,6 @@ class ResponsesPanel(Panel):
         self.update_button.setAccessibleName("Ask again")
         self.status = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.status.setProperty("role", "muted")
-        self.status.setMinimumWidth(1)
         self.pad = DrawPad()
         self.answer = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.answer.setAccessibleName("What the network says")
@@ -215,6 +215,7 @@ class ResponsesPanel(Panel):
         self.shown = QStackedWidget()
         self.shown.addWidget(scroll)
         self.shown.addWidget(self.plane)
+        self.shown.setMinimumWidth(14 * SPACE)
         side = QVBoxLayout()
         side.setContentsMargins(2 * SPACE, SPACE, SPACE, SPACE)
         side.addWidget(self.pad)
@@ -230,7 +231,7 @@ class ResponsesPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(
-            bar(
+            Bar(
                 self.mode,
                 self.split,
                 self.index,

@@ -1,0 +1,90 @@
+"""At its smallest the window still holds: nothing is laid over anything else, nothing is cut off unseen."""
+
+import pytest
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSlider, QWidget
+
+from gui.docks import Docks
+from gui.panels.bar import Bar
+from gui.panels.panel import Panel
+from gui.theme import theme
+from gui.toolbar import ProgressView
+from gui.window import MINIMUM
+from tests.window_helpers import PlayedPool, close_window, open_window, template
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def window(qtbot, qapp, tmp_path):
+    theme.install(qapp, "light")
+    window = open_window(tmp_path, PlayedPool(), template())
+    window.resize(*MINIMUM)
+    QApplication.processEvents()
+    yield window
+    close_window(window)
+
+
+def docked(docks: Docks):
+    return [dock for dock in docks if not dock.isFloating() and isinstance(dock.widget(), Panel)]
+
+
+def test_no_panel_is_wider_than_its_dock(window, qtbot):
+    for dock in docked(window.docks):
+        panel = dock.widget()
+        window.docks.reveal(dock.objectName())
+        for show in (panel.show_content, lambda panel=panel: panel.show_empty("Nothing yet", "Press Train.")):
+            show()
+            qtbot.waitUntil(lambda dock=dock: dock.width() >= dock.minimumSizeHint().width())
+            assert dock.geometry().right() <= window.workbench.width()
+    shown = [dock for dock in docked(window.docks) if not dock.visibleRegion().isEmpty()]
+    for dock in shown:
+        others = [other for other in shown if other is not dock]
+        assert not any(dock.geometry().intersects(other.geometry()) for other in others), dock.objectName()
+
+
+def test_where_the_run_is_stays_in_sight(window, qtbot):
+    view = window.findChild(ProgressView)
+    said = "Epoch 3 of 10 · 1,000 steps/s · 1 min 15 s left"
+    qtbot.waitUntil(lambda: 0 < view.width() < view.fontMetrics().horizontalAdvance(said))
+    assert view.mapTo(window, view.rect().bottomRight()).x() <= window.width()
+    view._story = said
+    view._tell()
+    assert view.label.text().startswith("Epoch 3 of 10")
+    assert view.label.text().endswith("…")
+
+
+def laid(qtbot, width, *parts):
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    row = Bar(*parts)
+    holder.setLayout(row)
+    holder.resize(width, row.heightForWidth(width))
+    holder.show()
+    QApplication.processEvents()
+    return holder, row
+
+
+def test_a_bar_goes_on_in_the_next_line_and_what_follows_a_spacer_stands_right(qtbot):
+    box, button, menu = QComboBox(), QPushButton("Compare"), QPushButton("…")
+    box.addItem("Validation examples")
+    _holder, wide = laid(qtbot, 600, box, button, None, menu)
+    assert all(
+        abs(part.geometry().center().y() - box.geometry().center().y()) <= 1 for part in (button, menu)
+    )
+    assert menu.geometry().right() == 600 - 1 - wide.contentsMargins().right()
+    room = box.sizeHint().width() + 40
+    _narrower, narrow = laid(qtbot, room, box, button, None, menu)
+    assert button.y() > box.geometry().bottom()
+    for part in (box, button, menu):
+        assert part.width() >= part.sizeHint().width()  # no word of it is cut
+        assert part.geometry().right() < room
+    assert narrow.heightForWidth(room) > narrow.heightForWidth(600)
+
+
+def test_in_a_bar_a_hidden_control_takes_no_room_and_a_title_goes_before_it_is_cut(qtbot):
+    title, slider, hidden = QLabel("Smoothing of the curves"), QSlider(), QPushButton("Hidden")
+    title.setMinimumWidth(1)
+    hidden.hide()
+    _holder, row = laid(qtbot, 120, title, slider, hidden)
+    assert title.width() <= 1 or title.width() >= title.sizeHint().width()
+    assert row.minimumSize().width() < hidden.sizeHint().width()
