@@ -158,10 +158,19 @@ def test_every_family_of_the_catalogue_has_its_colour(tokens: Tokens) -> None:
 
 
 @BOTH
-def test_wires_of_other_ranks_have_other_colours(tokens: Tokens) -> None:
+@pytest.mark.parametrize("blindness", [None, "protanopia", "deuteranopia", "tritanopia"])
+def test_wires_of_other_ranks_stay_apart_and_none_looks_like_an_error(
+    tokens: Tokens, blindness: str | None
+) -> None:
+    """Four times the just noticeable difference; thickness tells them apart as well."""
     colors = [rank_color(tokens, rank) for rank in range(5)]
-    assert len(set(colors)) == 5
     assert rank_color(tokens, 7) == colors[-1]
+    for a, b in itertools.combinations(colors, 2):
+        assert distance(a, b, blindness) >= 4 * 2.3, (a, b)
+    # Four dimensions were once drawn in the colour of errors. (Orange and red are near for some eyes.)
+    assert distance(colors[4], tokens.error, blindness) >= 4 * 2.3
+    for color in colors:
+        assert contrast(color, tokens.canvas) >= 3.0, color
 
 
 @BOTH

@@ -22,8 +22,9 @@ from gui.canvas.node_item import NodeItem
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas
 
-#: How near, in pixels, ports and wires are hit.
+#: How near, in pixels, ports, wires and a problem's badge are hit.
 PORT_REACH, WIRE_REACH = 11.0, 7.0
+BADGE_REACH = 14.0
 #: Distance in pixels from which a press is a drag.
 DRAG_FROM = 4
 
@@ -148,7 +149,7 @@ class Hands:
     def _press_node(self, place: QPoint, at: QPointF, item: NodeItem, add: bool, alt: bool) -> None:
         id, chosen = item.id, self.selection.nodes
         click: Callable[[], None] | None = None
-        mend = item.mendable and item.badge_at(at) and self.drawing.detail == NEAR
+        mend = item.mendable and item.badge_at(at, BADGE_REACH / min(1.0, self.canvas.zoom_factor)) and self.drawing.detail == NEAR
         if add:
             rest = tuple(other for other in chosen if other != id)
             kept = rest if id in chosen else (*chosen, id)

@@ -32,9 +32,12 @@ def offer_repairs(canvas: Canvas) -> None:
         entry = menu.addAction(theme.icon("mdi6.lightbulb-on-outline"), repair.text.replace("&", "&&"))
         entry.triggered.connect(partial(_take, canvas, repair))
     place = canvas.viewport().rect().center()
-    if canvas.selection.current in canvas.drawing.nodes:
-        rect = canvas.drawing.nodes[canvas.selection.current].rect
-        place = canvas.mapFromScene(rect.bottomLeft())
+    shown = canvas.drawing.nodes
+    chosen = [shown[id] for id in canvas.selection.nodes if id in shown]
+    ailing = next((item for item in (*chosen, *shown.values()) if item.mendable), None)
+    if ailing is not None:
+        canvas.reveal((ailing.id,))
+        place = canvas.mapFromScene(ailing.rect.bottomLeft())
     menu.popup(canvas.viewport().mapToGlobal(place))
     menu.setActiveAction(menu.actions()[0])
 

@@ -117,10 +117,10 @@ class NodeItem(QGraphicsItem):
         """Centre of an output port in scene coordinates."""
         return QPointF(self.far_rect.x() + card.WIDTH, self.far_rect.y() + self.card.port_y(index))
 
-    def badge_at(self, point: QPointF) -> bool:
-        """Whether the problem's badge is at `point`, in scene coordinates."""
+    def badge_at(self, point: QPointF, reach: float) -> bool:
+        """Whether the problem's badge is within `reach` of `point`, in scene coordinates."""
         away = point - self.far_rect.topRight() - QPointF(-16, 17)
-        return bool(self.card.severity) and away.manhattanLength() <= 14
+        return bool(self.card.severity) and away.manhattanLength() <= reach
 
     @property
     def mendable(self) -> bool:
@@ -337,7 +337,7 @@ class NodeItem(QGraphicsItem):
         painter.setBrush(color)
         painter.drawEllipse(centre, 8, 8)
         if self.mendable and self.owner.detail == NEAR:
-            bulb = theme.icon("mdi6.lightbulb-on", "surface").pixmap(24, 24)
+            bulb = theme.icon("mdi6.lightbulb", "surface").pixmap(32, 32)
             painter.drawPixmap(QRectF(centre.x() - 6, centre.y() - 6, 12, 12), bulb, QRectF(bulb.rect()))
             return
         painter.setPen(tools.surface)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from gui.canvas import look
@@ -12,7 +13,7 @@ TOAST_MS = 5000
 
 
 class Toast(QLabel):
-    """One sentence at the bottom of the canvas: why something was refused."""
+    """One sentence over the canvas: why something was refused, or what would be wrong."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -46,13 +47,16 @@ class Toast(QLabel):
         self.hide()
 
     def place(self) -> None:
-        """Stand centred above the lower edge."""
+        """Stand centred above the lower edge; below the upper one while the hand is busy down there."""
         room = self._canvas.size()
         width = min(560, max(160, room.width() - 16 * SPACE))
         natural = look.metrics(13).horizontalAdvance(self.text()) + 10 * SPACE
         width = int(min(width, natural))
         self.resize(width, self.heightForWidth(width))
-        self.move((room.width() - width) // 2, room.height() - self.height() - 4 * SPACE)
+        top, bottom = 4 * SPACE, room.height() - self.height() - 4 * SPACE
+        cursor = self._canvas.mapFromGlobal(QCursor.pos())
+        hidden = self.rect().translated((room.width() - width) // 2, bottom).adjusted(-40, -80, 40, 40)
+        self.move((room.width() - width) // 2, top if hidden.contains(cursor) else bottom)
 
     def _restyle(self) -> None:
         tokens = theme.tokens

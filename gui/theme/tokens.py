@@ -46,6 +46,8 @@ class Tokens:
     warning: str
     good: str
     wire: str
+    #: Wires of four and more dimensions: no colour that means something is wrong.
+    volume: str
     shadow: str
     #: Training curves.
     train: str
@@ -110,6 +112,7 @@ LIGHT = Tokens(
     warning="#8F5A00",
     good="#1B7A3D",
     wire="#8A94A3",
+    volume="#621782",
     shadow="#1B243033",
     train="#2F5BEA",
     validation="#C75000",
@@ -135,6 +138,7 @@ DARK = Tokens(
     warning="#F2B84B",
     good="#5FD38A",
     wire="#6C7686",
+    volume="#E0B0FF",
     shadow="#00000080",
     train="#7C9CFF",
     validation="#FF9A52",
@@ -150,5 +154,5 @@ def family_color(tokens: Tokens, group: str) -> str:
 
 def rank_color(tokens: Tokens, dimensions: int) -> str:
     """The colour of a wire by its tensor's dimensions, the batch left out: 0, 1, 2, 3, 4 and more."""
-    order = ("muted", "train", "good", "validation", "error")
+    order = ("muted", "train", "good", "validation", "volume")
     return str(getattr(tokens, order[min(dimensions, 4)]))
