@@ -149,7 +149,11 @@ class Hands:
     def _press_node(self, place: QPoint, at: QPointF, item: NodeItem, add: bool, alt: bool) -> None:
         id, chosen = item.id, self.selection.nodes
         click: Callable[[], None] | None = None
-        mend = item.mendable and item.badge_at(at, BADGE_REACH / min(1.0, self.canvas.zoom_factor)) and self.drawing.detail == NEAR
+        mend = (
+            item.mendable
+            and item.badge_at(at, BADGE_REACH / min(1.0, self.canvas.zoom_factor))
+            and self.drawing.detail == NEAR
+        )
         if add:
             rest = tuple(other for other in chosen if other != id)
             kept = rest if id in chosen else (*chosen, id)
