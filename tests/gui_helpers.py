@@ -81,16 +81,24 @@ def drag(
         release(widget, end, button, modifiers)
 
 
-def wheel(widget: QWidget, at: QPoint, angle: int, modifiers=NONE, pixels: QPoint | None = None) -> None:
-    """Turn the wheel by `angle` eighths of a degree, or push a touchpad by `pixels`."""
+def wheel(
+    widget: QWidget,
+    at: QPoint,
+    angle: int,
+    modifiers=NONE,
+    pixels: QPoint | None = None,
+    across: int = 0,
+    phase=Qt.ScrollPhase.NoScrollPhase,
+) -> None:
+    """Turn the wheel by `angle` eighths of a degree, tilt it `across`, or push a touchpad by `pixels`."""
     event = QWheelEvent(
         QPointF(at),
         QPointF(widget.mapToGlobal(at)),
         pixels or QPoint(),
-        QPoint(0, angle),
+        QPoint(across, angle),
         Qt.MouseButton.NoButton,
         modifiers,
-        Qt.ScrollPhase.NoScrollPhase,
+        phase,
         False,
     )
     QApplication.sendEvent(widget, event)

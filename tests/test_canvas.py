@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from tests import gui_helpers as hands
 from tests.canvas_bench import Bench, chain
 
-from tests.gui_helpers import ALT, CTRL, LEFT, MIDDLE, SHIFT  # isort: skip
+from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
@@ -390,42 +389,6 @@ def test_duplicate_by_key(bench):
     b.undo_and_redo(before)
 
 
-# ---------------------------------------------------------------------------- looking
-
-
-def test_the_wheel_zooms_about_the_cursor(bench):
-    b = bench(chain("Input", "Conv2d"))
-    place = QPoint(300, 500)
-    before, scale = b.canvas.mapToScene(place), b.canvas.zoom_factor
-    hands.wheel(b.port, place, 240)
-    assert b.canvas.zoom_factor > scale
-    moved = b.canvas.mapFromScene(before) - place
-    assert moved.manhattanLength() <= 2
-
-
-@pytest.mark.parametrize("how", ["middle", "space", "touchpad"])
-def test_panning_moves_the_paper_under_the_hand(bench, how):
-    b = bench(chain("Input", "Conv2d"))
-    before = b.at(QPointF(0, 0))
-    if how == "middle":
-        hands.drag(b.port, QPoint(600, 600), QPoint(700, 640), button=MIDDLE)
-    elif how == "space":
-        hands.QTest.keyPress(b.canvas, Qt.Key.Key_Space)
-        hands.drag(b.port, QPoint(600, 600), QPoint(700, 640), button=LEFT)
-        hands.QTest.keyRelease(b.canvas, Qt.Key.Key_Space)
-    else:
-        hands.wheel(b.port, QPoint(600, 600), 0, pixels=QPoint(100, 40))
-    assert b.at(QPointF(0, 0)) - before == QPoint(100, 40)
-    assert b.document.clean
-
-
-def test_fit_brings_every_card_into_view(bench):
-    b = bench(chain(*["Input"] + ["Conv2d"] * 20))
-    b.canvas.zoom_reset()
-    hands.key(b.canvas, Qt.Key.Key_F)
-    assert b.canvas.visible_rect().contains(b.canvas.drawing.content())
-
-
 # ---------------------------------------------------------------------------- placing
 
 
@@ -670,23 +633,3 @@ def test_a_click_on_the_bulb_of_a_card_offers_its_repairs(bench):
     assert [action.text() for action in menu.actions()] == ["Set padding to [1, 1]"]
     hands.key(menu, Qt.Key.Key_Return)
     assert b.network == mended
-
-
-def test_a_pinch_zooms_about_the_fingers(bench):
-    b = bench(chain("Input", "Conv2d"))
-    place = QPoint(300, 500)
-    before, scale = b.canvas.mapToScene(place), b.canvas.zoom_factor
-    device = QPointingDevice.primaryPointingDevice()
-    event = QNativeGestureEvent(
-        Qt.NativeGestureType.ZoomNativeGesture,
-        device,
-        2,
-        QPointF(place),
-        QPointF(place),
-        QPointF(b.port.mapToGlobal(place)),
-        0.25,
-        QPointF(),
-    )
-    QApplication.sendEvent(b.port, event)
-    assert b.canvas.zoom_factor == pytest.approx(1.25 * scale)
-    assert (b.canvas.mapFromScene(before) - place).manhattanLength() <= 2

@@ -23,6 +23,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import (
     QColor,
+    QInputDevice,
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
@@ -45,6 +46,8 @@ MIDDLE_FROM, NEAR_FROM = 0.36, 0.56
 COARSE_FROM, CROWDED_FROM, CROWD = 0.18, 0.3, 150
 GRID = 32
 ANIMATION_MS = 140
+#: By how much a wheel's notch turns it, in eighths of a degree.
+NOTCH = 120
 #: How long a zoom rests before cards are drawn sharply, in milliseconds.
 REST_MS = 90
 
@@ -197,15 +200,14 @@ class Camera(QGraphicsView):
             self.looked.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom about the cursor; a touchpad scrolls, Ctrl zooms it."""
-        pixels, ctrl = event.pixelDelta(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        angle = event.angleDelta()
-        if not pixels.isNull() and not ctrl:
-            self.scroll_to(self.scroll_position() - pixels)
-        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        """A wheel zooms about the cursor; a touchpad, a tilted wheel and Shift scroll, Ctrl zooms."""
+        angle, held = event.angleDelta(), event.modifiers()
+        if held & Qt.KeyboardModifier.ShiftModifier:
             self.scroll_to(self.scroll_position() - QPoint(angle.y() + angle.x(), 0))
-        else:
+        elif held & Qt.KeyboardModifier.ControlModifier or not (_by_touch(event) or not angle.y()):
             self.zoom(1.0015 ** (angle.y() or angle.x()), event.position().toPoint())
+        else:
+            self.scroll_to(self.scroll_position() - (event.pixelDelta() or angle / 2))
         self.looked.emit()
         event.accept()
 
@@ -319,6 +321,19 @@ class Camera(QGraphicsView):
             at = QPointF(round(place.x() * ratio) / ratio, round(place.y() * ratio) / ratio)
             painter.drawPixmap(at, row, source)
         painter.setWorldTransform(transform)
+
+
+def _by_touch(event: QWheelEvent) -> bool:
+    """Whether fingers on a touchpad scroll, and no wheel turns.
+
+    Some systems say so. Under X11 a wheel has pixels too: it is known by its whole notches.
+    """
+    touchpad = QInputDevice.DeviceType.TouchPad
+    if event.deviceType() == touchpad or event.phase() != Qt.ScrollPhase.NoScrollPhase:
+        return True
+    x, y = event.angleDelta().toTuple()
+    notches = bool(x or y) and not (x and y) and x % NOTCH == y % NOTCH == 0
+    return not notches and (bool(x and y) or not event.pixelDelta().isNull())
 
 
 @lru_cache(maxsize=8)

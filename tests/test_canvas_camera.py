@@ -1,0 +1,98 @@
+"""Looking around: wheel, touchpad, pinch and panning, with events as the systems send them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import gui_helpers as hands
+from tests.canvas_bench import Bench, chain
+
+from tests.gui_helpers import LEFT, MIDDLE  # isort: skip
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
+from PySide6.QtWidgets import QApplication
+
+pytestmark = pytest.mark.gui
+
+NO_PHASE = Qt.ScrollPhase.NoScrollPhase
+
+
+@pytest.fixture
+def bench(qtbot):
+    return lambda network=None: Bench(qtbot, network)
+
+
+def test_the_wheel_zooms_about_the_cursor(bench):
+    b = bench(chain("Input", "Conv2d"))
+    place = QPoint(300, 500)
+    before, scale = b.canvas.mapToScene(place), b.canvas.zoom_factor
+    hands.wheel(b.port, place, 240)
+    assert b.canvas.zoom_factor > scale
+    moved = b.canvas.mapFromScene(before) - place
+    assert moved.manhattanLength() <= 2
+
+
+@pytest.mark.parametrize(
+    ("angle", "pixels", "phase", "zooms"),
+    [
+        ((0, 120), (0, 0), NO_PHASE, True),  # a wheel's notch
+        ((0, -240), (0, -30), NO_PHASE, True),  # under X11, where a wheel has pixels as well
+        ((0, 30), (0, 0), NO_PHASE, True),  # a wheel with finer notches
+        ((0, -24), (0, -3), NO_PHASE, False),  # a touchpad under X11
+        ((8, -24), (1, -3), Qt.ScrollPhase.ScrollUpdate, False),  # one under Wayland or macOS
+        ((120, 0), (0, 0), NO_PHASE, False),  # a wheel that is tilted
+    ],
+)
+def test_a_wheel_zooms_and_fingers_pan(bench, angle, pixels, phase, zooms):
+    b = bench(chain("Input", "Flatten"))
+    zoom, looked = b.canvas.zoom_factor, b.canvas.scroll_position()
+    hands.wheel(b.port, QPoint(600, 400), angle[1], pixels=QPoint(*pixels), across=angle[0], phase=phase)
+    assert (b.canvas.zoom_factor != zoom) == zooms
+    if not zooms:
+        moved = b.canvas.scroll_position() - looked
+        assert (moved.x() < 0) == (angle[0] > 0)
+        assert (moved.y() > 0) == (angle[1] < 0)
+
+
+@pytest.mark.parametrize("how", ["middle", "space", "touchpad"])
+def test_panning_moves_the_paper_under_the_hand(bench, how):
+    b = bench(chain("Input", "Conv2d"))
+    before = b.at(QPointF(0, 0))
+    if how == "middle":
+        hands.drag(b.port, QPoint(600, 600), QPoint(700, 640), button=MIDDLE)
+    elif how == "space":
+        hands.QTest.keyPress(b.canvas, Qt.Key.Key_Space)
+        hands.drag(b.port, QPoint(600, 600), QPoint(700, 640), button=LEFT)
+        hands.QTest.keyRelease(b.canvas, Qt.Key.Key_Space)
+    else:
+        hands.wheel(b.port, QPoint(600, 600), 0, pixels=QPoint(100, 40))
+    assert b.at(QPointF(0, 0)) - before == QPoint(100, 40)
+    assert b.document.clean
+
+
+def test_fit_brings_every_card_into_view(bench):
+    b = bench(chain(*["Input"] + ["Conv2d"] * 20))
+    b.canvas.zoom_reset()
+    hands.key(b.canvas, Qt.Key.Key_F)
+    assert b.canvas.visible_rect().contains(b.canvas.drawing.content())
+
+
+def test_a_pinch_zooms_about_the_fingers(bench):
+    b = bench(chain("Input", "Conv2d"))
+    place = QPoint(300, 500)
+    before, scale = b.canvas.mapToScene(place), b.canvas.zoom_factor
+    device = QPointingDevice.primaryPointingDevice()
+    event = QNativeGestureEvent(
+        Qt.NativeGestureType.ZoomNativeGesture,
+        device,
+        2,
+        QPointF(place),
+        QPointF(place),
+        QPointF(b.port.mapToGlobal(place)),
+        0.25,
+        QPointF(),
+    )
+    QApplication.sendEvent(b.port, event)
+    assert b.canvas.zoom_factor == pytest.approx(1.25 * scale)
+    assert (b.canvas.mapFromScene(before) - place).manhattanLength() <= 2
