@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from PySide6.QtGui import QPainter, QPicture
 
 from engine.diagnosis import Curves, Record, diagnose
-from engine.host.protocol import Metrics, RunStarted
+from engine.host.protocol import Metrics, RunStarted, decode_event, encode
 from engine.network import Network
 from gui.panels import HealthPanel
 from gui.panels.judge import Judge
@@ -22,7 +23,7 @@ from gui.panels.plot import Plot
 from gui.session import Session
 from gui.theme import theme
 from tests.diagnosis_table import trained
-from tests.sick_networks import sick
+from tests.sick_networks import healthy, sick
 
 pytestmark = pytest.mark.gui
 
@@ -127,6 +128,19 @@ def test_an_axis_puts_its_numbers_where_pyqtgraphs_own_does(
     assert [text for _, text in mine[2]] == [text for _, _, text in theirs[2]]
     for (rect, _), (wanted, _, _) in zip(mine[2], theirs[2], strict=True):
         assert rect.getRect() == pytest.approx(wanted.getRect())
+
+
+def test_what_a_run_tells_is_not_walked_by_the_collector_of_cycles() -> None:
+    network = healthy()[0].network
+    record, _ = trained(replace(network, recipe=replace(network.recipe, epochs=2)))
+    told = [decode_event(encode(event)) for event in (*record.metrics, *record.observations)]
+    gc.collect()  # containers of nothing that is tracked are let go
+    seen: list[object] = list(told)
+    while seen:
+        value = seen.pop()
+        assert not gc.is_tracked(value), type(value)
+        seen += gc.get_referents(value) if isinstance(value, dict | tuple) else []
+        seen += [getattr(value, name) for name in getattr(value, "__struct_fields__", ())]
 
 
 def test_a_canvas_is_coloured_anew_only_when_there_is_something_new(qtbot: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.host.protocol import Distribution
-from gui.panels.histograms import Heat, extent, limits, resample, spread_out
+from gui.panels.histograms import Heat, extent, limits, resample, resampled, spread_out
 from gui.panels.series import Track, bounds, exponential_average, figure, thin
 
 
@@ -148,6 +148,18 @@ def test_the_picture_holds_every_observation_while_the_axis_grows() -> None:
         counts = heat.update(list(range(step + 1)), found)
         np.testing.assert_allclose(counts.sum(axis=1), 2000)
     np.testing.assert_allclose(counts, [resample(one, heat.edges) for one in found])
+
+
+def test_many_are_resampled_at_once_as_they_are_one_by_one() -> None:
+    rng = np.random.default_rng(8)
+    found = [distribution(rng.normal(size=500, scale=10.0**k)) for k in range(-3, 4)]
+    found += [
+        distribution(np.full(10, 0.25)),
+        Distribution(float("nan"), float("nan"), (0,) * 64, 0, 0, 0, 0, 9),
+    ]
+    edges = np.linspace(-2, 3, 41)
+    np.testing.assert_allclose(resampled(found, edges), [resample(one, edges) for one in found], atol=1e-9)
+    assert resampled([], edges) == []
 
 
 def test_a_step_observed_twice_is_no_trouble() -> None:

@@ -97,7 +97,11 @@ class CurvePreview(Answer, frozen=True):
     note: str = ""
 
 
-class Distribution(msgspec.Struct, frozen=True, array_like=True):
+# What comes by the thousand and is kept (gc=False) stays out of the garbage collector's rounds, which
+# would stop the window for it: such values hold nothing that could point back at them.
+
+
+class Distribution(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One tensor's values at one step."""
 
     lo: float
@@ -193,7 +197,7 @@ class RunStarted(Message, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-class Metrics(Message, frozen=True):
+class Metrics(Message, frozen=True, gc=False):
     """Figures of one split at one step. `seconds` counts training time since the start."""
 
     step: int
@@ -216,7 +220,7 @@ class Progress(Message, frozen=True):
     seconds: float
 
 
-class Activation(msgspec.Struct, frozen=True, array_like=True):
+class Activation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A node's output over the batch of one step."""
 
     values: Distribution
@@ -236,7 +240,7 @@ class Activation(msgspec.Struct, frozen=True, array_like=True):
     spread: float = 0.0
 
 
-class Excerpt(msgspec.Struct, frozen=True, array_like=True):
+class Excerpt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """At most 1,024 values of a tensor in 8 bits, to be looked at."""
 
     #: ``(rows, columns)`` of a matrix, ``(out, in, height, width)`` of kernels: what is shown of each.
@@ -247,7 +251,7 @@ class Excerpt(msgspec.Struct, frozen=True, array_like=True):
     values: bytes
 
 
-class BinaryWeight(msgspec.Struct, frozen=True, array_like=True):
+class BinaryWeight(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A binarized parameter's latent weights at one step."""
 
     #: Share of its signs that this one step changed.
@@ -268,7 +272,7 @@ class BinaryWeight(msgspec.Struct, frozen=True, array_like=True):
     followed: int
 
 
-class BinaryInput(msgspec.Struct, frozen=True, array_like=True):
+class BinaryInput(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a node's input binarizer got over the batch of one step."""
 
     values: Distribution
@@ -278,7 +282,7 @@ class BinaryInput(msgspec.Struct, frozen=True, array_like=True):
     masked: float | None
 
 
-class Observation(Message, frozen=True):
+class Observation(Message, frozen=True, gc=False):
     """Weights, gradients and activations at one step. Newest wins."""
 
     step: int

@@ -144,7 +144,8 @@ class CardDelegate(QStyledItemDelegate):
             track = QRect(area.left() + widest + 8, area.top() + line * 18 + 6, room, 6)
             painter.fillRect(track, theme.color("raised"))
             right = example.target is not None and number == int(example.target)
-            track.setWidth(max(1, round(room * float(np.nan_to_num(shares[number])))))
+            share = float(shares[number])
+            track.setWidth(max(1, round(room * share)) if math.isfinite(share) else 1)
             painter.fillRect(
                 track, theme.color("good" if right else "error" if wrong and line == 0 else "accent")
             )

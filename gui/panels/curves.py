@@ -396,6 +396,7 @@ class CurvesPanel(Panel):
             self._say_empty()
             return
         self.show_content()
+        yield from self._make(self._history.metrics)
         self._arrange(self._history.metrics)
         column = self.axis.currentData()
         marks = self._marks(column)
@@ -459,14 +460,18 @@ class CurvesPanel(Panel):
         else:
             self.show_empty("No curves yet", "Press Train (F5): loss and accuracy are drawn here, live.")
 
-    def _arrange(self, metrics: list[str]) -> None:
-        """One chart per metric, side by side as far as there is room."""
+    def _make(self, metrics: list[str]) -> Iterator[None]:
+        """A chart for each metric that has none, with a break after each: a plot is slow to make."""
         for metric in metrics:
             if metric not in self.charts:
                 chart = self.charts[metric] = Chart(metric)
                 chart.plot.hovered.connect(self._hover)
                 chart.plot.released.connect(self._release)
                 chart.plot.view.sigXRangeChanged.connect(self._moved)
+                yield
+
+    def _arrange(self, metrics: list[str]) -> None:
+        """The charts side by side as far as there is room."""
         for metric in [name for name in self.charts if name not in metrics]:
             self.charts.pop(metric).deleteLater()
         most = min(len(metrics), max(1, self._scroll.width() // LEAST_WIDTH))

@@ -326,8 +326,14 @@ class DistributionsPanel(Panel):
         if now.bad:
             words.append(f"NaN or infinite: {now.bad:,}")
         self.figures.setText("   ".join(word.replace(" ", "\u00a0") for word in words))
-        self.figures.setProperty("role", "error" if now.bad else None)
-        self.figures.style().polish(self.figures)
+        # Its lines are not given back: plots that grow and shrink with the words hop, and are all drawn anew.
+        high = self.figures.heightForWidth(self.figures.width())
+        if high > self.figures.minimumHeight():
+            self.figures.setMinimumHeight(high)
+        role = "error" if now.bad else None
+        if role != self.figures.property("role"):
+            self.figures.setProperty("role", role)
+            self.figures.style().polish(self.figures)
 
     # ------------------------------------------------------------------ the rest
 
@@ -350,6 +356,7 @@ class DistributionsPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Side by side where there is room, else below one another."""
         super().resizeEvent(event)
+        self.figures.setMinimumHeight(0)
         wide = self.width() >= WIDE
         orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
         if orientation != self.split.orientation() or not event.oldSize().isValid():

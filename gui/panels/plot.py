@@ -94,7 +94,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def __init__(self, name: str, parent: QWidget | None = None, vertical_grid: bool = False) -> None:
         self.axes = {"left": Axis("left", 30), "bottom": Axis("bottom", 58)}
-        super().__init__(parent, axisItems=dict(self.axes))
+        super().__init__(parent, axisItems=dict(self.axes), enableMenu=False)
         self.setAccessibleName(name)
         self.setMinimumWidth(80)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -103,7 +103,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         #: Whether the user chose the range.
         self.held = False
         self.getPlotItem().hideButtons()
-        self.setMenuEnabled(False)
         self.view.disableAutoRange()
         self.view.setDefaultPadding(0)
         self.axes["left"].setWidth(LEFT)
