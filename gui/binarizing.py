@@ -37,6 +37,10 @@ _PARTS = (
 )
 
 
+#: Room for picture, list and reasons.
+_SIZE = QSize(820, 720)
+
+
 def estimators(place: str) -> Mapping[str, Binarizer]:
     """The estimators for "weight" or "input"."""
     return {id: entry for id, entry in BINARIZERS.items() if place in entry.places}
@@ -119,11 +123,9 @@ class BinarizeDialog(QDialog):
         column_.addWidget(self._stage, 1)
         column_.addWidget(self.why)
         column_.addWidget(self.buttons)
+        # Not as a size hint: that would be cut to two thirds of the screen.
+        self.resize(_SIZE.boundedTo(self.screen().availableSize() - QSize(16 * SPACE, 16 * SPACE)))
         self.plan()
-
-    def sizeHint(self) -> QSize:
-        """Room for picture, list and reasons."""
-        return QSize(820, 720)
 
     def _editor(self, place: str, choice: Choice, none: str) -> ChoiceEditor:
         editor = ChoiceEditor(estimators(place), f"Estimator of the {place}s", none=none)

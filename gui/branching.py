@@ -61,6 +61,7 @@ class BranchDialog(QDialog):
         row.addWidget(self.steps)
         row.addStretch()
         column = QVBoxLayout(self)
+        column.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 3 * SPACE)
         column.setSpacing(2 * SPACE)
         column.addLayout(row)
         column.addWidget(words)

@@ -6,6 +6,7 @@ changed the file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -16,11 +17,15 @@ from PySide6.QtWidgets import QLabel, QListWidget, QSplitter, QVBoxLayout, QWidg
 from engine import diff
 from engine.network import Edge, Network
 from gui.canvas import card, layout
+from gui.canvas.edge_item import wire_path
+from gui.canvas.routing import detour
 from gui.theme import SPACE, theme
 
 #: Differences that are listed in words; a person reads no more.
 MOST_WORDS = 400
 _HEIGHT = 56.0
+#: In larger networks wires go straight: around what stands between takes long to find, and is not seen.
+_ROUTED = 300
 #: Kind of change -> (colour, sign). The sign says it without colour.
 _LOOK = {"added": ("good", "+"), "removed": ("error", "−"), "changed": ("warning", "~"), "same": ("line", "")}
 
@@ -78,6 +83,17 @@ class Picture(QWidget):
         counts = {kind: list(compared.nodes.values()).count(kind) for kind in ("added", "removed", "changed")}
         told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         self.setAccessibleName(f"Layers: {told or 'all the same'}")
+        self._rects = {id: QRectF(at.x(), at.y(), card.WIDTH, _HEIGHT) for id, at in self._places.items()}
+        rects = self._rects
+        in_the_way = list(rects.values()) if len(rects) <= _ROUTED else []
+        self._wires = [
+            (kind, _wire(rects[edge.source.node], rects[edge.target.node], in_the_way))
+            for edge, kind in compared.edges.items()
+            if edge.source.node in rects and edge.target.node in rects
+        ]
+        self.bounds = QRectF()
+        for box in (*rects.values(), *(wire.boundingRect() for _, wire in self._wires)):
+            self.bounds = self.bounds.united(box)
         self.setMinimumSize(240, 140)
 
     def sizeHint(self) -> QSize:
@@ -93,25 +109,20 @@ class Picture(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No layers")
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        rects = {id: QRectF(at.x(), at.y(), card.WIDTH, _HEIGHT) for id, at in self._places.items()}
-        bounds = QRectF()
-        for rect in rects.values():
-            bounds = bounds.united(rect)
         margin = 4.0 * SPACE
         scale = min(
             1.0,
-            (self.width() - 2 * margin) / max(bounds.width(), 1.0),
-            (self.height() - 2 * margin) / max(bounds.height(), 1.0),
+            (self.width() - 2 * margin) / max(self.bounds.width(), 1.0),
+            (self.height() - 2 * margin) / max(self.bounds.height(), 1.0),
         )
         painter.translate(self.rect().center())
         painter.scale(scale, scale)
-        painter.translate(-bounds.center())
-        for edge, kind in self._compared.edges.items():
-            source, target = rects.get(edge.source.node), rects.get(edge.target.node)
-            if source is not None and target is not None:
-                painter.setPen(_pen(kind, "wire"))
-                painter.drawPath(_wire(source, target))
-        for id, rect in rects.items():
+        painter.translate(-self.bounds.center())
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for kind, wire in self._wires:
+            painter.setPen(_pen(kind, "wire"))
+            painter.drawPath(wire)
+        for id, rect in self._rects.items():
             self._paint_node(painter, id, rect, scale)
 
     def _paint_node(self, painter: QPainter, id: str, rect: QRectF, scale: float) -> None:
@@ -144,13 +155,13 @@ def _pen(kind: str, plain: str) -> QPen:
     return pen
 
 
-def _wire(source: QRectF, target: QRectF) -> QPainterPath:
+def _wire(source: QRectF, target: QRectF, cards: Sequence[QRectF]) -> QPainterPath:
+    """As the canvas draws it: around what stands between."""
     start = QPointF(source.right(), source.center().y())
     end = QPointF(target.left(), target.center().y())
-    reach = max(24.0, abs(end.x() - start.x()) / 2)
-    path = QPainterPath(start)
-    path.cubicTo(start + QPointF(reach, 0), end - QPointF(reach, 0), end)
-    return path
+    return wire_path(
+        start, end, detour(start, end, False, lambda area: [r for r in cards if r.intersects(area)])
+    )
 
 
 class DifferenceView(QWidget):
@@ -172,7 +183,7 @@ class DifferenceView(QWidget):
             color = {"+": "good", "-": "error", "~": "warning"}.get(self.words.item(row).text()[:1], "text")
             self.words.item(row).setForeground(QColor(getattr(theme.tokens, color)))
         legend = QLabel("+ added    − removed    ~ changed")
-        legend.setProperty("muted", True)
+        legend.setProperty("role", "muted")
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.picture)
         split.addWidget(self.words)

@@ -93,6 +93,7 @@ class ImportDialog(QDialog):
         form.addRow("Made by", self.factory)
         form.addRow("Shape of an example", self.shape)
         column = QVBoxLayout(self)
+        column.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 3 * SPACE)
         column.setSpacing(3 * SPACE)
         column.addWidget(warning)
         column.addLayout(form)

@@ -11,6 +11,7 @@ from engine.analysis import analyze
 from engine.binarize_network import binarize
 from engine.templates import template
 from gui.binarizing import BinarizeDialog
+from gui.difference import Picture, compare
 from gui.document import Document
 from tests.networks import choice
 from tests.window_helpers import PlayedPool, close_window, open_window
@@ -136,3 +137,26 @@ def test_the_inspector_leads_to_it_for_its_layer(qtbot: Any) -> None:
     dialog.do.click()
     assert document.network.nodes["conv4"].fields["padding_mode"] == "replicate"
     assert document.undo_stack.count() == 1
+
+
+def test_a_third_of_the_screen_is_not_lost_and_several_rows_are_seen(bench: Bench, qtbot: Any) -> None:
+    screen, dialog = bench.dialog.screen().availableSize(), bench.dialog
+    dialog.show()
+    assert dialog.height() > min(700, screen.height() * 0.85)
+    assert dialog.width() <= screen.width()
+    first = dialog.list.topLevelItem(0)
+    assert first is not None
+    assert dialog.list.viewport().height() >= 4 * dialog.list.visualItemRect(first.child(0)).height()
+
+
+@pytest.mark.parametrize("name", ["lenet5_mnist", "residual_digits", "resnet50"])
+def test_the_picture_of_a_difference_holds_every_wire(qtbot: Any, name: str) -> None:
+    picture = Picture(compare(template(name).network, template(name).network))
+    qtbot.addWidget(picture)
+    picture.resize(680, 300)
+    image = picture.grab().toImage()
+    edge = {image.pixelColor(x, y).rgb() for x in range(image.width()) for y in (0, image.height() - 1)}
+    edge |= {image.pixelColor(x, y).rgb() for x in (0, image.width() - 1) for y in range(image.height())}
+    inside = {image.pixelColor(x, image.height() // 2).rgb() for x in range(image.width())}
+    assert len(edge) == 1  # the ground alone
+    assert len(inside) > 1
