@@ -134,6 +134,8 @@ class Docks:
         """Bring an arrangement back, or share out the room; the workbench has its size by now."""
         if state is None or not self._window.restoreState(state):
             self._divide()
+            # What is shared out as the window is first shown does not reach docks beside one another.
+            QTimer.singleShot(0, self._window, self._divide)
         self._titles.start()
 
     def fill(self, name: str, view: QWidget) -> None:

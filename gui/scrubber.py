@@ -83,6 +83,7 @@ class Scrubber(QWidget):
         session.state_changed.connect(self._grown)
         session.weights_kept.connect(self._grown)
         session.edited.connect(self._grown)
+        session.sought.connect(self._grown)
         theme.changed.connect(self._paint)
         self._paint()
         self._grown()

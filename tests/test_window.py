@@ -683,6 +683,16 @@ def test_the_arrangement_of_docks_is_kept_until_the_next_start(qtbot, tmp_path) 
     close_window(second)
 
 
+def test_the_panels_share_their_room_alike_at_the_first_start(qtbot, tmp_path) -> None:
+    shown = open_window(tmp_path, PlayedPool(), template())
+
+    def widths() -> list[int]:
+        return [shown.docks[name].width() for name in ("curves", "weights", "gradients")]
+
+    qtbot.waitUntil(lambda: max(widths()) - min(widths()) <= 4 and min(widths()) > 250)
+    close_window(shown)
+
+
 def test_a_mistake_of_the_program_is_shown_and_the_network_stays(window, capsys) -> None:
     from gui.trouble import TroubleBox
 

@@ -464,6 +464,8 @@ class Mapped(Answer, frozen=True):
     #: Examples: the two inputs and the target.
     points: tuple[tuple[float, float, float], ...] = ()
     note: str = ""
+    #: How many units the node has; the network as a whole counts as one.
+    units: int = 1
 
 
 Event = (

@@ -201,7 +201,7 @@ def boundary(request: Boundary, network: Network) -> Mapped:
     watch = Watch(model)
     with torch.inference_mode(), _watched(model, watch):
         output = model(grid)
-    classes = 0
+    classes, units = 0, 1
     if request.node is None:
         first: Tensor = next(iter(output.values())) if isinstance(output, dict) else output
         if dataset.description.classes and first.dim() == 2 and first.shape[1] > 1:
@@ -216,6 +216,7 @@ def boundary(request: Boundary, network: Network) -> Mapped:
         if request.node not in outputs:
             raise DataProblem(f"{request.node}: gives nothing that could be drawn.")
         flat = outputs[request.node].reshape(len(grid), -1)
+        units = flat.shape[1]
         if not 0 <= request.unit < flat.shape[1]:
             raise DataProblem(f"{request.node}: has {flat.shape[1]} units; there is no unit {request.unit}.")
         values = flat[:, request.unit]
@@ -231,4 +232,5 @@ def boundary(request: Boundary, network: Network) -> Mapped:
             for p, t in zip(points, targets.reshape(len(points), -1)[:, 0], strict=True)
         ),
         note,
+        units,
     )

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from PySide6.QtWidgets import QWidget
 
 from engine.host.protocol import Distribution, Observation
-from gui.panels.curves import percent
 from gui.panels.distributions import DistributionsPanel
+from gui.panels.figures import percent
 from gui.panels.parameters import Measure
 from gui.panels.series import figure
 from gui.panels.trend import Trend

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.host.protocol import Predicted
 from gui.panels.plot import Plot
 from gui.panels.series import figure, padded
+from gui.panels.words import Line
 from gui.theme import SPACE, theme
 
 
@@ -24,7 +24,7 @@ class Agreement(QWidget):
         self._plots = [
             Plot(name, vertical_grid=True) for name in ("Predicted against true values", "Residuals")
         ]
-        self._titles = [QLabel(textFormat=Qt.TextFormat.PlainText) for _ in self._plots]
+        self._titles = [Line() for _ in self._plots]
         self._lines = [plot.curve("muted") for plot in self._plots]
         self.points, self.residuals = (plot.dots("accent") for plot in self._plots)
         row = QHBoxLayout(self)
@@ -33,7 +33,6 @@ class Agreement(QWidget):
         for title, plot in zip(self._titles, self._plots, strict=True):
             title.setProperty("role", "muted")
             title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
-            title.setMinimumWidth(1)
             column = QVBoxLayout()
             column.setSpacing(0)
             column.addWidget(title)
@@ -57,10 +56,10 @@ class Agreement(QWidget):
         self._lines[1].setData(across, np.zeros(2))
         self._plots[0].show_range(span, span)
         self._plots[1].show_range(span, (-furthest, furthest))
-        self._titles[0].setText(f"Predicted over true value, {len(pairs):,} examples")
+        self._titles[0].say(f"Predicted over true value, {len(pairs):,} examples")
         if len(pairs):
             spread = f"mean {figure(float(missed.mean()))}, std {figure(float(missed.std()))}"
-            self._titles[1].setText(f"Residual over true value: {spread}")
+            self._titles[1].say(f"Residual over true value: {spread}")
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""

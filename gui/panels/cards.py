@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from engine.host.protocol import Predicted, Prediction
-from gui.panels.curves import percent
+from gui.panels.figures import percent
 from gui.panels.series import figure
 from gui.plain import tip
 from gui.theme import TYPE, theme

@@ -10,11 +10,12 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.panels.parameters import Measure
 from gui.panels.plot import Plot
 from gui.panels.series import Array, figure, padded
+from gui.panels.words import Line
 from gui.theme import SPACE, theme
 
 #: Letters of a name that an axis has room for.
@@ -31,10 +32,9 @@ class DepthPlot(QWidget):
         super().__init__()
         self._measure = measure
         self._names: tuple[str, ...] = ()
-        self.title = QLabel(f"{measure.title} by layer (line: now, faint: at first)")
+        self.title = Line(f"{measure.title} by layer (line: now, faint: at first)")
         self.title.setProperty("role", "muted")
         self.title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
-        self.title.setMinimumWidth(1)
         self.plot = Plot(f"{title}: {measure.title.lower()} through depth", vertical_grid=True)
         self.plot.setMinimumHeight(80)
         self.plot.axes["left"].log = True

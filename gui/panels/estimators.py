@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from engine.binary_cost import REAL, LayerCost, total
 from engine.catalog import BINARIZERS
 from engine.lab_binary import BinaryReport, Place
-from gui.panels.curves import percent
+from gui.panels.figures import percent
 from gui.panels.series import figure
 from gui.panels.sheet import Column, Sheet
 from gui.theme import SPACE

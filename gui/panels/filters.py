@@ -27,7 +27,7 @@ class FiltersPanel(Panel):
         self.chooser.setAccessibleName("Parameter")
         self.weight = TensorView("Weights")
         self.gradient = TensorView("Gradients")
-        self._titles = [QLabel(textFormat=Qt.TextFormat.PlainText) for _ in range(2)]
+        self._titles = [QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True) for _ in range(2)]
         row = QHBoxLayout()
         row.setContentsMargins(2 * SPACE, 0, 2 * SPACE, 2 * SPACE)
         row.setSpacing(2 * SPACE)

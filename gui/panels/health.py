@@ -64,9 +64,9 @@ class HealthMeasure:
 
     def color(self, value: float) -> QColor:
         """The colour of a value."""
+        if math.isnan(value):
+            return theme.color("error")
         at = self.place(value)
-        if math.isnan(at):
-            return theme.color("muted")
         if at <= self.stops[0][0]:
             return theme.color(self.stops[0][1])
         for (left, low), (right, high) in zip(self.stops, self.stops[1:], strict=False):
@@ -253,10 +253,10 @@ class Legend(QWidget):
         painter.setPen(theme.color("muted"))
         right = -math.inf
         for at, _ in stops:
-            text = self.scale.say(10.0**at if self.scale.log else at)
+            text = self.scale.say(float(f"{10.0**at:.1g}") if self.scale.log else at)
             wide = painter.fontMetrics().horizontalAdvance(text)
             x = strip.left() + (at - low) / (high - low) * strip.width() - wide / 2
-            x = min(max(x, 2.0), self.width() - wide - 2)
+            x = min(max(x, strip.left()), strip.right() - wide)
             if x > right + 4:
                 painter.drawText(QPointF(x, 28), text)
                 right = x + wide
@@ -324,16 +324,12 @@ class HealthPanel(Panel):
             "Train the drawing as it is now, from the weights that the run has reached"
         )
         self.try_button.clicked.connect(self.tried)
-        self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.note.setProperty("role", "muted")
-        self.note.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(Bar(QLabel("Colour by"), self.chooser, None, self.try_button, self.menu_button()))
         column.addWidget(self.legend)
         column.addWidget(self.list, 1)
-        column.addWidget(self.note)
         self.show_content()
 
         self.chooser.currentIndexChanged.connect(self._chosen)
@@ -392,9 +388,6 @@ class HealthPanel(Panel):
         if problems != self.list.model.problems:
             self.list.set_analysis(Analysis(problems=problems))
         self.list.flush()
-        count = len(self.findings)
-        self.note.setText("" if not count else "A repair edits the drawing; it can be undone.")
-        self.note.setVisible(bool(count))
 
     def _mark(self) -> None:
         measure, seen = self.measure, self._session.seen()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QListView,
@@ -29,10 +30,10 @@ from gui.panels.asking import Asking
 from gui.panels.bar import Bar
 from gui.panels.cards import CARD, CardDelegate, CardModel, doubt
 from gui.panels.confusion import Confusion
-from gui.panels.curves import SHARES, percent, split_title
-from gui.panels.panel import Panel
+from gui.panels.figures import SHARES, metric_title, percent, split_title
+from gui.panels.panel import Empty, Panel
 from gui.panels.series import figure
-from gui.plain import tip
+from gui.panels.words import Line
 from gui.session import Session
 from gui.theme import SPACE, theme
 
@@ -96,6 +97,8 @@ class PredictionsPanel(Panel):
         self._figures: int | None = None
         self._run: str | None = None
         self._have = False
+        #: Why nothing was answered.
+        self._trouble = ""
         self._all = Predicted(0, (), ())
         self._pictured = False
         #: The step whose weights the examples on show are predicted with; None: the best ones.
@@ -109,7 +112,7 @@ class PredictionsPanel(Panel):
         self.previous = self._button("mdi6.chevron-left", "Examples before these")
         self.next = self._button("mdi6.chevron-right", "Examples after these")
         self.update_button = self._button("mdi6.refresh", "Ask the best weights so far again")
-        self.status = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.status = Line()
         self.status.setProperty("role", "muted")
 
         #: That the data are not those of the run any more.
@@ -138,8 +141,6 @@ class PredictionsPanel(Panel):
         self.order.setToolTip("All examples of the split, by how much the right answer was expected")
         for words, best in ORDERS:
             self.order.addItem(words, best)
-        for box in (self.split, self.order):
-            box.setMinimumWidth(56)
         self.figures = QTableWidget()
         self.figures.setAccessibleName("Figures per split")
         self.figures.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
@@ -149,25 +150,25 @@ class PredictionsPanel(Panel):
         self.figures.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumHeight(80)
         self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(self.cards, "Examples")
+        self.said = Empty("mdi6.image-search-outline")
+        self._examples = QStackedWidget()
+        self._examples.addWidget(self.cards)
+        self._examples.addWidget(self.said)
+        self.tabs.addTab(self._examples, "Examples")
         self.tabs.addTab(self._compare, "Confusion")
         self.tabs.addTab(self.figures, "Figures")
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(
-            Bar(
-                self.split,
-                self.order,
-                self.previous,
-                self.next,
-                self.update_button,
-                self.status,
-                None,
-                self.menu_button(),
-            )
-        )
+        column.addLayout(Bar(self.split, self.order, None, self.menu_button()))
+        where = QHBoxLayout()
+        where.setContentsMargins(2 * SPACE, 0, 2 * SPACE, 0)
+        where.addWidget(self.status, 1)
+        for button in (self.update_button, self.previous, self.next):
+            where.addWidget(button)
+        column.addLayout(where)
         column.addWidget(self.note)
         column.addWidget(self.tabs, 1)
         self.split.currentIndexChanged.connect(self._split_changed)
@@ -240,8 +241,6 @@ class PredictionsPanel(Panel):
     def _ask_page(self) -> None:
         run = self._session.run
         if run is not None:
-            if not self.status.text():
-                self.status.setText("Asking …")
             self._asking.asked()
             self._page = self._workers.predict(
                 run, split=self.split.currentData(), first=self._first, count=PAGE, step=self._step
@@ -264,7 +263,8 @@ class PredictionsPanel(Panel):
             self.model.show_predicted(Predicted(0, (), ()))
             self._show_whole(Predicted(0, (), ()))
             self._show_figures({})
-            self.status.setText("")
+            self._trouble = ""
+            self.status.say("")
             self.note.hide()
         if state in ("finished", "stopped") and self.isVisible():
             self.ask()
@@ -274,8 +274,8 @@ class PredictionsPanel(Panel):
         if request not in (self._page, self._whole, self._figures):
             return
         if isinstance(event, Failed):
-            self.status.setText(event.message)
-            self.status.setToolTip(tip(event.message))
+            self._trouble = event.message
+            self.status.say(event.message)
         elif isinstance(event, Predicted) and request == self._page:
             self._show_page(event)
         elif isinstance(event, Predicted):
@@ -285,7 +285,8 @@ class PredictionsPanel(Panel):
         if isinstance(event, Predicted | Evaluated):
             self.note.setText(event.note)
             self.note.setVisible(bool(event.note))
-        self._have = self._have or not isinstance(event, Failed)
+        if not isinstance(event, Failed):
+            self._have, self._trouble = True, ""
         if request != self._figures:
             self._asking.answered()
             self._page = None if request == self._page else self._page
@@ -324,8 +325,7 @@ class PredictionsPanel(Panel):
     def _tell(self, words: str, note: str) -> None:
         """Say which examples these are, and whose weights predict."""
         told = f"{words} · {note}" if note else words
-        self.status.setText(told[:1].upper() + told[1:])
-        self.status.setToolTip("")
+        self.status.say(told[:1].upper() + told[1:])
 
     def _show_page(self, predicted: Predicted) -> None:
         if not self.ordered:
@@ -336,14 +336,14 @@ class PredictionsPanel(Panel):
             indices = [example.index for example in predicted.predictions]
             self._tell(f"{indices[0] + 1:,} – {indices[-1] + 1:,}", predicted.weights)
         else:
-            self.status.setText("No more examples" if self._first else "No examples in this split")
+            self.status.say("No more examples" if self._first else "No examples in this split")
         self._enable()
 
     def _show_figures(self, splits: Mapping[str, Mapping[str, float]]) -> None:
         names = list(dict.fromkeys(name for values in splits.values() for name in values))
         self.figures.setRowCount(len(splits))
         self.figures.setColumnCount(len(names))
-        self.figures.setHorizontalHeaderLabels([name[:1].upper() + name[1:] for name in names])
+        self.figures.setHorizontalHeaderLabels([metric_title(name) for name in names])
         self.figures.setVerticalHeaderLabels([split_title(split) for split in splits])
         for row, values in enumerate(splits.values()):
             for column, name in enumerate(names):
@@ -373,11 +373,19 @@ class PredictionsPanel(Panel):
         else:
             self.show_content()
             self._show_confusion()
-            if not self._have and not self.status.text():
-                if self._session.active:
-                    self._follow()
-                else:
-                    self.ask()
+            self._examples.setCurrentWidget(self.cards if self._have else self.said)
+            if self._trouble:
+                self.said.say("Nothing to be seen", self._trouble)
+            elif self._session.active and self._session.weights_step() is None:
+                self.said.say("Waiting for weights", "Examples are predicted with those that the run keeps.")
+            else:
+                self.said.say("Asking the network …", "The data are read first; a large set takes a moment.")
+            if self._have or self._trouble or self._page is not None:
+                return
+            if not self._session.active:
+                self.ask()
+            elif self._session.weights_step() != self._step:
+                self._asking.soon()
 
     def _show_confusion(self) -> None:
         """The matrix of the validation that belongs to what is looked at, else that of all answers."""
@@ -393,7 +401,6 @@ class PredictionsPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit to the room."""
         super().resizeEvent(event)
-        self.status.setVisible(self.width() >= 360)
         room = self.width() - 24  # for the scroll bar
         across = max(1, room // CARD.width())
         self.cards.setGridSize(QSize(room // across, CARD.height()))
@@ -402,6 +409,7 @@ class PredictionsPanel(Panel):
         """Take on the theme's colours."""
         for button in (self.previous, self.next, self.update_button):
             button.setIcon(theme.icon(str(button.property("icon_name"))))
+        self.said.follow_theme()
         self.cards.viewport().update()
         self.confusion.update()
         self.agreement.follow_theme()

@@ -134,8 +134,8 @@ class ProblemsPanel(Panel):
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.list, 3)
-        column.addWidget(scroll, 2)
+        column.addWidget(self.list, 2)
+        column.addWidget(scroll, 3)
 
         self.list.selectionModel().currentRowChanged.connect(self._choose)
         self.list.clicked.connect(self._show_node)
@@ -147,6 +147,9 @@ class ProblemsPanel(Panel):
         self._analysis = analysis
         chosen = self.problem
         self.model.show_problems(analysis.problems)
+        # What a short list does not need, the chosen problem has.
+        rows = len(analysis.problems) * self.list.verticalHeader().defaultSectionSize()
+        self.list.setMaximumHeight(self.list.horizontalHeader().sizeHint().height() + rows + 4)
         severities = [problem.severity for problem in analysis.problems]
         self.count_changed.emit(severities.count("error"), severities.count("warning"))
         if self.model.problems:
@@ -186,7 +189,7 @@ class ProblemsPanel(Panel):
             button = QPushButton(theme.icon("mdi6.wrench-outline"), repair.text.replace("&", "&&"))
             button.setToolTip("Do this (it can be undone)")
             button.clicked.connect(lambda _=False, repair=repair: self.repair(repair))
-            self._column.insertWidget(2 + len(self.buttons), button, 0, Qt.AlignmentFlag.AlignLeft)
+            self._column.insertWidget(1 + len(self.buttons), button, 0, Qt.AlignmentFlag.AlignLeft)
             self.buttons.append(button)
 
     def repair(self, repair: Repair) -> None:

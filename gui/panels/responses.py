@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
@@ -29,12 +28,13 @@ from engine.network import Network
 from gui.document import Document
 from gui.panels.asking import Asking
 from gui.panels.bar import Bar
-from gui.panels.curves import percent, split_title
 from gui.panels.drawpad import DrawPad
-from gui.panels.panel import Panel
+from gui.panels.figures import split_title
+from gui.panels.panel import Empty, Panel
 from gui.panels.pictures import paint_excerpt, values_of
-from gui.panels.plot import Plot
+from gui.panels.plane import Plane
 from gui.panels.series import figure
+from gui.panels.words import Line
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, TYPE, theme
@@ -167,7 +167,8 @@ class ResponsesPanel(Panel):
         self._workers = workers
         self._asked: int | None = None
         self._again = False
-        self._mapped: Mapped | None = None
+        #: Why there is nothing to be seen.
+        self._trouble = ""
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self.ask)
         #: The step whose weights responded last; None: the best ones.
@@ -190,31 +191,32 @@ class ResponsesPanel(Panel):
         self.unit.setToolTip(
             "Which unit of the selected layer is drawn; none is selected: the network's output"
         )
+        for box in (self.index, self.unit):
+            box.setMinimumWidth(64)
+            box.setMaximumWidth(104)
         self.wipe = QToolButton()
         self.wipe.setToolTip("An empty sheet")
         self.wipe.setAccessibleName("An empty sheet")
         self.update_button = QToolButton()
         self.update_button.setToolTip("Ask again, with the newest weights")
         self.update_button.setAccessibleName("Ask again")
-        self.status = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.status = Line()
         self.status.setProperty("role", "muted")
         self.pad = DrawPad()
         self.answer = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.answer.setAccessibleName("What the network says")
         self.answer.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.answer.setMinimumHeight(16)  # it may be cut, and does not push the canvas away
         self.cells = Cells()
         scroll = QScrollArea(widgetResizable=True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.cells)
-        self.plane = Plot("Decision boundary")
-        self.image = pg.ImageItem()
-        self.image.setZValue(-90)
-        self.plane.addItem(self.image, ignoreBounds=True)
-        self.points = pg.ScatterPlotItem(size=6, pen=pg.mkPen(theme.color("surface"), width=1))
-        self.plane.addItem(self.points, ignoreBounds=True)
+        self.plane = Plane()
+        self.said = Empty("mdi6.layers-search-outline")
+        self._scroll = scroll
         self.shown = QStackedWidget()
-        self.shown.addWidget(scroll)
-        self.shown.addWidget(self.plane)
+        for page in (scroll, self.plane, self.said):
+            self.shown.addWidget(page)
         self.shown.setMinimumWidth(14 * SPACE)
         side = QVBoxLayout()
         side.setContentsMargins(2 * SPACE, SPACE, SPACE, SPACE)
@@ -230,19 +232,13 @@ class ResponsesPanel(Panel):
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(
-            Bar(
-                self.mode,
-                self.split,
-                self.index,
-                self.unit,
-                self.wipe,
-                self.update_button,
-                self.status,
-                None,
-                self.menu_button(),
-            )
-        )
+        column.addLayout(Bar(self.mode, self.split, None, self.menu_button()))
+        where = QHBoxLayout()
+        where.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
+        for part in (self.index, self.unit, self.wipe, self.update_button):
+            where.addWidget(part)
+        where.addWidget(self.status, 1)
+        column.addLayout(where)
         column.addLayout(row, 1)
 
         self.mode.currentIndexChanged.connect(self._mode_changed)
@@ -277,6 +273,8 @@ class ResponsesPanel(Panel):
             after.recipe,
             after.blocks,
         ):
+            if before.recipe.data != after.recipe.data:  # what is shown is of other examples
+                self._show_nothing("")
             self._soon()
 
     def _follow(self, *_: object) -> None:
@@ -296,12 +294,19 @@ class ResponsesPanel(Panel):
         step = self._step = self._session.weights_step()
         self._asking.asked()
         if mode == "plane":
-            self._asked = self._workers.boundary(run, self._selection.current, self.unit.value(), step)
+            self._asked = self._workers.boundary(run, self._unit_of, self.unit.value(), step)
         elif mode == "draw":
             self._fit_pad()
             self._asked = self._workers.respond(run, values=self.pad.values.ravel().tolist(), step=step)
         else:
             self._asked = self._workers.respond(run, self.split.currentData(), self.index.value(), step=step)
+
+    @property
+    def _unit_of(self) -> str | None:
+        """The node whose unit is drawn; None: the network's output."""
+        current = self._selection.current
+        node = None if current is None else self._document.network.nodes.get(current)
+        return None if node is None or node.type == "Output" else current
 
     def _fit_pad(self) -> None:
         for node in self._document.network.nodes.values():
@@ -315,19 +320,28 @@ class ResponsesPanel(Panel):
         self._asked = None
         self._asking.answered()
         if isinstance(event, Failed):
-            self.status.setText(event.message)
-            self.status.setToolTip(event.message)
+            self._show_nothing(event.message)
         elif isinstance(event, Responded):
+            self._trouble = ""
             self.cells.show_responded(event)
             self._say(event)
         elif isinstance(event, Mapped):
-            self._mapped = event
-            self.status.setText(event.note)
+            self._trouble = ""
+            self.unit.setMaximum(max(event.units - 1, 0))
+            self.plane.show_mapped(event)
+            self.status.say(" · ".join(words for words in (event.note, self.plane.words) if words))
         self.request()
         if self._again:
             self.ask()
         elif not isinstance(event, Failed):
             self._follow()
+
+    def _show_nothing(self, trouble: str) -> None:
+        self._trouble = trouble
+        self.cells.show_responded(None)
+        self.plane.show_mapped(None)
+        self.answer.setText("")
+        self.status.say("")
 
     # ------------------------------------------------------------------ showing
 
@@ -338,19 +352,18 @@ class ResponsesPanel(Panel):
         self.unit.setVisible(mode == "plane")
         self.pad.setVisible(mode == "draw")
         self.wipe.setVisible(mode == "draw")
-        self._side.setVisible(mode != "plane")
-        self.shown.setCurrentIndex(1 if mode == "plane" else 0)
+        self._trouble = ""
+        self.status.say("")
         if mode == "draw":
             self._fit_pad()
         self._soon()
 
     def _say(self, responded: Responded) -> None:
-        self.status.setText(responded.note)
-        self.status.setToolTip(responded.note)
+        self.status.say(responded.note)
         words = []
         shares = np.asarray(responded.probabilities)
         for number in np.argsort(-shares, kind="stable")[:NAMED]:
-            words.append(f"{percent(float(shares[number]))}   {_name(responded.classes, int(number))}")
+            words.append(f"{100 * shares[number]:.1f} %   {_name(responded.classes, int(number))}")
         if responded.target is not None:
             right = (
                 _name(responded.classes, int(responded.target))
@@ -366,7 +379,11 @@ class ResponsesPanel(Panel):
     def _selected(self) -> None:
         self.cells.chosen = self._selection.nodes
         self.cells.update()
-        self.unit.setEnabled(self._selection.current is not None)
+        self.unit.setEnabled(self._unit_of is not None)
+        self.unit.blockSignals(True)
+        self.unit.setMaximum(99_999)
+        self.unit.setValue(0)
+        self.unit.blockSignals(False)
         if self.mode.currentData() == "plane":
             self._soon()
 
@@ -383,43 +400,31 @@ class ResponsesPanel(Panel):
             )
             return
         self.show_content()
-        if self._mapped is not None and self.mode.currentData() == "plane":
-            self._draw_plane(self._mapped)
-
-    def _draw_plane(self, mapped: Mapped) -> None:
-        values = np.asarray(mapped.values).reshape(mapped.size, mapped.size)
-        colors = [theme.color(name) for name in ("train", "validation", "good", "warning", "accent", "error")]
-        ground = theme.color("surface")
-        base = np.array([[c.red(), c.green(), c.blue()] for c in colors], float)
-        paper = np.array([ground.red(), ground.green(), ground.blue()], float)
-        if mapped.classes:
-            number = values.astype(int) % len(base)
-            floor = 1 / mapped.classes
-            sure = np.clip((values - values.astype(int) - floor) / (1 - floor), 0, 1)[..., None]
-            picture = paper + (0.15 + 0.55 * sure) * (base[number] - paper)
+        plane = self.mode.currentData() == "plane"
+        answered = self.plane.mapped is not None if plane else self.cells.responded is not None
+        self._side.setVisible(self.mode.currentData() == "draw" or (not plane and answered))
+        if answered:
+            self.shown.setCurrentWidget(self.plane if plane else self._scroll)
+            return
+        if self._trouble:
+            self.said.say("Nothing to be seen", self._trouble)
         else:
-            least, most = float(values.min()), float(values.max())
-            share = ((values - least) / ((most - least) or 1.0))[..., None]
-            picture = base[0] + share * (base[1] - base[0])
-        self.image.setImage(picture.astype(np.uint8).transpose(1, 0, 2))
-        (left, low), (right, high) = mapped.lo, mapped.hi
-        self.image.setRect(QRectF(left, low, right - left, high - low))
-        points = np.asarray(mapped.points)
-        if len(points):
-            brushes = [pg.mkBrush(colors[int(t) % len(colors)]) for t in points[:, 2]]
-            self.points.setData(points[:, 0], points[:, 1], brush=brushes)
-        self.plane.show_range((left, right), (low, high))
+            self.said.say("Asking the layers …", "The data are read first; a large set takes a moment.")
+        self.shown.setCurrentWidget(self.said)
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""
         self.wipe.setIcon(theme.icon("mdi6.eraser"))
         self.update_button.setIcon(theme.icon("mdi6.refresh"))
         self.plane.follow_theme()
-        self.points.setPen(pg.mkPen(theme.color("surface"), width=1))
+        self.said.follow_theme()
         self.cells.update()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        """What is shown of every node."""
+        """What is shown of every node, or at every point of the plane."""
+        if self.mode.currentData() == "plane":
+            classes = self.plane.mapped is not None and self.plane.mapped.classes
+            return ("x", "y", "class" if classes else "value", "probability"), self.plane.rows()
         nodes: Mapping[str, Any] = self.cells.responded.nodes if self.cells.responded else {}
         return ("node", "shape", "index", "value"), (
             (node, "x".join(map(str, response.shape)), index, value)

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout,
 
 from engine.host.protocol import BinaryWeight, Distribution, Observation
 from engine.lab_binary import FLIP_FLOP, LOOKS
-from gui.panels.curves import percent
 from gui.panels.distributions import WIDE, DistributionsPanel
+from gui.panels.figures import percent
 from gui.panels.parameters import Measure
 from gui.panels.plot import Plot
 from gui.panels.trend import Trend

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.host.protocol import Observation
 from gui.panels.plot import DOTS, Plot, drawable
 from gui.panels.series import Array, bounds, figure, padded
+from gui.panels.words import Line
 from gui.theme import SPACE, theme
 
 
@@ -40,10 +41,9 @@ class TrendPlot(QWidget):
         self.trend = trend
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Base)
-        self.title = QLabel(trend.title)
+        self.title = Line(trend.title)
         self.title.setProperty("role", "muted")
         self.title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
-        self.title.setMinimumWidth(1)
         self.plot = Plot(f"{trend.title} over time")
         self.plot.axes["left"].log = trend.log
         self.plot.axes["left"].format = trend.format
@@ -77,11 +77,8 @@ class TrendPlot(QWidget):
         shown = np.isfinite(drawn) if len(steps) <= DOTS else np.zeros(len(steps), bool)
         self.dots.setData(steps[shown], drawn[shown])
         self.plot.show_range(span, (lo, hi))
-        self.title.setText(
-            f"{self.trend.title}  {self.trend.format(float(values[-1]))}"
-            if len(values) and np.isfinite(values[-1])
-            else self.trend.title
-        )
+        known = len(values) > 0 and bool(np.isfinite(values[-1]))
+        self.title.say(self.trend.title, self.trend.format(float(values[-1])) if known else "")
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""

@@ -1,0 +1,246 @@
+"""What panels say where there is little room, nothing to show yet, or something wrong."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6")
+from msgspec.structs import replace
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from engine import diff
+from engine.findings import Analysis, Problem, Repair
+from engine.host import protocol
+from engine.network import Data, Network, Node, Recipe
+from gui.document import Document
+from gui.panels import CurvesPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
+from gui.panels.health import MEASURES
+from gui.panels.plane import Plane
+from gui.panels.words import Line
+from gui.scrubber import Scrubber
+from gui.selection import Selection
+from gui.session import Session
+from gui.theme import theme
+from tests.networks import chain
+from tests.sick_networks import dense
+from tests.test_diagnosis_panels import Host
+from tests.test_panels import FakeWorkers, begin, drawn, metric, observe
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True, scope="module")
+def themed(qapp: QApplication) -> Iterator[None]:
+    before = theme.choice
+    theme.choose("light")
+    yield
+    theme.choose(before)
+
+
+def shown(qtbot: Any, panel: Any, width: int = 700, height: int = 420) -> Any:
+    qtbot.addWidget(panel)
+    panel.resize(width, height)
+    panel.show()
+    return panel
+
+
+def test_a_line_without_room_is_cut_before_its_figure_and_says_the_whole_when_pointed_at(qtbot: Any) -> None:
+    line = shown(qtbot, Line(), 400, 20)
+    line.say("Cosine to the step before", "0.3125")
+    assert line.shown() == "Cosine to the step before  0.3125"
+    line.resize(110, 20)
+    assert line.shown().endswith("…  0.3125")
+    assert line.fontMetrics().horizontalAdvance(line.shown()) <= 110
+    assert line.toolTip() == "Cosine to the step before  0.3125"
+
+
+# ---------------------------------------------------------------------------- curves
+
+
+def test_a_run_that_explodes_is_seen_beside_the_calm_one_before(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session))
+    begin(session)
+    for step in range(1, 40):
+        metric(session, step, loss=2.3)
+    curves.flush()
+    begin(session)
+    metric(session, 1, loss=61_185.0)
+    curves.flush()
+    low, high = curves.charts["loss"].plot.view.viewRange()[1]
+    assert low <= 2.3 <= 61_185.0 <= high
+
+
+@pytest.mark.parametrize(("data", "compared"), [("digits", True), ("wine", False)])
+def test_a_run_on_other_data_is_nothing_to_compare_with(qtbot: Any, data: str, compared: bool) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session))
+    for source, loss in (("digits", 3.0), (data, 5.0)):
+        begin(session)
+        session.network = Network(recipe=Recipe(data=Data(source)))
+        metric(session, 1, loss=loss)
+        curves.flush()
+    lines = curves.charts["loss"].lines
+    assert drawn(lines[0, "train"].smooth) == ([1], [5.0])
+    assert ((1, "train") in lines) == compared
+
+
+def test_the_values_are_those_of_the_step_that_is_looked_at_and_of_runs_before(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session), 900)
+    for factor in (2.0, 1.0):
+        begin(session)
+        for step in range(1, 9):
+            metric(session, step, loss=factor / step)
+        curves.flush()
+    session.seek(4)
+    curves.flush()
+    readout = curves.charts["loss"].readout.text()
+    assert readout.split()[:5] == ["step", "4", "●", "Training", "0.25"]
+    assert "before: 0.5" in readout
+    session.seek(None)
+    curves.flush()
+    assert curves.charts["loss"].readout.text().endswith(" 0.125")
+
+
+def test_figures_are_written_as_people_write_them(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session))
+    begin(session)
+    metric(session, 1, "validation", mae=0.5, r2=0.25, top5=0.75)
+    curves.flush()
+    titles = {name: chart.title.text() for name, chart in curves.charts.items()}
+    assert titles == {"mae": "MAE", "r2": "R²", "top5": "Top-5 accuracy"}
+    assert "75 %" in curves.charts["top5"].readout.text()
+
+
+# ---------------------------------------------------------------------------- time
+
+
+def test_the_slider_follows_whoever_looks_at_another_step(qtbot: Any) -> None:
+    session = Session()
+    begin(session)
+    for step in (2, 4, 8, 16):
+        observe(session, step)
+    scrubber = shown(qtbot, Scrubber(session))
+    session.seek(4)  # as a film does
+    assert scrubber.slider.value() == 1
+    assert scrubber.where.text() == "step 4"
+    session.seek(None)
+    assert scrubber.slider.value() == 3
+
+
+# ---------------------------------------------------------------------------- health
+
+
+def test_what_is_no_number_is_no_healthy_colour() -> None:
+    for measure in MEASURES:
+        assert measure.color(float("nan")) == theme.color("error")
+
+
+def test_repairs_are_seen_without_scrolling_below_one_problem(qtbot: Any) -> None:
+    document = Document(Network(nodes={"fc": Node("Linear")}))
+    panel = shown(qtbot, ProblemsPanel(document, Selection()), 400, 220)
+    repair = Repair("Do it", (diff.Change(("name",), "", "Done"),))
+    problem = Problem("error", "code", "fc", None, "Long words. " * 12, (repair,), lesson="Why. " * 60)
+    panel.set_analysis(Analysis(problems=(problem,)))
+    panel.flush()
+    QApplication.processEvents()
+    (button,) = [b for b in panel.findChildren(QPushButton) if b.text() == "Do it"]
+    assert button.visibleRegion().boundingRect() == button.rect()
+
+
+# ---------------------------------------------------------------------------- asking
+
+
+def test_before_an_answer_panels_say_that_they_ask_and_after_a_failure_why(qtbot: Any) -> None:
+    workers, host = FakeWorkers(), Host()
+    session = Session()
+    predictions = PredictionsPanel(session, workers)
+    begin(session)
+    shown(qtbot, predictions)
+    session.set_state("finished")
+    predictions.flush()
+    assert predictions.said.isVisible()
+    assert predictions.said.title.text().startswith("Asking")
+    request = list(workers.asked)[-1]
+    workers.answered.emit(request, protocol.Failed(request, "The data are gone."))
+    predictions.flush()
+    assert predictions.said.hint.text() == "The data are gone."
+
+    drawing = chain(("fc", dense(2, None)), shape=(2,))
+    responses = shown(qtbot, ResponsesPanel(Document(drawing), Session(), Selection(), host))
+    responses.flush()
+    assert responses.said.isVisible()
+    assert responses.said.title.text().startswith("Asking")
+    qtbot.waitUntil(lambda: bool(host.asked))
+    host.answered.emit(1, protocol.Failed(1, "The data are gone."))
+    responses.flush()
+    assert responses.said.hint.text() == "The data are gone."
+
+
+# ---------------------------------------------------------------------------- the plane
+
+
+def plane(classes: int, values: list[float], targets: list[float], units: int = 1) -> protocol.Mapped:
+    points = tuple((0.1 * i, 0.0, target) for i, target in enumerate(targets))
+    return protocol.Mapped(
+        1, (-1.0, 0.0), (1.0, 2.0), 2, tuple(values), classes, points, "best weights", units
+    )
+
+
+def test_a_plane_that_cannot_be_drawn_any_more_is_not_shown_any_more(qtbot: Any, tmp_path: Any) -> None:
+    host, selection = Host(), Selection()
+    document = Document(chain(("hidden", dense(3)), ("fc", dense(2, None)), shape=(2,)))
+    panel = shown(qtbot, ResponsesPanel(document, Session(), selection, host))
+    panel.mode.setCurrentIndex(panel.mode.findData("plane"))
+    selection.set(["hidden"])
+    qtbot.waitUntil(lambda: bool(host.asked) and host.asked[-1][1:] == ("hidden", 0))
+    host.answered.emit(len(host.asked), plane(0, [-0.5, 0.0, 0.25, 1.0], [0, 1], units=3))
+    panel.flush()
+    assert panel.plane.isVisible()
+    assert panel.unit.maximum() == 2  # three units, the first has number 0
+    assert panel.status.text() == "best weights · blue -0.5 … orange 1"
+    panel.save_table(tmp_path / "plane.csv")
+    rows = list(csv.reader((tmp_path / "plane.csv").open()))
+    assert rows[0][:3] == ["x", "y", "value"]
+    assert [[float(cell) for cell in row[:3]] for row in rows[1:]] == [
+        [-1, 0, -0.5],
+        [1, 0, 0],
+        [-1, 2, 0.25],
+        [1, 2, 1],
+    ]
+    recipe = document.network.recipe
+    document.edit(replace(document.network, recipe=replace(recipe, data=Data("diabetes"))), "Other data")
+    panel.flush()
+    assert not panel.plane.isVisible()
+    assert panel.plane.mapped is None
+
+
+def test_the_output_card_stands_for_the_network_on_the_plane(qtbot: Any) -> None:
+    host, selection = Host(), Selection()
+    drawing = chain(("fc", dense(2, None)), shape=(2,))
+    panel = shown(qtbot, ResponsesPanel(Document(drawing), Session(), selection, host))
+    panel.mode.setCurrentIndex(panel.mode.findData("plane"))
+    selection.set(["out"])
+    qtbot.waitUntil(lambda: bool(host.asked))
+    assert host.asked[-1][1] is None
+    assert not panel.unit.isEnabled()
+
+
+def test_measured_targets_have_the_colours_of_the_values_and_classes_their_own(qtbot: Any) -> None:
+    view = shown(qtbot, Plane())
+    view.show_mapped(plane(0, [0.0, 1.0, 2.0, 4.0], [0.0, 4.0, 2.5]))
+    ends = [theme.color("train"), theme.color("validation")]
+    brushes = [brush.color() for brush in view.points.data["brush"]]
+    assert brushes[:2] == ends
+    assert brushes[2] not in ends
+    view.show_mapped(plane(2, [0.9, 1.9, 0.6, 1.7], [1.0, 0.0]))
+    assert [brush.color() for brush in view.points.data["brush"]] == ends[::-1]
+    least = np.asarray(view.image.image)
+    assert least.shape == (2, 2, 3)
