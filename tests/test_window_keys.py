@@ -48,7 +48,7 @@ def test_what_a_field_was_given_is_taken_back_from_within_the_field(window):
 
 def test_words_that_are_still_being_typed_are_taken_back_first(window):
     window.selection.set(("fc1",))
-    window.canvas.editor.nudge(8, 0)
+    window.canvas.placing.nudge(8, 0)
     moved = window.document.network
     line = field(window)
     hands.type_text("77")

@@ -22,7 +22,7 @@ LEAP = 40.0
 
 def make(canvas: Canvas) -> list[QAction]:
     """All actions of `canvas`; their shortcuts work while it has the focus."""
-    editor = canvas.editor
+    editor, placing = canvas.editor, canvas.placing
     table: list[tuple[str, str, str, str, Callable[[], object]]] = [
         ("add", "Add layer…", "Tab", "mdi6.plus", canvas.adder.search_here),
         ("cut", "Cut", "Ctrl+X", "mdi6.content-cut", editor.cut),
@@ -79,7 +79,7 @@ def make(canvas: Canvas) -> list[QAction]:
             lambda: canvas.interior.enter(canvas.selection.current or ""),
         ),
         ("leave", "Leave block", "Alt+Up", "mdi6.arrow-collapse-up", canvas.interior.leave),
-        ("arrange", "Arrange automatically", "Ctrl+L", "mdi6.auto-fix", editor.arrange),
+        ("arrange", "Arrange automatically", "Ctrl+L", "mdi6.auto-fix", placing.arrange),
         ("fit", "Fit to window", "F", "mdi6.fit-to-screen-outline", canvas.fit),
         (
             "zoom_selection",
@@ -92,43 +92,49 @@ def make(canvas: Canvas) -> list[QAction]:
         ("zoom_out", "Zoom out", "Ctrl+-", "mdi6.magnify-minus-outline", lambda: canvas.zoom(0.8)),
         ("zoom_reset", "Actual size", "Ctrl+0", "mdi6.numeric-1-box-outline", canvas.zoom_reset),
         ("minimap", "Overview", "M", "mdi6.map-outline", canvas.toggle_minimap),
-        ("align_left", "Align left", "Alt+A", "mdi6.align-horizontal-left", lambda: editor.align("left")),
+        ("align_left", "Align left", "Alt+A", "mdi6.align-horizontal-left", lambda: placing.align("left")),
         (
             "align_centre",
             "Align centres",
             "Alt+C",
             "mdi6.align-horizontal-center",
-            lambda: editor.align("centre"),
+            lambda: placing.align("centre"),
         ),
-        ("align_right", "Align right", "Alt+D", "mdi6.align-horizontal-right", lambda: editor.align("right")),
-        ("align_top", "Align top", "Alt+W", "mdi6.align-vertical-top", lambda: editor.align("top")),
+        (
+            "align_right",
+            "Align right",
+            "Alt+D",
+            "mdi6.align-horizontal-right",
+            lambda: placing.align("right"),
+        ),
+        ("align_top", "Align top", "Alt+W", "mdi6.align-vertical-top", lambda: placing.align("top")),
         (
             "align_middle",
             "Align middles",
             "Alt+M",
             "mdi6.align-vertical-center",
-            lambda: editor.align("middle"),
+            lambda: placing.align("middle"),
         ),
         (
             "align_bottom",
             "Align bottom",
             "Alt+S",
             "mdi6.align-vertical-bottom",
-            lambda: editor.align("bottom"),
+            lambda: placing.align("bottom"),
         ),
         (
             "distribute_across",
             "Distribute across",
             "Alt+Shift+H",
             "mdi6.distribute-horizontal-center",
-            lambda: editor.distribute(0),
+            lambda: placing.distribute(0),
         ),
         (
             "distribute_down",
             "Distribute down",
             "Alt+Shift+V",
             "mdi6.distribute-vertical-center",
-            lambda: editor.distribute(1),
+            lambda: placing.distribute(1),
         ),
         ("walk_left", "Go to what feeds it", "Left", "mdi6.arrow-left", lambda: editor.walk("left")),
         ("walk_right", "Go to what it feeds", "Right", "mdi6.arrow-right", lambda: editor.walk("right")),
@@ -146,7 +152,7 @@ def make(canvas: Canvas) -> list[QAction]:
                     f"Move {key.lower()}" + (" far" if modifier == "Shift" else ""),
                     f"{modifier}+{key}",
                     f"mdi6.arrow-{key.lower()}-thin",
-                    partial(editor.nudge, dx * distance, dy * distance),
+                    partial(placing.nudge, dx * distance, dy * distance),
                 )
             )
     return [_action(canvas, *row) for row in table]

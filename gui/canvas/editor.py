@@ -13,7 +13,7 @@ from engine.edit_view import Frame, Note
 from engine.findings import Repair
 from engine.network import Choice, Edge, End, Network
 from engine.problems import FileProblem
-from gui.canvas import card, clipboard, compose, healing, layout
+from gui.canvas import clipboard, compose, healing
 from gui.canvas.marks import PADDING, TITLE
 from gui.canvas.node_item import NodeItem
 from gui.canvas.phrase import Reading
@@ -128,7 +128,7 @@ class Editor:
             made.extend(new)
             return after
 
-        if self.attempt(f"Duplicate {_named(chosen or held)}", change):
+        if self.attempt(f"Duplicate {named(chosen or held)}", change):
             self.selection.set(made[0], (), made[1])
 
     # ------------------------------------------------------------------ removing
@@ -139,7 +139,7 @@ class Editor:
         if not nodes and not edges and not marks:
             return
         what = f"{len(edges)} wires" if len(edges) > 1 else f"wire {edges[0]}" if edges else ""
-        what = _named(nodes) if nodes else what or ", ".join(marks)
+        what = named(nodes) if nodes else what or ", ".join(marks)
 
         apart: list[Edge] = []
 
@@ -263,100 +263,13 @@ class Editor:
         """Let the selected wires find their own way again."""
         bent = edit_view.bends(self.network, self.block)
         chosen = [edge for edge in self.selection.edges if edge in bent]
+        if not chosen:
+            self.canvas.refuse("Select the wire to straighten: one that is led through points.")
+            return
         self.attempt(
             "Straighten",
             lambda network: edit_view.set_bends(network, dict.fromkeys(chosen, ()), block=self.block),
         )
-
-    # ------------------------------------------------------------------ placing
-
-    def nudge(self, dx: float, dy: float) -> None:
-        """Move the selected nodes by the keyboard; repeated nudges are one step."""
-        places = self.canvas.drawing.positions()
-        moved = {id: (places[id][0] + dx, places[id][1] + dy) for id in self.selection.nodes if id in places}
-        if moved:
-            self.attempt(
-                f"Move {_named(self.selection.nodes)}",
-                lambda network: compose.move(network, moved, places, self.block),
-                merge=f"nudge {self.selection.nodes}",
-            )
-
-    def arrange(self) -> None:
-        """Lay out the selected nodes, or all."""
-        chosen = self.selection.nodes if len(self.selection.nodes) > 1 else None
-        places = self.canvas.drawing.positions()
-        found = layout.arrange(self.network, chosen, block=self.block)
-        if not found:
-            return
-        if chosen is not None:
-            left = min(places[id][0] for id in chosen) - min(x for x, _ in found.values())
-            top = min(places[id][1] for id in chosen) - min(y for _, y in found.values())
-            found = {id: (x + left, y + top) for id, (x, y) in found.items()}
-        bent = [
-            edge
-            for edge in edit_view.bends(self.network, self.block)
-            if edge.source.node in found or edge.target.node in found
-        ]
-
-        def change(network: Network) -> Network:
-            network = edit_view.set_bends(network, dict.fromkeys(bent, ()), block=self.block)
-            return compose.move(network, found, places, self.block)
-
-        with self.canvas.animated():
-            self.attempt("Arrange", change)
-        if chosen is None:
-            self.canvas.fit()
-
-    def align(self, line: str) -> None:
-        """Bring the selected nodes to one line: "left", "centre", "right", "top", "middle" or "bottom"."""
-        drawing = self.canvas.drawing
-        rects = {id: drawing.nodes[id].rect for id in self.selection.nodes if id in drawing.nodes}
-        if len(rects) < 2:
-            self.canvas.refuse("Select two or more layers to align.")
-            return
-        box = drawing.content(rects)
-        moved = {}
-        for id, rect in rects.items():
-            x, y = rect.x(), rect.y()
-            match line:
-                case "left":
-                    x = box.left()
-                case "centre":
-                    x = box.center().x() - card.WIDTH / 2
-                case "right":
-                    x = box.right() - card.WIDTH
-                case "top":
-                    y = box.top()
-                case "middle":
-                    y = box.center().y() - rect.height() / 2
-                case "bottom":
-                    y = box.bottom() - rect.height()
-            moved[id] = (x, y)
-        self._place(f"Align {line}", moved)
-
-    def distribute(self, axis: int) -> None:
-        """Give the selected nodes equal gaps, along x (0) or y (1)."""
-        drawing = self.canvas.drawing
-        rects = {id: drawing.nodes[id].rect for id in self.selection.nodes if id in drawing.nodes}
-        if len(rects) < 3:
-            self.canvas.refuse("Select three or more layers to distribute.")
-            return
-        ordered = sorted(rects, key=lambda id: (rects[id].x(), rects[id].y())[axis])
-        sizes = [(rects[id].width(), rects[id].height())[axis] for id in ordered]
-        first, last = rects[ordered[0]], rects[ordered[-1]]
-        begin = (first.left(), first.top())[axis]
-        end = (last.right(), last.bottom())[axis]
-        gap = (end - begin - sum(sizes)) / (len(ordered) - 1)
-        moved, at = {}, begin
-        for id, size in zip(ordered, sizes, strict=True):
-            moved[id] = (at, rects[id].y()) if axis == 0 else (rects[id].x(), at)
-            at += size + gap
-        self._place("Distribute", moved)
-
-    def _place(self, label: str, moved: dict[str, tuple[float, float]]) -> None:
-        places = self.canvas.drawing.positions()
-        with self.canvas.animated():
-            self.attempt(label, lambda network: compose.move(network, moved, places, self.block))
 
     # ------------------------------------------------------------------ mending
 
@@ -385,6 +298,9 @@ class Editor:
 
     def select_along(self, upstream: bool) -> None:
         """Add everything that feeds the selected nodes, or that they feed."""
+        if not self.selection.nodes:
+            self.canvas.refuse("Select the layer whose paths you want.")
+            return
         self.selection.set(self._along(self.selection.nodes, upstream))
 
     def select_path(self) -> None:
@@ -463,6 +379,7 @@ def _ways_out(items: Iterable[NodeItem]) -> list[Repair]:
     return [repair for item in items for problem in item.card.problems for repair in problem.repairs]
 
 
-def _named(ids: Iterable[str]) -> str:
+def named(ids: Iterable[str]) -> str:
+    """One layer by its id, several by their number."""
     chosen = tuple(ids)
     return chosen[0] if len(chosen) == 1 else f"{len(chosen)} layers"

@@ -271,6 +271,25 @@ def overlap(some: Iterable[Box], others: Iterable[Box]) -> bool:
     )
 
 
+def clear(cards: Mapping[str, Box], others: Iterable[Box]) -> float:
+    """How far `cards` must go, up (below zero) or down, to lie over none of the `others`: the shorter way."""
+    rest = list(others)
+
+    def way(sign: int) -> float:
+        shift = 0.0
+        while needed := [
+            (top + high - y - shift if sign > 0 else y + shift + height - top) + NODE_GAP
+            for x, y, width, height in cards.values()
+            for left, top, wide, high in rest
+            if x < left + wide and left < x + width and y + shift < top + high and top < y + shift + height
+        ]:
+            shift += sign * max(needed)
+        return shift
+
+    down, up = way(1), way(-1)
+    return down if down <= -up else up
+
+
 def opened(place: Box, cards: Mapping[str, Box], others: Mapping[str, Box]) -> Positions:
     """Where `cards` go that come for the one at `place`, and the `others` that give way: right and down."""
     x, y, width, height = place

@@ -36,6 +36,7 @@ from gui.canvas.minimap import Minimap
 from gui.canvas.overlay import Mark
 from gui.canvas.overlays import EmptyState, Toast
 from gui.canvas.palette import MIME
+from gui.canvas.placing import Placing
 from gui.canvas.scene import Scene
 from gui.canvas.trial import Trial
 from gui.canvas.writing import Writer
@@ -71,6 +72,7 @@ class Canvas(Camera):
         self.setAcceptDrops(True)
         self.hands = Hands(self)
         self.editor = Editor(self)
+        self.placing = Placing(self)
         #: What the gesture that is under way would make.
         self.trial = Trial(self)
         self.incoming = Incoming(self)

@@ -1,0 +1,122 @@
+"""Placing by key: nudges carry frames, a laid out selection covers nothing, cards keep to grid and neighbours."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tests import gui_helpers as hands
+from tests.canvas_bench import Bench, chain
+
+from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
+
+from PySide6.QtCore import QPoint, Qt
+
+from engine import edit, edit_view
+from engine.edit_view import Frame
+
+pytestmark = pytest.mark.gui
+
+ALIGNED = {  # key -> what is equal afterwards, of a card's rectangle
+    Qt.Key.Key_A: lambda rect: rect.left(),
+    Qt.Key.Key_C: lambda rect: rect.center().x(),
+    Qt.Key.Key_D: lambda rect: rect.right(),
+    Qt.Key.Key_W: lambda rect: rect.top(),
+    Qt.Key.Key_M: lambda rect: rect.center().y(),
+    Qt.Key.Key_S: lambda rect: rect.bottom(),
+}
+
+
+@pytest.fixture
+def bench(qtbot):
+    return lambda network=None: Bench(qtbot, network)
+
+
+def scattered() -> Bench:
+    """Three cards of different heights, where no two lines are the same."""
+    network = chain("Input", "Conv2d", "Flatten")
+    return edit.move(network, {"input1": (0, 0), "conv1": (250, 90), "flatten1": (808, 216)})
+
+
+@pytest.mark.parametrize("key", list(ALIGNED))
+def test_each_key_of_alignment_brings_the_cards_to_its_line(bench, key):
+    b = bench(scattered())
+    hands.key(b.canvas, Qt.Key.Key_A, CTRL)
+    before = b.network
+    hands.key(b.canvas, key, ALT)
+    b.canvas.stop_animation()
+    lines = [ALIGNED[key](item.rect) for item in b.canvas.drawing.nodes.values()]
+    assert lines == pytest.approx([lines[0]] * 3)
+    b.undo_and_redo(before)
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_H, Qt.Key.Key_V])
+def test_each_key_of_distribution_makes_the_gaps_equal(bench, key):
+    b = bench(scattered())
+    hands.key(b.canvas, Qt.Key.Key_A, CTRL)
+    before = b.network
+    hands.key(b.canvas, key, ALT | SHIFT)
+    b.canvas.stop_animation()
+    rects = [item.rect for item in b.canvas.drawing.nodes.values()]
+    across = key == Qt.Key.Key_H
+    ends = [(r.left(), r.right()) if across else (r.top(), r.bottom()) for r in rects]
+    gaps = [after[0] - first[1] for first, after in pairwise(ends)]
+    assert gaps[0] == pytest.approx(gaps[1])
+    b.undo_and_redo(before)
+
+
+def test_a_selection_that_is_laid_out_covers_no_other_card(bench):
+    network = chain("Input", "Conv2d", "ReLU", "Flatten", "Output")
+    network = edit.move(
+        network, {"conv1": (0, 120), "relu1": (0, 240), "flatten1": (250, 60), "output1": (500, 130)}
+    )
+    b = bench(network)
+    b.selection.set(("input1", "conv1", "relu1"))
+    before = b.network
+    hands.key(b.canvas, Qt.Key.Key_L, CTRL)
+    b.canvas.stop_animation()
+    rects = [item.rect for item in b.canvas.drawing.nodes.values()]
+    assert not any(a.intersects(c) for i, a in enumerate(rects) for c in rects[:i])
+    row = [b.canvas.drawing.nodes[id].rect.x() for id in ("input1", "conv1", "relu1")]
+    assert row == sorted(row)
+    kept = ("flatten1", "output1")
+    assert {id: b.network.positions()[id] for id in kept} == {id: before.positions()[id] for id in kept}
+    b.undo_and_redo(before)
+
+
+def test_a_frame_is_nudged_with_what_stands_in_it(bench):
+    network, id = edit_view.add_mark(chain("Input", "Conv2d"), Frame((260.0, -40.0, 300.0, 240.0)))
+    b = bench(network)
+    b.selection.set((), (), (id,))
+    before = b.network
+    for _ in range(3):
+        hands.key(b.canvas, Qt.Key.Key_Right, CTRL)
+    assert edit_view.marks(b.network)[id].rect[:2] == (284.0, -40.0)
+    assert b.network.positions()["conv1"] == [324.0, 0.0]
+    assert b.network.positions()["input1"] == [0.0, 0.0]
+    b.undo_and_redo(before)
+
+
+def test_cards_keep_to_the_grid_unless_ctrl_is_held(bench):
+    b = bench(chain("Input", "Conv2d"))
+    start = b.node("conv1")
+    for held, on_grid in ((None, True), (CTRL, False)):
+        before = b.network
+        hands.press(b.port, b.node("conv1"))
+        for step in (QPoint(20, 300), QPoint(43, 331)):
+            hands.move(b.port, start + step, modifiers=held or hands.NONE)
+        hands.release(b.port, start + QPoint(43, 331))
+        x, y = b.network.positions()["conv1"]
+        assert (x % 8 == 0 and y % 8 == 0) == on_grid, (x, y)
+        b.undo_and_redo(before)
+        b.document.undo_stack.undo()
+
+
+def test_guides_show_what_a_card_is_brought_in_line_with_and_go_with_the_hand(bench):
+    b = bench(chain("Input", "Conv2d"))
+    hands.drag(b.port, b.node("conv1"), b.node("conv1") + QPoint(120, 3), drop=False)
+    assert not b.canvas.drawing.guides.path().isEmpty()
+    assert b.canvas.drawing.nodes["conv1"].rect.y() == b.canvas.drawing.nodes["input1"].rect.y()
+    hands.key(b.canvas, Qt.Key.Key_Escape)
+    assert b.canvas.drawing.guides.path().isEmpty()
