@@ -1,6 +1,7 @@
 """A run as a film: what the window shows of it, step after step, in a GIF or an animated WebP.
 
-Pillow writes both. MP4 would take ffmpeg, which this program does not bring.
+Pillow writes both. MP4 would take ffmpeg, which this program does not bring: of Qt it installs the
+essentials, and Qt's own writer of films is not among them.
 """
 
 from __future__ import annotations

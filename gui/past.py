@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from engine.host.protocol import Observation, RunStarted, RunState, WeightsKept
+from engine.host.protocol import Confused, Observation, RunStarted, RunState, WeightsKept
 from engine.problems import FileProblem
 from engine.runs import RunFolder, listed, read_events
 from engine.storage import file
@@ -24,7 +24,7 @@ LISTED = 12
 
 
 def recall(session: Session, path: Path) -> None:
-    """Let `session` show the run in folder `path`: its curves, observations, weights and end.
+    """Let `session` show the run in folder `path`: all that it recorded, its weights and its end.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def recall(session: Session, path: Path) -> None:
     told = read_events(folder.metrics)
     if not any(isinstance(event, RunStarted) for event in told):
         raise FileProblem(f"{path}: this run ended before its first step.")
-    seen = [event for event in read_events(folder.observations) if isinstance(event, Observation)]
+    seen = [event for event in read_events(folder.observations) if isinstance(event, Observation | Confused)]
     session.recall(
         network,
         str(path),

@@ -115,7 +115,9 @@ class Session(QObject):
             case protocol.Confused():
                 self.confusions.append(event)
                 if len(self.confusions) > MAX_OBSERVATIONS:
-                    del self.confusions[1:-1:2]
+                    steps = list(dict.fromkeys(confused.step for confused in self.confusions))
+                    gone = set(steps[1:-1:2])  # of every output, or of none
+                    self.confusions = [c for c in self.confusions if c.step not in gone]
                 self.confused.emit(event)
             case protocol.RunState():
                 if event.result is not None:

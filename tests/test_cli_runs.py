@@ -58,6 +58,10 @@ def test_one_run_is_shown_with_its_recipe_its_curve_and_what_made_it(layerlab, r
     last = [point for point in found["curve"] if point["split"] == "validation"][-1]
     assert last["epoch"] == 2
     assert last["step"] == found["steps"]
+    matrix = found["confusion"][-1]
+    assert matrix["step"] == last["step"]
+    right = sum(matrix["counts"][i][i] for i in range(len(matrix["classes"])))
+    assert right / sum(map(sum, matrix["counts"])) == pytest.approx(last["accuracy"])
 
 
 def test_two_runs_are_compared_by_what_differs_and_what_came_of_it(layerlab, runs):

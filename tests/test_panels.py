@@ -20,10 +20,10 @@ from engine.host import protocol
 from engine.network import Network, Node
 from gui.document import Document
 from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, WeightsPanel
-from gui.panels.confusion import confusion
+from gui.panels.confusion import Confusion, confusion
 from gui.panels.distributions import owned
 from gui.selection import Selection
-from gui.session import Session
+from gui.session import MAX_OBSERVATIONS, Session
 from gui.theme import theme
 from tests.test_panels_series import distribution
 
@@ -474,6 +474,41 @@ def test_the_confusion_matrix_counts_target_by_prediction() -> None:
     examples = tuple(example(index, predicted, target) for index, (target, predicted) in enumerate(pairs))
     counts = confusion(protocol.Predicted(1, ("a", "b", "c"), examples))
     assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("size", [4, 64])
+def test_a_cell_is_the_darker_the_larger_its_share_of_the_row(qtbot: Any, size: int) -> None:
+    counts = np.ones((size, size), dtype=np.int64)
+    counts[0, 0] = 9 * (size - 1)  # nine tenths of its row
+    shown = Confusion()
+    qtbot.addWidget(shown)
+    shown.resize(900, 800)
+    shown.show_counts(counts, ())
+    picture = shown.grab().toImage()
+    field = shown._field()
+
+    def wanted(token: str, share: float) -> list[float]:
+        ground, full = (theme.color(name).getRgb()[:3] for name in ("raised", token))
+        return [g + share**0.5 * (f - g) for g, f in zip(ground, full, strict=True)]
+
+    for row, column in ((0, 0), (0, size - 1), (size - 1, 1), (size - 1, size - 1)):
+        x = field.left() + (column + 0.25) * field.width() / size
+        y = field.top() + (row + 0.35) * field.height() / size
+        share = counts[row, column] / counts[row].sum()
+        color = picture.pixelColor(round(x), round(y)).getRgb()[:3]
+        assert color == pytest.approx(wanted("accent" if row == column else "error", share), abs=1)
+
+
+def test_a_long_run_with_two_outputs_keeps_matrices_of_both(session: Session) -> None:
+    begin(session)
+    for step in range(2 * MAX_OBSERVATIONS):
+        for output in ("kind", "age"):
+            session.take(protocol.Confused(step, "validation", output, (), (1, 0, 0, 1)))
+    assert len(session.confusions) <= MAX_OBSERVATIONS
+    steps = {name: [c.step for c in session.confusions if c.output == name] for name in ("kind", "age")}
+    assert steps["kind"][0] == steps["age"][0] == 0
+    assert steps["kind"][-1] == steps["age"][-1] == 2 * MAX_OBSERVATIONS - 1
+    assert len(set(steps["kind"]) ^ set(steps["age"])) <= 1
 
 
 def test_predictions_are_asked_for_when_a_run_has_ended_and_shown(qtbot: Any, session: Session) -> None:

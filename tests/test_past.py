@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 import engine
-from engine.host.protocol import Event, Metrics, Observation, RunStarted
+from engine.host.protocol import Confused, Event, Metrics, Observation, RunStarted, frame
 from engine.network import Network
 from engine.problems import FileProblem
-from engine.runs import RunFolder
+from engine.runs import RunFolder, read_events
 from gui.past import recall
 from gui.session import Session
 from tests.window_helpers import PlayedPool, boxes, close_window, open_window, template
@@ -46,6 +47,34 @@ def test_curves_and_observations_are_those_that_were_told(trained: tuple[Path, l
     assert session.result is not None
     assert session.result["state"] == "finished"
     assert session.kept == tuple(RunFolder(path).kept_steps())
+
+
+def test_the_confusion_matrix_of_a_recorded_step_is_that_of_its_validation(
+    trained: tuple[Path, list[Event]],
+) -> None:
+    path, told = trained
+    session = Session()
+    recall(session, path)
+    first, last = [event for event in told if isinstance(event, Confused)]
+    assert session.confusion() == last
+    session.seek(last.step - 1)
+    assert session.confusion() == first
+    session.seek(last.step)
+    assert session.confusion() == last
+
+
+def test_a_run_without_recorded_matrices_still_opens(
+    trained: tuple[Path, list[Event]], tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(trained[0], old)
+    record = RunFolder(old).observations
+    kept = [event for event in read_events(record) if not isinstance(event, Confused)]
+    record.write_bytes(b"".join(map(frame, kept)))
+    session = Session()
+    recall(session, old)
+    assert session.confusion() is None
+    assert session.observations
 
 
 def test_what_is_no_run_leaves_the_session_as_it_was(

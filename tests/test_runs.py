@@ -7,7 +7,15 @@ import sys
 import msgspec
 import pytest
 
-from engine.host.protocol import Distribution, Metrics, Observation, RunStarted, RunState, frame
+from engine.host.protocol import (
+    Confused,
+    Distribution,
+    Metrics,
+    Observation,
+    RunStarted,
+    RunState,
+    frame,
+)
 from engine.runs import Recorder, create, listed, read_events
 from engine.runs.owner import Owner, is_alive, me
 
@@ -83,6 +91,31 @@ def test_a_record_gives_back_what_was_told(tmp_path):
     assert read_events(folder.metrics) == told
     assert read_events(folder.observations) == [started(0), observation(1)]
     assert read_events(folder.path / "none") == []
+
+
+def confused(step, output=""):
+    return Confused(step, "validation", output, ("no", "yes"), (step, 1, 0, 2))
+
+
+def test_the_first_and_the_last_validations_matrices_are_kept_of_every_output(tmp_path, monkeypatch):
+    folder = create(tmp_path, "a")
+    now = [0.0]
+    monkeypatch.setattr("engine.runs.record.time.monotonic", lambda: now[0])
+    told = [confused(step, output) for step in range(3000) for output in ("a", "b")]
+    with Recorder(folder) as record:
+        record(started(0))
+        for event in told:
+            now[0] = event.step * 3.0  # an epoch every three seconds
+            record(event)
+        record(RunState("stopped", 2999))
+        record(RunState("stopped", 2999))
+    kept = [event for event in read_events(folder.observations) if isinstance(event, Confused)]
+    assert kept[:2] == told[:2]
+    assert kept[-2:] == told[-2:]
+    assert [(event.step, event.output) for event in kept] == [
+        (step, output) for step in sorted({event.step for event in kept}) for output in ("a", "b")
+    ]
+    assert 2 * 400 < len(kept) < 2 * 1000  # 200 + 200 ln(9000 s / 600 s), of each output
 
 
 def test_what_a_crash_cut_short_spoils_nothing_before_it(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.commands.progress import figures
 from engine.commands.start import Json
 from engine.commands.training import Run
 from engine.diff import changes
-from engine.host.protocol import Metrics
+from engine.host.protocol import Confused, Metrics
 from engine.problems import FileProblem
 from engine.runs import RunFolder, Summary, listed, read_events, remove, summary
 from engine.storage import read
@@ -103,6 +104,7 @@ def show(run: Run, json: Json = False) -> None:
                 **_form(summary(run)),
                 "recipe": _recipe(folder),
                 "facts": facts,
+                "confusion": _confusion(folder),
                 "curve": [{"step": p.step, "epoch": p.epoch, "split": p.split, **p.values} for p in points],
             }
         )
@@ -129,6 +131,23 @@ def show(run: Run, json: Json = False) -> None:
         out.print(f"epoch {point.epoch:<8.3g}{figures(point.values)}")
     if told.state in ("stopped", "interrupted"):
         out.print(f"Go on with `layerlab train --resume {run}`.")
+
+
+def _confusion(folder: RunFolder) -> list[dict[str, Any]]:
+    """The recorded confusion matrices, one per validation and output; rows are what is right."""
+    told = [event for event in read_events(folder.observations) if isinstance(event, Confused)]
+    return [
+        {
+            "step": event.step,
+            "split": event.split,
+            **({"output": event.output} if event.output else {}),
+            "classes": list(event.classes),
+            "counts": [
+                list(row) for row in zip(*[iter(event.counts)] * math.isqrt(len(event.counts)), strict=True)
+            ],
+        }
+        for event in told
+    ]
 
 
 def compare(

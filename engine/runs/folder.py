@@ -91,7 +91,7 @@ class RunFolder:
 
     @property
     def observations(self) -> Path:
-        """Recorded weights and gradients."""
+        """Recorded weights, gradients and confusion matrices."""
         return self.path / "observations.events"
 
     @property

@@ -1,8 +1,8 @@
 """What a run tells, written down as it goes: the protocol's own events, one frame after another.
 
-Figures and states go to one file and all of them are kept; observations go to another and are
-thinned as the run grows long. A frame that a crash cut short ends the reading; it spoils nothing
-before it.
+Figures and states go to one file and all of them are kept; observations and confusion matrices go to
+another and are thinned as the run grows long. A frame that a crash cut short ends the reading; it
+spoils nothing before it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 
 from engine.host.protocol import (
     MAX_FRAME,
+    Confused,
     Event,
     Metrics,
     Observation,
@@ -27,7 +28,8 @@ from engine.host.protocol import (
 )
 from engine.runs.folder import RunFolder
 
-#: Observations are kept this many seconds apart at first, and ever further in a long run.
+#: Observations, and confusion matrices, are kept this many seconds apart at first, and ever further in a long
+#: run: some 200 of its first seconds, 200 more each time that it has become 2.7 times as long.
 _APART = 0.02
 _PER_RUN = 200
 
@@ -45,7 +47,10 @@ class Recorder:
         self._metrics: IO[bytes] = _opened(folder.metrics)
         self._observations: IO[bytes] = _opened(folder.observations)
         self._began = time.monotonic()
-        self._next = self._began
+        self._next = self._next_confused = self._began
+        #: The last validation's matrices, and whether they are among those that are written as they come.
+        self._confused: list[Confused] = []
+        self._confused_due = False
 
     def __call__(self, event: Event) -> None:
         """Write `event` if it is of a kind that is kept; with any other, hand on what is written."""
@@ -56,15 +61,36 @@ class Recorder:
             if now >= self._next:
                 self._next = now + max(_APART, (now - self._began) / _PER_RUN)
                 self._observations.write(frame(event))
+        elif isinstance(event, Confused):
+            self._take_confused(event)
         elif isinstance(event, RunStarted):
             self._metrics.write(frame(event))
             self._observations.write(frame(event))
             self.flush()
         elif isinstance(event, RunState):
             self._metrics.write(frame(event))
+            self._write_last()
             self.flush()
         else:
             self.flush()
+
+    def _take_confused(self, event: Confused) -> None:
+        """Write a matrix, or keep it until it is known whether it is the run's last."""
+        if not self._confused or event.step != self._confused[0].step:  # else of another output
+            now = time.monotonic()
+            self._confused.clear()
+            self._confused_due = now >= self._next_confused
+            if self._confused_due:
+                self._next_confused = now + max(_APART, (now - self._began) / _PER_RUN)
+        self._confused.append(event)
+        if self._confused_due:
+            self._observations.write(frame(event))
+
+    def _write_last(self) -> None:
+        if not self._confused_due:
+            for event in self._confused:
+                self._observations.write(frame(event))
+            self._confused_due = True
 
     def flush(self) -> None:
         """Hand what is written to the system, so that a killed process loses none of it."""
@@ -80,6 +106,7 @@ class Recorder:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._write_last()
         self._metrics.close()
         self._observations.close()
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QLineF, QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from engine.host.protocol import Predicted
@@ -94,16 +94,9 @@ class Confusion(QWidget):
         painter.drawText(
             below, left, metrics.elidedText(told, Qt.TextElideMode.ElideLeft, int(below.width()))
         )
+        self._paint_cells(painter, field, wide >= metrics.horizontalAdvance("0000") and high >= 15)
         for row in range(size):
             top = field.top() + row * high
-            for column in range(size):
-                cell = QRectF(field.left() + column * wide, top, wide, high).adjusted(0.5, 0.5, -0.5, -0.5)
-                count = int(self.counts[row, column])
-                share = count / totals[row] if totals[row] else 0.0
-                painter.fillRect(cell, shade(share, row == column))
-                if count and wide >= metrics.horizontalAdvance("0000") and high >= 15:
-                    painter.setPen(theme.color("accent_text" if share > 0.55 else "text"))
-                    painter.drawText(cell, centre, f"{count:,}")
             if high >= 12:
                 painter.setPen(theme.color("muted"))
                 name = metrics.elidedText(
@@ -118,6 +111,29 @@ class Confusion(QWidget):
             if wide >= 12:
                 name = metrics.elidedText(self.classes[column], Qt.TextElideMode.ElideRight, int(wide))
                 painter.drawText(QRectF(field.left() + column * wide, 0, wide, 24), centre, name)
+
+    def _paint_cells(self, painter: QPainter, field: QRectF, written: bool) -> None:
+        """Draw the cells, as one picture where none bears a number: of 64 classes there are 4,096."""
+        size = len(self.counts)
+        shares = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        colors = shades(shares)
+        wide, high = field.width() / size, field.height() / size
+        columns = [field.left() + column * wide for column in range(size)]
+        rows = [field.top() + row * high for row in range(size)]
+        if not written:
+            data = colors.tobytes()  # a picture only borrows them
+            painter.drawImage(field, QImage(data, size, size, 3 * size, QImage.Format.Format_RGB888))
+            painter.setPen(QPen(theme.color("surface"), 1))
+            lines = [QLineF(x, field.top(), x, field.bottom()) for x in columns]
+            painter.drawLines([*lines, *(QLineF(field.left(), y, field.right(), y) for y in rows)])
+            return
+        strong, text = theme.color("accent_text"), theme.color("text")
+        for row, column in np.ndindex(size, size):
+            cell = QRectF(columns[column], rows[row], wide, high).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.fillRect(cell, QColor(*colors[row, column].tolist()))
+            if count := int(self.counts[row, column]):
+                painter.setPen(strong if shares[row, column] > 0.55 else text)
+                painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, f"{count:,}")
 
     def at(self, place: QPoint) -> tuple[int, int] | None:
         """Row and column under the pointer."""
@@ -145,14 +161,12 @@ class Confusion(QWidget):
         return super().event(event)
 
 
-def shade(share: float, right: bool) -> QColor:
-    """A cell's colour: from the ground towards accent where right, towards the error colour where wrong."""
-    ground, full = theme.color("raised"), theme.color("accent" if right else "error")
-    weight = float(np.sqrt(share))
+def shades(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Cells' colours, shape [rows, columns, 3], by their shares of the row.
 
-    def mix(a: int, b: int) -> int:
-        return round(a + weight * (b - a))
-
-    return QColor(
-        mix(ground.red(), full.red()), mix(ground.green(), full.green()), mix(ground.blue(), full.blue())
-    )
+    From the ground towards the accent where right, on the diagonal, towards the error colour elsewhere.
+    """
+    colors = [theme.color(name) for name in ("raised", "accent", "error")]
+    ground, right, wrong = (np.array([c.red(), c.green(), c.blue()], np.float64) for c in colors)
+    full = np.where(np.eye(len(shares), dtype=bool)[..., None], right, wrong)
+    return (ground + np.sqrt(shares)[..., None] * (full - ground)).round().astype(np.uint8)
