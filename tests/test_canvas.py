@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from engine import diff, edit
 from engine.findings import Analysis, NodeReport, Problem, Repair, Tensor
 from engine.network import Edge, End, Network, Node
-from gui.canvas import Mark, Palette, card, export, layout
+from gui.canvas import Mark, Palette, card, layout
 
 pytestmark = pytest.mark.gui
 
@@ -566,33 +566,6 @@ def test_a_renamed_card_stays_where_it_is(bench):
     assert after["flatten1"] == before["flatten1"]
     b.document.undo_stack.undo()
     assert b.canvas.drawing.positions() == before
-
-
-# ---------------------------------------------------------------------------- pictures
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_the_drawing_is_exported_whole_and_unmarked(bench, tmp_path, suffix):
-    b = bench(chain("Input", "Conv2d"))
-    b.selection.set(("conv1",))
-    b.canvas.set_zoom(0.05)
-    path = tmp_path / f"drawing.{suffix}"
-    export.save(b.canvas.drawing, path)
-    content = path.read_bytes()
-    assert content.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
-    if suffix == "svg":
-        assert b"conv1" in content
-        assert b.canvas.drawing.look.accent.name().encode() not in content
-    assert b.canvas.drawing.nodes["conv1"].selected
-
-
-def test_a_picture_that_cannot_be_written_says_so(bench, tmp_path):
-    b = bench(chain("Input"))
-    for name in ("no_such_folder/x.svg", "no_such_folder/x.png", "no_such_folder/x.pdf"):
-        with pytest.raises(OSError, match="cannot be written"):
-            export.save(b.canvas.drawing, tmp_path / name)
-    with pytest.raises(ValueError, match="png"):
-        export.save(b.canvas.drawing, tmp_path / "x.bmp")
 
 
 # ---------------------------------------------------------------------------- a measure over the cards

@@ -22,7 +22,6 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from engine.edit_view import COLORS, Frame, Note
 from gui.canvas import look
 from gui.canvas.levels import NEAR
-from gui.theme import theme
 
 if TYPE_CHECKING:
     from gui.canvas.scene import Scene
@@ -35,9 +34,9 @@ PADDING = 16.0
 INSET = 10.0
 
 
-def color_of(name: str) -> QColor:
-    """A frame's colour in the present theme."""
-    series = theme.tokens.series
+def color_of(name: str, tools: look.Look) -> QColor:
+    """A frame's colour in the theme of `tools`."""
+    series = tools.tokens.series
     return QColor(series[COLORS.index(name) % len(series)])
 
 
@@ -166,7 +165,7 @@ class FrameItem(MarkItem):
     def ground(self) -> QColor:
         """What its area is painted with."""
         tools = self.owner.look
-        return look.mixed(color_of(self.mark.color), tools.canvas, 0.12 if tools.dark else 0.08)
+        return look.mixed(color_of(self.mark.color, tools), tools.canvas, 0.12 if tools.dark else 0.08)
 
     @property
     def title_rect(self) -> QRectF:
@@ -187,7 +186,7 @@ class FrameItem(MarkItem):
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         """The area and its border."""
-        tools, color = self.owner.look, color_of(self.mark.color)
+        tools, color = self.owner.look, color_of(self.mark.color, self.owner.look)
         painter.setBrush(self.ground)
         painter.setPen(
             QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(color, tools.canvas, 0.5), 1.25)
@@ -239,7 +238,7 @@ class FrameTitle(QGraphicsItem):
         painter.setBrush(self._frame.ground)
         painter.drawRoundedRect(plate, 5, 5)
         painter.setFont(look.font(pixels, bold=True))
-        painter.setPen(look.mixed(color_of(self._frame.mark.color), tools.text, 0.55))
+        painter.setPen(look.mixed(color_of(self._frame.mark.color, tools), tools.text, 0.55))
         painter.drawText(
             plate.adjusted(INSET - 4, 0, 0, 0),
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
@@ -274,7 +273,7 @@ class NoteItem(MarkItem):
     ) -> None:
         """The sheet and its words."""
         tools = self.owner.look
-        gold = color_of("gold")
+        gold = color_of("gold", tools)
         painter.setBrush(look.mixed(gold, tools.surface, 0.14))
         painter.setPen(
             QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(gold, tools.surface, 0.45), 1.0)

@@ -27,7 +27,7 @@ from gui.canvas.overlay import Mark
 from gui.canvas.pictures import Pictures
 from gui.canvas.renewals import Renewals
 from gui.canvas.routing import Router
-from gui.theme import theme
+from gui.theme import Tokens, theme
 
 #: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
 STEP = 16384.0
@@ -395,9 +395,9 @@ class Scene(Finder):
         known = {id: place or self.placed.get(id) for id, (place, _) in ghosts.items()}
         self.ghosts.show_gone({id: (at, ghosts[id][1]) for id, at in known.items() if at is not None})
 
-    def restyle(self) -> None:
-        """Take the theme's colours anew."""
-        self.look = look.Look(theme.tokens)
+    def restyle(self, tokens: Tokens | None = None) -> None:
+        """Take these colours; None: the theme's, anew."""
+        self.look = look.Look(tokens or theme.tokens)
         for wire in self.wires.values():
             wire.restyle()
         self._stale()
