@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import analyze, diff, edit, templates
+from engine.catalog import LAYERS
 from engine.network import Edge, End, Network, Node
 from tests import repair_rate
 from tests.networks import chain
@@ -71,3 +72,15 @@ def test_every_repair_offered_leaves_fewer_errors_than_there_were() -> None:
             for repair in problem.repairs:
                 after = analyze(diff.apply(broken, repair.changes)).errors
                 assert len(after) < len(errors), repair.text
+
+
+@pytest.mark.parametrize("kernel", [[31, 31], 31])
+def test_no_way_out_is_offered_twice_in_other_words(kernel: object) -> None:
+    network = edit.set_field(templates.template("residual_digits").network, "conv2", "kernel_size", kernel)
+    (problem,) = analyze(network).errors[:1]
+    assert len(problem.repairs) >= 3
+    ends = [diff.apply(network, repair.changes).nodes for repair in problem.repairs]
+    meant = [
+        {id: vars(LAYERS[node.type].settings(node.fields)) for id, node in nodes.items()} for nodes in ends
+    ]
+    assert all(meant[i] != meant[j] for i in range(len(meant)) for j in range(i))

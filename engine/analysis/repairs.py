@@ -69,8 +69,12 @@ def with_repairs(
     found: dict[int, tuple[Repair, ...]] = {}
     for number, problem in enumerate(errors[:_SEARCHED]):
         helped: list[tuple[int, int, Repair]] = []
+        offered: set[str] = set()
         for order, (text, after) in enumerate(_candidates(network, problem, walked)):
             changed = diff.changes(network, after)
+            if repr(changed) in offered:
+                continue
+            offered.add(repr(changed))
             left = remaining(after, changed) if changed else None
             if left is None or _still(problem, left):
                 continue
@@ -383,8 +387,11 @@ def _settings(
                     lambda id=id, name=field.name: edit.reset_field(network, id, name, block=place.block),  # type: ignore[misc]
                 )
         if "kernel_size" in node.fields:
+            kernel = _fields(node).get("kernel_size")
             for size in (3, 2, 1):
-                yield _set(network, place.block, id, "kernel_size", size)
+                # For each dimension, as all are written, so that one idea is not taken for two.
+                value = plain([size] * (len(kernel) if isinstance(kernel, tuple) else 1))
+                yield _set(network, place.block, id, "kernel_size", value)
 
 
 def _arguments(network: Network, problem: Problem, place: Place) -> Iterator[Idea]:
