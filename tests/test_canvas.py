@@ -168,6 +168,36 @@ def test_a_wire_snaps_to_a_port_nearby_and_to_the_free_port_of_a_card(bench):
     b.undo_and_redo(before)
 
 
+@pytest.mark.parametrize("zoom", [1.0, 0.4])
+@pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
+def test_a_wire_dropped_just_beside_a_card_is_meant_for_it(bench, side, zoom):
+    b = bench(chain("Input", "Conv2d", "ReLU"))
+    before = edit.remove(b.network, edges=b.network.edges)
+    b.document.edit(before, "Cut")
+    b.canvas.zoom(zoom / b.canvas.zoom_factor)
+    low = b.canvas.drawing.nodes["conv1"].rect.adjusted(20, 60, -20, 0)  # away from its ports
+    middle = low.center()
+    place = {
+        "left": QPointF(low.left() - 30, low.bottom() - 4),
+        "top": QPointF(middle.x(), low.top() - 60 - 12),
+        "right": QPointF(low.right() + 20 + 10, low.bottom() - 4),
+        "bottom": QPointF(middle.x(), low.bottom() + 12),
+    }[side]
+    assert b.canvas.drawing.node_at(place) is None
+    hands.drag(b.port, b.output("input1"), b.at(place))
+    assert b.edges == {"input1 → conv1"}
+    assert not b.canvas.adder.popup.isVisible()
+    b.undo_and_redo(before)
+
+
+def test_a_wire_dropped_between_cards_still_asks_which_layer_comes_there(bench):
+    b = bench(chain("Input", "Conv2d"))
+    b.canvas.zoom_reset()
+    under = b.canvas.drawing.nodes["conv1"].rect.bottomLeft() + QPointF(40, 40)
+    hands.drag(b.port, b.output("input1"), b.at(under))
+    assert b.canvas.adder.popup.isVisible()
+
+
 def test_a_wire_that_would_close_a_circle_is_refused_with_a_reason(bench):
     b = bench(chain("Input", "Conv2d", "Conv2d"))
     before = b.network

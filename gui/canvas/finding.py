@@ -103,10 +103,14 @@ class Finder(QGraphicsScene):
 
     # ------------------------------------------------------------------ what lies under the cursor
 
-    def port_at(self, point: QPointF, reach: float, kind: str | None = None) -> Port | None:
-        """The port nearest to `point` within `reach`."""
+    def port_at(
+        self, point: QPointF, reach: float, kind: str | None = None, without: NodeItem | None = None
+    ) -> Port | None:
+        """The port nearest to `point` within `reach`, save those of one card."""
         best: tuple[float, Port] | None = None
         for item in self._near(point, reach + 2):
+            if item is without:
+                continue
             for port in ports_of(item):
                 if kind is None or port.kind == kind:
                     away = QLineF(port.point, point).length()
@@ -117,6 +121,21 @@ class Finder(QGraphicsScene):
     def node_at(self, point: QPointF) -> NodeItem | None:
         """The topmost node under `point`."""
         return next((item for item in self._near(point, 0.5) if item.rect.contains(point)), None)
+
+    def card_near(self, point: QPointF, reach: float, without: NodeItem | None = None) -> NodeItem | None:
+        """The card whose border is nearest to `point` within `reach`, save one."""
+        away = {
+            item: max(
+                item.rect.left() - point.x(),
+                point.x() - item.rect.right(),
+                item.rect.top() - point.y(),
+                point.y() - item.rect.bottom(),
+            )
+            for item in self._near(point, reach)
+            if item is not without
+        }
+        best = min(away, key=lambda item: away[item], default=None)
+        return None if best is None or away[best] > reach else best
 
     def wire_at(self, point: QPointF, reach: float, without: Iterable[str] = ()) -> EdgeItem | None:
         """The wire nearest to `point` within `reach`, save those of some nodes."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 #: How near a port attracts the wire, in pixels.
 ATTRACTION = 28.0
+#: How far beside a card a wire may be dropped and still is meant for it: in pixels, and at most in scene
+#: units, so that between cards there is ground to drop it on.
+BORDER, WIDEST = 16.0, 24.0
 
 
 class Connect(Gesture):
@@ -82,14 +85,7 @@ class Connect(Gesture):
     def move(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Draw the wire to the cursor, or to the port that attracts it."""
         self.end = QPointF(at)
-        reach = ATTRACTION / self.canvas.zoom_factor
-        near = self.scene.port_at(at, reach, self.wanted)
-        if near is None:
-            item = self.scene.node_at(at)
-            if item is not None and item is not self.port.item:
-                near = self._free_port(item.id)
-        if near is not None and near.item is self.port.item:
-            near = None
+        near = self._aimed_at(at)
         if near != self.hot:
             self._heat(near)
             self.why = self.refusal(near) if near is not None else None
@@ -98,6 +94,15 @@ class Connect(Gesture):
             if near is not None and self.why is None:
                 self.canvas.trial.consider((near.item.id, near.number), self._made)
         self._sketch()
+
+    def _aimed_at(self, at: QPointF) -> Port | None:
+        """The port that is meant: near the cursor, or of the card under it, or of one that it just misses."""
+        zoom, own = self.canvas.zoom_factor, self.port.item
+        near = self.scene.port_at(at, ATTRACTION / zoom, self.wanted, own)
+        if near is not None:
+            return near
+        item = self.scene.node_at(at) or self.scene.card_near(at, min(BORDER / zoom, WIDEST), own)
+        return None if item is None or item is own else self._free_port(item.id)
 
     def _made(self) -> Network:
         """The network with the wire to the port under the cursor."""
@@ -135,6 +140,8 @@ class Connect(Gesture):
 
     def finish(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Connect, explain, or ask which layer to add."""
+        if at != self.end:
+            self.move(at, modifiers)
         hot, why, away = self.hot, self.why, (self.end - self.origin).manhattanLength()
         self._clear()
         if hot is not None and why is not None:
