@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import gc
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 
 #: Milliseconds between two looks at how much there may be to collect.
 PACE = 1000
@@ -38,7 +39,12 @@ class Garbage(QObject):
         gc.freeze()
 
     def look(self) -> None:
-        """Collect the oldest generation whose count is over its threshold, and with it all younger ones."""
+        """Collect the oldest generation whose count is over its threshold, and with it all younger ones.
+
+        Not while a button is held: with thousands of layers that would be seen as a jerk of the drag.
+        """
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
         counts, thresholds = gc.get_count(), gc.get_threshold()
         for generation in (2, 1, 0):
             if counts[generation] > thresholds[generation]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QGuiApplication
 
 from gui.garbage import Garbage
 
@@ -68,3 +69,16 @@ def test_a_look_takes_the_oldest_generation_that_is_due(collecting: list[int], q
         garbage.look()
     assert gc.get_stats()[1]["collections"] == before + 1
     assert gc.get_stats()[1]["uncollectable"] == 0
+
+
+def test_nothing_is_collected_while_a_button_is_held(collecting: list[int], monkeypatch: Any) -> None:
+    parent = QObject()
+    garbage = Garbage(parent)
+    make_cycles()
+    with monkeypatch.context() as patch:
+        patch.setattr(QGuiApplication, "mouseButtons", lambda: Qt.MouseButton.LeftButton)
+        garbage.look()
+        assert not collecting
+    garbage.look()
+    assert collecting
+    garbage.deleteLater()
