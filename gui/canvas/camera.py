@@ -91,6 +91,12 @@ class Camera(QGraphicsView):
         """Whether one zooms, frame after frame."""
         return self._zooming.isActive()
 
+    @property
+    def drawn(self) -> bool:
+        """Whether all is drawn as the document has it, and sharp."""
+        waiting = self._animation is not None or self._zooming.isActive() or self._sharpening.isActive()
+        return not waiting and not self.drawing.busy
+
     def sharpen(self) -> None:
         """Draw all cards sharply in the next frame."""
         self._zooming.stop()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRectF, Qt, QTimer
 
 from gui.canvas.edge_item import EdgeItem
+from gui.canvas.levels import FAR
 from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Departures:
         if len(self._items) <= AT_ONCE:
             self.finish()
         else:
-            self.clear(view)
+            if self._scene.detail != FAR:  # from there what is drawn is seen, not the items
+                self.clear(view)
             self._resting = True
             self._timer.start()
 

@@ -37,6 +37,11 @@ class Minimap(QWidget):
         """Draw anew soon: not within the frame of the edit, whose painting comes first."""
         self._soon.start()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether it is drawn anew soon."""
+        return self._soon.isActive()
+
     def _redraw(self) -> None:
         self._picture = None
         self.canvas.show_minimap()

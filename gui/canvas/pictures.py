@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LARGEST = 3.0
 #: Bytes that the pictures of contents may take.
 LIMIT = 64 << 20
-#: Seconds of a frame that may go into sharpening.
+#: Seconds of a frame that may go into drawing contents; the rest waits for the next one.
 BUDGET = 0.004
 #: Room around a card that its frame needs.
 HALO = 8.0
@@ -54,7 +54,8 @@ class Pictures:
         self._scale: Scale | None = None
         self._ratio = 1.0
         self._moving = False
-        self._deadline = 0.0
+        #: Seconds that are left of this frame for drawing contents.
+        self._left = 0.0
         self._blurred = False
         #: The frames of one scale.
         self._frames: dict[tuple[object, ...], QPixmap] = {}
@@ -74,7 +75,7 @@ class Pictures:
             self._frames, self._frames_scale = {}, self._scale
         self._ratio = ratio
         self._moving = moving
-        self._deadline = float("inf") if whole else time.perf_counter() + BUDGET
+        self._left = float("inf") if whole else BUDGET
         self._blurred = False
 
     def end(self) -> bool:
@@ -140,7 +141,7 @@ class Pictures:
             return False
         if picture is not None and picture.scale.look is not scale.look:
             return True
-        return (picture is None or not self._moving) and time.perf_counter() < self._deadline
+        return (picture is None or not self._moving) and self._left > 0
 
     def _frame(self, item: NodeItem, scale: Scale) -> QPixmap:
         key = item.frame_key
@@ -155,6 +156,7 @@ class Pictures:
         return pixmap
 
     def _draw(self, item: NodeItem, scale: Scale) -> Picture:
+        begun = time.perf_counter()
         self.forget(item)
         area = item.contents_rect
         pixmap = self._blank(area, scale.factor)
@@ -166,6 +168,7 @@ class Pictures:
         self._bytes += self._kept[item]
         while self._bytes > LIMIT and len(self._kept) > 1:
             self.forget(next(iter(self._kept)))
+        self._left -= time.perf_counter() - begun
         return item.picture
 
     def _blank(self, area: QRectF, factor: float) -> QPixmap:

@@ -182,6 +182,11 @@ class Canvas(Camera):
         self.selection.set(nodes, edges, marks)
         self._selected()
 
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is left to do, the overview included."""
+        return self.drawn and not self.minimap.waiting
+
     def _show_graph(self, *_: object) -> None:
         self.hands.forget()
         self.interior.follow()

@@ -89,4 +89,5 @@ def _ports(base: Any) -> Callable[[Any], None]:
 
 def _once(begun: float, working: float) -> dict[str, float]:
     clock, work = (time.perf_counter() - begun) * 1000, (time.process_time() - working) * 1000
-    return {"median": clock, "p95": clock, "cpu_median": work, "cpu_p95": work}
+    found = dict.fromkeys(("median", "p95", "longest", "total"), clock)
+    return {**found, **{f"cpu_{name}": work for name in found}, "frames": 1}
