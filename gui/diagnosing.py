@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
 from engine import diff
+from engine.carry import drawn_anew
 from engine.findings import Analysis
 from engine.network import Network
 from engine.runs import RunFolder
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     from gui.panels.health import HealthPanel
 
 
-def carried(trained: Mapping[str, tuple[int, ...]], drawn: Analysis) -> dict[str, tuple[str, ...]]:
+def carried(
+    trained: Mapping[str, tuple[int, ...]], drawn: Analysis, anew: Collection[str] = frozenset()
+) -> dict[str, tuple[str, ...]]:
     """What becomes of trained parameters in the drawing: "kept", "new", "dropped" -> their names.
 
-    A parameter keeps its values where name and shape are the same.
+    A parameter keeps its values where name and shape are the same, unless it is named in `anew`.
     """
+    trained = {name: shape for name, shape in trained.items() if name not in anew}
     now = {
         f"{node}.{name}" if name else node: shape
         for node, report in drawn.nodes.items()
@@ -100,8 +104,11 @@ class Diagnosing(QObject):
 
     def carried(self) -> dict[str, tuple[str, ...]]:
         """What becomes of the run's parameters in the drawing."""
-        begun = self._session.begun
-        return carried(begun.parameters if begun else {}, self._workers.analysis)
+        begun, trained = self._session.begun, self._session.network
+        parameters = begun.parameters if begun else {}
+        drawn = self._workers.document.network
+        anew = frozenset() if trained is None else drawn_anew(trained, drawn, parameters)
+        return carried(parameters, self._workers.analysis, anew)
 
     def _weights_map(self) -> Mapping[str, Mark]:
         from gui.canvas.overlay import Mark

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from engine import diff
-from engine.findings import Analysis, Problem, Repair
+from engine.findings import Analysis, NodeReport, Problem, Repair
 from engine.host import protocol
 from engine.network import Data, Network, Node, Recipe
+from gui.diagnosing import carried
 from gui.document import Document
 from gui.panels import CurvesPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
 from gui.panels.health import MEASURES
@@ -62,18 +63,27 @@ def test_a_line_without_room_is_cut_before_its_figure_and_says_the_whole_when_po
 # ---------------------------------------------------------------------------- curves
 
 
-def test_a_run_that_explodes_is_seen_beside_the_calm_one_before(qtbot: Any) -> None:
+@pytest.mark.parametrize(
+    ("before", "now", "both"),
+    [
+        (2.3, 61_185.0, True),  # one that explodes after a calm one
+        (61_185.0, 2.3, False),  # a calm one is not pressed flat by what exploded before
+        (0.05, 2.3, True),  # one that does not learn after one that did
+    ],
+)
+def test_this_run_is_seen_whatever_the_one_before_it_did(
+    qtbot: Any, before: float, now: float, both: bool
+) -> None:
     session = Session()
     curves = shown(qtbot, CurvesPanel(session))
-    begin(session)
-    for step in range(1, 40):
-        metric(session, step, loss=2.3)
-    curves.flush()
-    begin(session)
-    metric(session, 1, loss=61_185.0)
-    curves.flush()
+    for loss, steps in ((before, 40), (now, 3)):
+        begin(session)
+        for step in range(1, steps):
+            metric(session, step, loss=loss)
+        curves.flush()
     low, high = curves.charts["loss"].plot.view.viewRange()[1]
-    assert low <= 2.3 <= 61_185.0 <= high
+    assert low <= now <= high
+    assert (low <= before <= high) == both
 
 
 @pytest.mark.parametrize(("data", "compared"), [("digits", True), ("wine", False)])
@@ -244,3 +254,27 @@ def test_measured_targets_have_the_colours_of_the_values_and_classes_their_own(q
     assert [brush.color() for brush in view.points.data["brush"]] == ends[::-1]
     least = np.asarray(view.image.image)
     assert least.shape == (2, 2, 3)
+
+
+def test_the_words_of_a_repair_are_seen_whole_in_a_narrow_panel(qtbot: Any) -> None:
+    document = Document(Network(nodes={"fc": Node("Linear")}))
+    panel = shown(qtbot, ProblemsPanel(document, Selection()), 260, 400)
+    words = "ReLU, He initialisation and a learning rate of 0.02 in every layer"
+    repair = Repair(words, (diff.Change(("name",), "", "Done"),))
+    panel.set_analysis(Analysis(problems=(Problem("error", "code", "fc", None, "Bad.", (repair,)),)))
+    panel.flush()
+    QApplication.processEvents()
+    (button,) = panel.buttons
+    assert button.text().replace("\n", " ") == words
+    assert "\n" in button.text()
+    assert button.visibleRegion().boundingRect() == button.rect()
+    panel.resize(900, 400)
+    QApplication.processEvents()
+    assert button.text() == words
+
+
+def test_what_is_initialised_otherwise_is_told_to_be_drawn_anew() -> None:
+    trained = {"fc1.weight": (8, 4), "fc1.bias": (8,)}
+    drawn = Analysis(nodes={"fc1": NodeReport(parameters={"weight": (8, 4), "bias": (8,)})})
+    found = carried(trained, drawn, {"fc1.weight"})
+    assert found == {"kept": ("fc1.bias",), "new": ("fc1.weight",), "dropped": ()}

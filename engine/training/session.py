@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor
 
+from engine.carry import drawn_anew, trained_in
 from engine.data import Cancelled, watched
 from engine.host.protocol import Event, Loading, RunStarted, RunState
 from engine.network import Network
@@ -103,7 +105,9 @@ def run(
             said = changed(folder, task.dataset.sha256) if resume and group.writes else ""
             if resume and weights is None and folder.start.exists():
                 weights = folder.start
-            notes = [] if weights is None else [tensors.start_from(task.model, weights)]
+            anew, notes = _anew(network, task, weights), []
+            if weights is not None:
+                notes.append(tensors.start_from(task.model, weights, anew))
             readers = [] if emit is None else [emit]
 
             def tell(event: Event) -> None:
@@ -127,7 +131,7 @@ def run(
             # Nothing is written until all is ready, so that what cannot begin leaves nothing behind.
             path.mkdir(parents=True, exist_ok=True)
             facts = {**_facts(task, group), "choices": msgspec.to_builtins(trainer.choices)}
-            claim = _Claim(folder, network, facts, weights)
+            claim = _Claim(folder, network, facts, weights, anew)
             if resume:
                 claim.make()
             with Recorder(folder) as recorder:
@@ -140,6 +144,14 @@ def run(
             raise NetworkProblem(failure(problem, 0)) from problem
         finally:
             torch.set_num_threads(threads)
+
+
+def _anew(network: Network, task: Task, weights: str | Path | None) -> frozenset[str]:
+    """What is drawn anew although the weights would fit: its initialisation has been changed since."""
+    trained = None if weights is None else trained_in(Path(weights))
+    if trained is None:
+        return frozenset()
+    return drawn_anew(trained, network, {name: t.shape for name, t in task.model.state_dict().items()})
 
 
 def _loading(control: Control, emit: Callable[[Event], None] | None) -> Callable[[str, int, int], None]:
@@ -180,11 +192,18 @@ class _Claim:
     """
 
     def __init__(
-        self, folder: RunFolder, network: Network, facts: Mapping[str, Any], weights: str | Path | None
+        self,
+        folder: RunFolder,
+        network: Network,
+        facts: Mapping[str, Any],
+        weights: str | Path | None,
+        anew: Collection[str],
     ) -> None:
         self._folder, self._network, self._facts = folder, network, facts
         # What the run started from may be gone tomorrow.
-        self._start = None if weights is None else tensors.load(weights)
+        self._start: dict[str, Tensor] | None = None
+        if weights is not None:
+            self._start = {name: t for name, t in tensors.load(weights).items() if name not in anew}
         self._made = False
 
     def __call__(self, event: Event) -> None:
@@ -232,7 +251,9 @@ def _train(
     if full and group.writes:
         message, more = _with_fitting_batch(task, message)
     if state == "diverged" and group.writes:
-        message, more = _with_origin(trainer, message, weights)
+        if claim is not None:
+            claim.make()
+        message, more = _with_origin(trainer, message, folder.start if folder.start.exists() else weights)
     result = {
         "run": str(folder.path),
         "state": state,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import safetensors
@@ -89,8 +89,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     return state
 
 
-def start_from(model: nn.Module, path: str | os.PathLike[str]) -> str:
+def start_from(model: nn.Module, path: str | os.PathLike[str], anew: Collection[str] = frozenset()) -> str:
     """Copy into `model` those tensors of the file whose name and shape fit; says which, for people.
+
+    Those named in `anew` keep what the model has.
 
     Raises
     ------
@@ -100,7 +102,10 @@ def start_from(model: nn.Module, path: str | os.PathLike[str]) -> str:
     loaded = load(path)
     own = model.state_dict()
     fitting = {name: loaded[name] for name in own if name in loaded and loaded[name].shape == own[name].shape}
-    if not fitting:
+    whole = len(fitting)
+    for name in anew:
+        fitting.pop(name, None)
+    if not whole:
         raise FileProblem(
             f"{Path(path)}: none of its {len(loaded)} tensors fits this network by name and shape."
         )

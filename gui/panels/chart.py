@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,9 @@ from gui.panels.plot import DOTS, Plot, drawable
 from gui.panels.readout import Readout, Word
 from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
 from gui.theme import SPACE, theme
+
+#: A run before that reaches further than so many times what this one does is left out of the range.
+DWARFS = 2.0
 
 
 class Line:
@@ -138,13 +142,10 @@ class Chart(QWidget):
             smooth = thin(x, track.smoothed(calm), left, right, width // 2)
             raw = thin(x, values, left, right, width) if calm > 0 and not old else (x[:0], x[:0])
             drawn.append((old, split, track, smooth, raw))
-        lo, hi = _reach(
-            [
-                [curve[1] for old, *_, smooth, raw in drawn if bool(old) == before for curve in (smooth, raw)]
-                for before in (False, True)
-            ],
-            log,
-        )
+        runs: dict[int, list[Array]] = {}
+        for old, *_, smooth, raw in drawn:
+            runs.setdefault(old, []).extend((smooth[1], raw[1]))
+        lo, hi = _reach(list(runs.values()), log)
         if log:
             lo, hi = np.log10(lo), np.log10(hi)
         lo, hi = padded(lo, hi)
@@ -237,11 +238,14 @@ class Chart(QWidget):
 
 
 def _reach(runs: Sequence[list[Array]], log: bool) -> tuple[float, float]:
-    """A range in which every one of `runs` is seen: what is a spike beside another's values is its own."""
+    """A range for the first of `runs`, and for those of the others that do not dwarf it."""
     found = [ends for parts in runs if (ends := bounds(parts, log)) is not None]
     if not found:
         return (0.1, 1.0) if log else (0.0, 1.0)
-    return min(lo for lo, _ in found), max(hi for _, hi in found)
+    (lo, hi), *others = found
+    room = math.inf if log else DWARFS * max(hi - lo, abs(lo), abs(hi))
+    near = [end for other in others for end in other if lo - room <= end <= hi + room]
+    return min([lo, *near]), max([hi, *near])
 
 
 def nearest(x: Array, at: float) -> int:

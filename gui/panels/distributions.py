@@ -32,6 +32,7 @@ from gui.panels.plot import Plot, drawable
 from gui.panels.ridges import Ridges
 from gui.panels.series import Array, figure
 from gui.panels.trend import Trend, TrendPlot
+from gui.panels.words import Line
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, theme
@@ -78,9 +79,8 @@ class DistributionsPanel(Panel):
         column.addWidget(self.note)
         column.addWidget(self.parameters, 1)
 
-        self.heading = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.heading = Line()
         self.heading.setProperty("role", "heading")
-        self.heading.setMinimumWidth(1)
         self.figures = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.figures.setAccessibleName(f"{title}: figures")
         self.heat_plot = Plot(f"{title}: histograms over time")
@@ -232,8 +232,7 @@ class DistributionsPanel(Panel):
 
     def _draw_depth(self, observations: list[Observation]) -> None:
         """Every measure of everything that is listed, now and at the first look."""
-        self.heading.setText(f"All {self.listed.lower()}s, from input to output")
-        self.heading.setToolTip("")
+        self.heading.say(f"All {self.listed.lower()}s, from input to output")
         names = self.parameters.list.names
         first, newest = observations[0], observations[-1]
         self.depth_plots.show_figures(
@@ -311,7 +310,7 @@ class DistributionsPanel(Panel):
 
     def _say_figures(self, name: str, now: Distribution, observation: Observation) -> None:
         size, further = self.words(name, observation)
-        self.heading.setText(name + size)
+        self.heading.say(name + size)
         self.heading.setToolTip(
             f"{name}{size}\nObserving has cost {100 * observation.cost:.2g} % of training time."
         )

@@ -28,6 +28,7 @@ from gui.panels.series import figure
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, TYPE, theme
+from gui.workers import same_meaning
 
 #: Observations that a node's sparkline shows.
 HISTORY = 40
@@ -371,7 +372,9 @@ class HealthPanel(Panel):
             self._show_findings()
         session = self._session
         ended = not session.active and bool(session.run)
-        self.try_button.setVisible(ended and session.network is not self._document.network)
+        trained, drawn = session.network, self._document.network
+        differs = trained is not drawn and trained is not None and not same_meaning(trained, drawn)
+        self.try_button.setVisible(ended and differs)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

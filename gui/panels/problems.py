@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -23,6 +24,9 @@ from gui.document import Document
 from gui.panels.panel import Panel
 from gui.selection import Selection
 from gui.theme import SPACE, theme
+
+#: Pixels about the words of a repair's button: margins, icon, scroll bar.
+_AROUND = 88
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -122,6 +126,7 @@ class ProblemsPanel(Panel):
         self.lesson = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.lesson.setProperty("role", "muted")
         self.buttons: list[QPushButton] = []
+        self._texts: list[str] = []
         self._details = QWidget()
         self._column = QVBoxLayout(self._details)
         self._column.setContentsMargins(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE)
@@ -181,16 +186,36 @@ class ProblemsPanel(Panel):
         problem = self.problem
         for button in self.buttons:
             button.deleteLater()
-        self.buttons = []
+        self.buttons, self._texts = [], []
         self.message.setText(str(problem) if problem else "")
         self.lesson.setText(problem.lesson if problem else "")
         self.lesson.setVisible(bool(problem and problem.lesson))
         for repair in problem.repairs if problem else ():
-            button = QPushButton(theme.icon("mdi6.wrench-outline"), repair.text.replace("&", "&&"))
+            button = QPushButton(theme.icon("mdi6.wrench-outline"), "")
             button.setToolTip("Do this (it can be undone)")
             button.clicked.connect(lambda _=False, repair=repair: self.repair(repair))
             self._column.insertWidget(1 + len(self.buttons), button, 0, Qt.AlignmentFlag.AlignLeft)
             self.buttons.append(button)
+            self._texts.append(repair.text.replace("&", "&&"))
+        self._wrap()
+
+    def _wrap(self) -> None:
+        """Break the buttons' words into as many lines as there is need of."""
+        room = self.width() - _AROUND
+        for button, text in zip(self.buttons, self._texts, strict=True):
+            lines: list[str] = []
+            for word in text.split(" "):
+                longer = f"{lines[-1]} {word}" if lines else word
+                if lines and button.fontMetrics().horizontalAdvance(longer) <= room:
+                    lines[-1] = longer
+                else:
+                    lines.append(word)
+            button.setText("\n".join(lines))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the buttons to the room."""
+        super().resizeEvent(event)
+        self._wrap()
 
     def repair(self, repair: Repair) -> None:
         """Make the repair's changes, as one undo step."""
