@@ -407,16 +407,6 @@ def test_a_missing_gpu_is_said(tmp_path):
         train(perceptron(), run_dir=tmp_path, device="cuda")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_trains_to_the_same_place(tmp_path):
-    recipe = {"epochs": 1, "optimizer": Choice("SGD", {"lr": 0.01})}
-    network = perceptron(Recipe(**recipe))
-    here, there = (train(network, run_dir=tmp_path, device=device) for device in ("cpu", "cuda"))
-    assert there["device"] == "cuda:0"
-    assert there["train"]["loss"] == pytest.approx(here["train"]["loss"], rel=1e-3)
-    assert evaluate(there["run"])["validation"] == pytest.approx(there["validation"])
-
-
 # ---------------------------------------------------------------------------- afterwards
 
 

@@ -15,6 +15,9 @@ from typing import Any
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
+#: As :mod:`tests.benchmarks.train_speed` has it.
+DEVICE = os.environ.get("LAYERLAB_BENCHMARK_DEVICE", "cpu")
+
 
 def _need(name: str) -> None:
     if importlib.util.find_spec(name) is None:
@@ -61,7 +64,7 @@ def lightning(
         clock = Clock()
         trainer = pl.Trainer(
             max_epochs=-1,
-            accelerator="cpu",
+            accelerator="cpu" if DEVICE == "cpu" else "gpu",
             devices=1,
             logger=False,
             enable_checkpointing=False,
@@ -98,7 +101,7 @@ def keras(
             if self.end - self.begun > seconds:
                 self.model.stop_training = True
 
-    clock = Clock()
+    clock, model = Clock(), model.to(DEVICE)
     whole = k.Sequential([k.Input(tuple(inputs.shape[1:])), k.layers.TorchModuleWrapper(model)])
     whole.compile(k.optimizers.Adam(rate), k.losses.SparseCategoricalCrossentropy(from_logits=True))
     shuffled = {"batch_size": batch, "epochs": 1 << 20, "verbose": 0, "callbacks": [clock]}
