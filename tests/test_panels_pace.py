@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 pytest.importorskip("PySide6")
+import numpy as np
 import pyqtgraph as pg
 from msgspec.structs import replace
 from PySide6.QtGui import QPainter, QPicture
+from PySide6.QtWidgets import QApplication
 
 from engine.diagnosis import Curves, Record, diagnose
 from engine.host.protocol import Metrics, RunStarted, decode_event, encode
 from engine.network import Network
-from gui.panels import HealthPanel
+from gui.panels import CurvesPanel, HealthPanel
 from gui.panels.judge import Judge
 from gui.panels.panel import Panel
 from gui.panels.plot import Plot
@@ -141,6 +143,45 @@ def test_what_a_run_tells_is_not_walked_by_the_collector_of_cycles() -> None:
         assert not gc.is_tracked(value), type(value)
         seen += gc.get_referents(value) if isinstance(value, dict | tuple) else []
         seen += [getattr(value, name) for name in getattr(value, "__struct_fields__", ())]
+
+
+def test_a_new_range_is_painted_once(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plot = Plot("p")
+    qtbot.addWidget(plot)
+    plot.show()
+    curve = plot.curve("accent")
+    painted: list[object] = []
+    paint = Plot.paintEvent
+    monkeypatch.setattr(Plot, "paintEvent", lambda self, event: (painted.append(event), paint(self, event)))
+    qtbot.waitUntil(lambda: bool(painted))
+    for end in (2.0, 3.0, 4.0):
+        qtbot.wait(1)
+        painted.clear()
+        plot.draw(curve, np.array([0.0, end]), np.array([0.0, end]))
+        plot.show_range((0.0, end), (0.0, end))
+        qtbot.waitUntil(lambda: bool(painted))
+        QApplication.processEvents()
+        QApplication.processEvents()
+        assert len(painted) == 1
+
+
+def test_a_chart_of_which_nothing_new_is_told_is_let_be(qtbot: Any) -> None:
+    from tests.test_panels import begin, metric
+
+    session = Session()
+    shown = CurvesPanel(session)
+    qtbot.addWidget(shown)
+    shown.resize(900, 400)
+    begin(session)
+    for step in range(10):
+        metric(session, step, loss=1.0 / (step + 1), accuracy=step / 10)
+    shown.flush()
+    metric(session, 10, loss=0.05)
+    assert len(list(shown.refresh())) == 1  # the loss alone
+    assert shown.charts["loss"].lines[0, "train"].smooth.getData()[0][-1] == 10
+    assert list(shown.refresh()) == []
+    shown.log.setChecked(True)
+    assert len(list(shown.refresh())) == 2
 
 
 def test_a_canvas_is_coloured_anew_only_when_there_is_something_new(qtbot: Any) -> None:

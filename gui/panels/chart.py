@@ -87,7 +87,10 @@ class Chart(QWidget):
         #: By the run (0: this one, 1: the one before …) and the split.
         self.lines: dict[tuple[int, str], Line] = {}
         self.marks: list[pg.InfiniteLine] = []
+        #: What curves, marks and triangles were drawn of.
+        self._shown: tuple[object, ...] = ()
         self._marked: tuple[object, ...] = ()
+        self._kept: tuple[object, ...] = ()
         self.kept = self.plot.dots("muted")
         self.kept.setSymbol("t1")
         self.broken = pg.InfiniteLine(angle=90, movable=False)
@@ -122,8 +125,8 @@ class Chart(QWidget):
         column: str,
         log: bool,
         decay: float,
-    ) -> None:
-        """Draw the run's curves, and those of the runs before it faintly behind them."""
+    ) -> bool:
+        """Draw the run's curves, and those of the runs before it faintly behind them; False: they were."""
         every = [(0, split, track) for split, track in tracks.items()]
         for age, found in enumerate(reversed(earlier), 1):
             every += [(age, split, track) for split, track in found.items()]
@@ -132,6 +135,11 @@ class Chart(QWidget):
         span = (least, most) if most > least else (least - 0.5, least + 0.5)
         left, right = self.plot.view.viewRange()[0] if self.plot.held else span
         width = self.plot.columns
+        told = tuple((old, split, track, track.size) for old, split, track in every)
+        shown = (told, column, log, decay, left, right, width, self.plot.held, theme.tokens.name)
+        if shown == self._shown:
+            return False
+        self._shown = shown
 
         drawn = []
         for old, split, track in every:
@@ -163,6 +171,7 @@ class Chart(QWidget):
             self.lines[key].clear()
         self._mark_broken(tracks, column)
         self.plot.show_range(padded(*span, 0.02), (float(lo), float(hi)))
+        return True
 
     def _axes(self, column: str, log: bool) -> None:
         left, bottom = self.plot.axes["left"], self.plot.axes["bottom"]
@@ -201,6 +210,9 @@ class Chart(QWidget):
     def show_kept(self, places: Sequence[float]) -> None:
         """Small triangles on the lower edge, where weights are kept that a run can branch from."""
         bottom, top = self.plot.view.viewRange()[1]
+        if (shown := (bottom, top, *places)) == self._kept:
+            return
+        self._kept = shown
         if places or len(self.kept.data):
             self.kept.setData(places, [bottom + 0.025 * (top - bottom)] * len(places))
 

@@ -135,11 +135,12 @@ class CurvesPanel(Panel):
             if not tracks:  # another run has begun since the chart before
                 return
             earlier = [history.splits(metric) for history in self._before]
-            chart.show_tracks(tracks, earlier, column, self.log.isChecked(), self.decay)
+            new = chart.show_tracks(tracks, earlier, column, self.log.isChecked(), self.decay)
             chart.show_marks(marks)
             chart.show_kept(kept)
             self._say_values(metric)
-            yield
+            if new:
+                yield
 
     @property
     def _before(self) -> list[History]:

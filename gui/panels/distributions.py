@@ -288,6 +288,7 @@ class DistributionsPanel(Panel):
 
     def _follow_heat(self, _view: object, span: tuple[float, float]) -> None:
         self.now_plot.view.setYRange(*span, padding=0)
+        self.now_plot.view.updateMatrix()
 
     def _draw_now(self, edges: Array, first: Array, now: Array) -> None:
         height = float(edges[1] - edges[0])

@@ -175,6 +175,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             (left, right), (bottom, top) = self.view.viewRange()
             if (left, right, bottom, top) != (*x, *y):
                 self.view.setRange(xRange=x, yRange=y, padding=0)
+                # At once: found out while painting, it would have all painted a second time.
+                self.view.updateMatrix()
 
     def release(self) -> None:
         """Forget the user's range."""
