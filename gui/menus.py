@@ -99,7 +99,7 @@ class Menus:
                 tip="Run a module once, and draw what it does, with its weights",
             )
         )
-        export = self.file.addMenu("&Export")
+        export = self.export = self.file.addMenu("&Export")
         for form, (words, _, _) in FORMS.items():
             ask, keys = partial(self.exchange.export_as, form), f"Ctrl+E, {_EXPORT_KEYS[form]}"
             told = "Written, read back and compared"
@@ -175,24 +175,30 @@ class Menus:
 
     def add_canvas(self, canvas: Canvas) -> None:
         """Take in what the canvas can do; walking and nudging stand in the command palette alone."""
-        align = QMenu("Ali&gn", self.edit)
-        last = ""
+        # Menus of their own, so that the longest fits a screen 800 pixels high.
+        select, block, align = (QMenu(name, self.edit) for name in ("&Select", "&Block", "Ali&gn"))
+        inner = {"select": select, "align": align, "distribute": align}
+        inner |= dict.fromkeys(("block", "unpack", "enter", "leave"), block)
         for action in canvas.commands:
             name = action.objectName().removeprefix("canvas.")
             kind = name.partition("_")[0]
             if kind in ("walk", "nudge"):
                 self._keys_alone.append(action)
                 continue
-            if kind in ("align", "distribute"):
-                align.addAction(action)
+            if kind in inner:
+                inner[kind].addAction(action)
             elif kind in ("fit", "zoom", "minimap"):
                 self.view.addAction(action)
+            elif kind == "export":
+                self.export.addSeparator()
+                self.export.addAction(action)
             else:
-                if (kind == "select") != (last == "select") or kind in ("cut", "arrange"):
+                if kind in ("cut", "frame", "arrange"):
                     self.edit.addSeparator()
                 self.edit.addAction(action)
-                last = kind
-        self.edit.addMenu(align)
+        self.edit.addSeparator()
+        for menu in (select, block, align):
+            self.edit.addMenu(menu)
         self._binarize_entries()
 
     def _binarize_entries(self) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSlider, QWidget
 
+from gui.actions import rating
 from gui.docks import Docks
 from gui.panels.bar import Bar
 from gui.panels.panel import Panel
@@ -88,3 +89,24 @@ def test_in_a_bar_a_hidden_control_takes_no_room_and_a_title_goes_before_it_is_c
     _holder, row = laid(qtbot, 120, title, slider, hidden)
     assert title.width() <= 1 or title.width() >= title.sizeHint().width()
     assert row.minimumSize().width() < hidden.sizeHint().width()
+
+
+def test_every_menu_is_one_column_on_a_screen_800_pixels_high(window):
+    for menu in (
+        window.menus.file,
+        window.menus.edit,
+        window.menus.view,
+        window.menus.run,
+        window.menus.help,
+    ):
+        menu.ensurePolished()
+        actions = [action for action in menu.actions() if action.isVisible()]
+        columns = {menu.actionGeometry(action).left() for action in actions if not action.isSeparator()}
+        assert len(columns) == 1, menu.title()
+        assert menu.sizeHint().height() <= 760, menu.title()
+
+
+def test_the_picture_of_the_drawing_is_among_the_exports_and_found_by_that_word(window):
+    (action,) = (a for a in window.menus.export.actions() if a.objectName() == "canvas.export")
+    found = sorted(window.menus.commands(), key=lambda command: -(rating("export svg", command) or -1e9))
+    assert found[0].action is action

@@ -140,7 +140,13 @@ def make(canvas: Canvas) -> list[QAction]:
         ("walk_right", "Go to what it feeds", "Right", "mdi6.arrow-right", lambda: editor.walk("right")),
         ("walk_up", "Go to the layer above", "Up", "mdi6.arrow-up", lambda: editor.walk("up")),
         ("walk_down", "Go to the layer below", "Down", "mdi6.arrow-down", lambda: editor.walk("down")),
-        ("export", "Export picture…", "Ctrl+Shift+E", "mdi6.image-outline", partial(menus.export, canvas)),
+        (
+            "export",
+            "Picture as SVG, PDF or PNG…",
+            "Ctrl+Shift+E",
+            "mdi6.image-outline",
+            partial(menus.export, canvas),
+        ),
         ("repair", "Repair…", "Ctrl+.", "mdi6.lightbulb-on-outline", partial(menus.offer_repairs, canvas)),
         ("edit", "Edit its first field", "Return", "mdi6.pencil-outline", canvas.ask_to_edit),
     ]

@@ -117,7 +117,7 @@ def _texts(variant: Variant) -> tuple[str, str, str]:
     if not variant.output:
         return "does not fit", "–", "–"
     sees = " × ".join(map(str, variant.receptive_field)) or "–"
-    return shape_text(variant.output).replace(" ", ""), count_text(variant.macs), sees
+    return shape_text(variant.output).replace(" × ", "×\u200b"), count_text(variant.macs), sees
 
 
 def _single(value: Any) -> Any:
