@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from tests import gui_helpers as hands
 from tests.canvas_bench import Bench
+from tests.window_helpers import PlayedPool, close_window, open_window
 
-from PySide6.QtCore import QObject, QPoint, Qt, Signal  # isort: skip
+from PySide6.QtCore import QPoint, Qt  # isort: skip
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 import engine
 from engine.analysis import analyze
 from engine.catalog import LAYERS
 from engine.network import Network
-from gui.canvas import Palette, phrase
+from gui.canvas import phrase
 from gui.forms import Row
-from gui.inspector import Inspector
 
 pytestmark = pytest.mark.gui
 
@@ -83,34 +84,27 @@ def test_lenet_by_keyboard_alone_in_at_most_40_chords(qtbot):
     assert not any(a.intersects(c) for i, a in enumerate(rects) for c in rects[:i])
 
 
-class _Workers(QObject):
-    """Previews that never come: nothing here asks what a curve looks like."""
-
-    answered = Signal(int, object)
-
-    def __getattr__(self, name: str) -> object:
-        return (lambda *_: 0) if name.startswith(("preview_", "what_if")) else super().__getattribute__(name)
-
-
 class Mouse:
-    """A hand with a mouse, and a count of what it did."""
+    """A hand with a mouse in the whole window, and a count of what it did."""
 
-    def __init__(self, qtbot) -> None:
-        self.bench = Bench(qtbot)
-        self.palette = Palette()
-        self.inspector = Inspector(self.bench.document, self.bench.selection, _Workers())
-        self.window = QWidget()
-        qtbot.addWidget(self.window, before_close_func=lambda _, keep=self: None)
-        row = QHBoxLayout(self.window)
-        row.addWidget(self.palette)
-        row.addWidget(self.bench.canvas, 1)
-        row.addWidget(self.inspector)
-        self.inspector.setFixedWidth(320)
-        self.window.resize(1700, 900)
-        self.window.show()
+    def __init__(self, qtbot, folder: Path) -> None:
+        self.window = open_window(folder, PlayedPool())
+        self.window.resize(1920, 1080)
+        self.window.begin_empty()
         self.window.activateWindow()
         qtbot.waitUntil(lambda: QApplication.activeWindow() is self.window)
+        qtbot.waitUntil(lambda: self.window.canvas.width() > 1000)
+        self.palette, self.inspector = self.window.palette_view, self.window.inspector
+        self.canvas, self.document = self.window.canvas, self.window.document
         self.gestures = 0
+
+    @property
+    def network(self) -> Network:
+        return self.document.network
+
+    def node(self, id: str) -> QPoint:
+        """A place on a card that is no port."""
+        return self.canvas.mapFromScene(self.canvas.drawing.nodes[id].rect.center())
 
     def drop(self, type: str, at: QPoint) -> None:
         """Drag a layer from where it stands in the palette, without searching or scrolling."""
@@ -121,7 +115,7 @@ class Mouse:
             if layers.item(i).data(Qt.ItemDataRole.UserRole) == type
         )
         assert layers.viewport().rect().contains(layers.visualItemRect(row)), f"{type} is out of sight"
-        hands.drop(self.bench.port, layers.mimeData([row]), at)
+        hands.drop(self.canvas.viewport(), layers.mimeData([row]), at)
         self.gestures += 1
 
     def row(self, name: str) -> Row:
@@ -133,6 +127,7 @@ class Mouse:
     def scrub(self, name: str, steps: int) -> None:
         """Drag a field's label sideways."""
         label = self.row(name).label
+        assert label.visibleRegion().contains(label.rect()), f"{name} is out of sight"
         start = label.rect().center()
         hands.drag(label, start, start + QPoint(6 * steps, 0), steps=max(2, abs(steps)))
         self.gestures += 1
@@ -153,13 +148,18 @@ class Mouse:
         self.gestures += 1
 
 
-def test_lenet_by_mouse_in_at_most_25_gestures(qtbot):
-    mouse = Mouse(qtbot)
-    b = mouse.bench
+@pytest.fixture
+def mouse(qtbot, tmp_path):
+    hand = Mouse(qtbot, tmp_path)
+    yield hand
+    close_window(hand.window)
+
+
+def test_lenet_by_mouse_in_at_most_25_gestures(mouse):
     spot = QPoint(120, 100)
     for type, fields, activation in LENET:
         mouse.drop(type, spot)
-        id = b.selection.current
+        id = mouse.window.selection.current
         if type == "Input":
             line = mouse.row("shape").editor.line
             mouse.click(line, 0.5)
@@ -167,14 +167,14 @@ def test_lenet_by_mouse_in_at_most_25_gestures(qtbot):
                 mouse.turn(line, side, 20)
         else:
             for name, value in fields.items():
-                start = b.network.nodes[id].fields.get(name, [0, 0])
+                start = mouse.network.nodes[id].fields.get(name, [0, 0])
                 steps = value[0] - start[0] if isinstance(value, list) else value - start
                 if steps:
                     mouse.scrub(name, steps)
         if activation:
-            mouse.drop(activation, b.node(id))
+            mouse.drop(activation, mouse.node(id))
         spot += QPoint(190, 0) if spot.x() < 900 else QPoint(120 - spot.x(), 190)
-    is_lenet(b.network)
+    is_lenet(mouse.network)
     assert mouse.gestures <= 25, mouse.gestures
 
 
@@ -232,15 +232,17 @@ def test_whatever_is_typed_behind_any_layers_name_is_understood_or_explained(wor
         assert reading.trouble or reading.fields or reading.activation or not layer.fields
 
 
-def test_an_activation_dropped_on_a_card_becomes_that_layers_own(qtbot):
-    mouse = Mouse(qtbot)
-    b = mouse.bench
-    b.canvas.add_layer("Linear")
-    before = b.network
-    mouse.drop("ReLU", b.node("linear1"))
-    assert b.network.nodes["linear1"].activation.id == "ReLU"
-    assert set(b.network.nodes) == {"linear1"}
-    b.undo_and_redo(before)
-    b.canvas.add_layer("Output")
-    mouse.drop("ReLU", b.node("output1"))  # it takes none: a layer of its own
-    assert "relu1" in b.network.nodes
+def test_an_activation_dropped_on_a_card_becomes_that_layers_own(mouse):
+    mouse.canvas.add_layer("Linear")
+    before = mouse.network
+    mouse.drop("ReLU", mouse.node("linear1"))
+    assert mouse.network.nodes["linear1"].activation.id == "ReLU"
+    assert set(mouse.network.nodes) == {"linear1"}
+    after = mouse.network
+    mouse.document.undo_stack.undo()
+    assert mouse.network == before
+    mouse.document.undo_stack.redo()
+    assert mouse.network == after
+    mouse.canvas.add_layer("Output")
+    mouse.drop("ReLU", mouse.node("output1"))  # it takes none: a layer of its own
+    assert "relu1" in mouse.network.nodes
