@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtGui import QPainterPath
 
 from engine.findings import Tensor
 from engine.network import End
@@ -24,6 +25,7 @@ class Adder:
         self.popup = SearchPopup(canvas)
         self.popup.chosen.connect(self._add_found)
         self.popup.closed.connect(canvas.setFocus)
+        self.popup.closed.connect(self._forget_wire)
         self._wanted: dict[str, object] = {}
 
     def search_here(self) -> None:
@@ -57,7 +59,13 @@ class Adder:
         there = blocks.entries(self.canvas.network)
         self.popup.open_at(self.canvas.mapFromScene(at), wanted, hint, there)
 
+    def _forget_wire(self) -> None:
+        """The open wire that was drawn as far as the popup."""
+        self.canvas.drawing.sketch.setPath(QPainterPath())
+        self.canvas.refresh_far()
+
     def _add_found(self, type: str, said: Reading) -> None:
+        self._forget_wire()
         wanted = self._wanted
         at = wanted.get("at")
         place = None

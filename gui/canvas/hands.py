@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: How near, in pixels, ports, wires and a problem's badge are hit.
 PORT_REACH, WIRE_REACH = 11.0, 7.0
 BADGE_REACH = 14.0
+#: Characters of a tooltip's line from which it is wrapped.
+LONG = 72
 #: Distance in pixels from which a press is a drag.
 DRAG_FROM = 4
 
@@ -280,8 +282,12 @@ class Hands:
                 tensor = Port(wire.source, "out", wire.source_index)
                 text = f"{wire.edge}\n{describe_port(tensor)}"
         if text:
-            plain = "<br>".join(html.escape(line) for line in text.split("\n"))
-            QToolTip.showText(event.globalPos(), f"<p>{plain}</p>", self.canvas)
+            lines = text.split("\n")
+            wrap = "normal" if max(map(len, lines)) > LONG else "nowrap"
+            plain = "<br>".join(html.escape(line) for line in lines)
+            QToolTip.showText(
+                event.globalPos(), f"<div style='white-space:{wrap}'>{plain}</div>", self.canvas
+            )
         else:
             QToolTip.hideText()
 

@@ -25,7 +25,8 @@ class Minimap(QWidget):
         super().__init__(canvas)
         self.canvas = canvas
         self._picture: QPixmap | None = None
-        self._transform = QTransform()
+        #: From the drawing's places to the map's.
+        self.transform = QTransform()
         self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
         self._soon.timeout.connect(self._redraw)
         self.setFixedSize(SIZE)
@@ -54,7 +55,7 @@ class Minimap(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._picture is not None:
             painter.drawPixmap(0, 0, self._picture)
-        frame = self._transform.mapRect(self.canvas.visible_rect())
+        frame = self.transform.mapRect(self.canvas.visible_rect())
         frame = frame.intersected(QRectF(self.rect()).adjusted(1, 1, -1, -1))
         tools = self.canvas.drawing.look
         fill = QColor(tools.accent)
@@ -85,18 +86,18 @@ class Minimap(QWidget):
                 (SIZE.width() - 2 * margin) / content.width(), (SIZE.height() - 2 * margin) / content.height()
             )
             scale = min(scale, 0.25)
-            self._transform = QTransform()
-            self._transform.translate(SIZE.width() / 2, SIZE.height() / 2)
-            self._transform.scale(scale, scale)
-            self._transform.translate(-content.center().x(), -content.center().y())
-            painter.setTransform(self._transform, True)
+            self.transform = QTransform()
+            self.transform.translate(SIZE.width() / 2, SIZE.height() / 2)
+            self.transform.scale(scale, scale)
+            self.transform.translate(-content.center().x(), -content.center().y())
+            painter.setTransform(self.transform, True)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, drawing.count < 300)
             drawing.far.paint_map(painter)
         painter.end()
         self._picture = picture
 
     def _go(self, event: QMouseEvent) -> None:
-        inverse, possible = self._transform.inverted()
+        inverse, possible = self.transform.inverted()
         if possible:
             self.canvas.centerOn(inverse.map(QPointF(event.position())))
 

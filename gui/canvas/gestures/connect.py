@@ -157,7 +157,9 @@ class Connect(Gesture):
         self.canvas.editor.edit_wire(f"Connect {source} to {target}", source, target)
 
     def dropped(self, at: QPointF) -> None:
-        """The wire ends on empty ground: which layer comes there?"""
+        """The wire ends on empty ground: which layer comes there? It stays drawn until that is said."""
+        self.end = at
+        self._sketch()
         if self.port.kind == "out":
             self.canvas.adder.search_at(at, source=self.port.end, tensor=self._tensor())
         else:
