@@ -19,7 +19,7 @@ from engine.host import protocol
 from engine.network import Data, Network, Node, Recipe
 from gui.diagnosing import carried
 from gui.document import Document
-from gui.panels import CurvesPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
+from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
 from gui.panels.health import MEASURES
 from gui.panels.plane import Plane
 from gui.panels.words import Line
@@ -30,7 +30,7 @@ from gui.theme import theme
 from tests.networks import chain
 from tests.sick_networks import dense
 from tests.test_diagnosis_panels import Host
-from tests.test_panels import FakeWorkers, begin, drawn, metric, observe
+from tests.test_panels import FakeWorkers, begin, drawn, example, metric, observe
 
 pytestmark = pytest.mark.gui
 
@@ -278,3 +278,54 @@ def test_what_is_initialised_otherwise_is_told_to_be_drawn_anew() -> None:
     drawn = Analysis(nodes={"fc1": NodeReport(parameters={"weight": (8, 4), "bias": (8,)})})
     found = carried(trained, drawn, {"fc1.weight"})
     assert found == {"kept": ("fc1.bias",), "new": ("fc1.weight",), "dropped": ()}
+
+
+# ---------------------------------------------------------------------------- data
+
+
+def rows_of(panel: Any, path: Any) -> list[list[str]]:
+    panel.save_table(path)
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_saved_gradients_have_what_the_panel_draws(qtbot: Any, tmp_path: Any) -> None:
+    session = Session()
+    begin(session)
+    observe(session, 0)
+    observe(session, 10)
+    panel = shown(qtbot, GradientsPanel(session, Selection()))
+    head, *rows = rows_of(panel, tmp_path / "gradients.csv")
+    assert head[-2:] == ["update_ratio", "cosine"]
+    told = {(o.step, name): ratio for o in session.observations for name, ratio in o.updates.items()}
+    assert {(int(row[0]), row[2]): float(row[-2]) for row in rows} == told
+
+
+def test_saved_predictions_are_those_of_the_page_that_is_shown(qtbot: Any, tmp_path: Any) -> None:
+    session, workers = Session(), FakeWorkers()
+    begin(session)
+    panel = shown(qtbot, PredictionsPanel(session, workers))
+    answers = protocol.Predicted(0, ("a", "b", "c"), (example(0, 1, 1), example(1, 2, 1), example(2, 0, 0)))
+    panel._show_whole(answers)
+    panel._show_figures({"train": {"loss": 0.5}, "test": {"loss": 0.25}})
+    panel.tabs.setCurrentIndex(1)
+    assert rows_of(panel, tmp_path / "counts.csv") == [
+        ["target", "a", "b", "c"],
+        ["a", "1", "0", "0"],
+        ["b", "0", "1", "1"],
+        ["c", "0", "0", "0"],
+    ]
+    panel.tabs.setCurrentIndex(2)
+    assert rows_of(panel, tmp_path / "figures.csv") == [
+        ["split", "Loss"],
+        ["Training", "0.5"],
+        ["Test", "0.25"],
+    ]
+
+
+def test_the_words_of_an_empty_panel_stand_below_its_picture(qtbot: Any) -> None:
+    panel = shown(qtbot, CurvesPanel(Session()), 1200, 300)
+    QApplication.processEvents()
+    picture, hint = panel.empty._picture, panel.empty.hint
+    assert abs(picture.geometry().center().x() - hint.geometry().center().x()) <= 1
+    assert hint.width() <= 400

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from PySide6.QtWidgets import QWidget
 
@@ -58,4 +58,16 @@ class GradientsPanel(DistributionsPanel):
         return (
             {name: found.norm for name, found in observation.gradients.items()},
             dict(observation.updates),
+        )
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Every figure of every parameter at every step kept, with how far its update reached."""
+        names, rows = super().table()
+        more = (
+            (o.updates.get(name, ""), o.cosines.get(name, ""))
+            for o in self._observations()
+            for name in self.of(o)
+        )
+        return (*names, "update_ratio", "cosine"), (
+            (*row, *further) for row, further in zip(rows, more, strict=True)
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QShowEvent
+from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QResizeEvent, QShowEvent
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -55,8 +55,6 @@ class Empty(QWidget):
         for part in (self._picture, self.title, self.hint):
             self._column.addWidget(part)
         self._column.addStretch()
-        for part in (self.title, self.hint):
-            part.setMaximumWidth(_MEASURE)
         self.follow_theme()
 
     def offer(self, text: str, do: Callable[[], object]) -> QPushButton:
@@ -68,6 +66,12 @@ class Empty(QWidget):
         self._column.insertSpacing(place, 2 * SPACE)
         self._column.insertWidget(place + 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
         return button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep lines of a readable length in the middle."""
+        super().resizeEvent(event)
+        aside = max(4 * SPACE, (self.width() - _MEASURE) // 2)
+        self._column.setContentsMargins(aside, 2 * SPACE, aside, 2 * SPACE)
 
     def say(self, title: str, hint: str) -> None:
         """Set the two lines."""

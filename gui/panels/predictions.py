@@ -415,7 +415,15 @@ class PredictionsPanel(Panel):
         self.agreement.follow_theme()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        """The examples of the page."""
+        """What the chosen page shows: examples, counts by class and answer, or figures by split."""
+        if self.tabs.currentWidget() is self.figures:
+            return _cells(self.figures)
+        if self.tabs.currentWidget() is self._compare and self._compare.currentWidget() is self.confusion:
+            counts, classes = self.confusion.counts, self.confusion.classes
+            return ("target", *classes), (
+                (name, *row) for name, row in zip(classes, counts.tolist(), strict=True)
+            )
+        whole = self._all if self.tabs.currentWidget() is self._compare else self.model.predicted
         return ("index", "target", "predicted", "probabilities", "outputs"), (
             (
                 example.index,
@@ -424,5 +432,17 @@ class PredictionsPanel(Panel):
                 " ".join(map(str, example.probabilities)),
                 " ".join(map(str, example.outputs)),
             )
-            for example in self.model.predicted.predictions
+            for example in whole.predictions
         )
+
+
+def _cells(table: QTableWidget) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+    """A table's words as they stand."""
+
+    def text(item: QTableWidgetItem | None) -> str:
+        return "" if item is None else item.text()
+
+    columns, rows = range(table.columnCount()), range(table.rowCount())
+    return ("split", *(text(table.horizontalHeaderItem(i)) for i in columns)), (
+        (text(table.verticalHeaderItem(row)), *(text(table.item(row, i)) for i in columns)) for row in rows
+    )
