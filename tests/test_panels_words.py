@@ -309,6 +309,7 @@ def test_saved_predictions_are_those_of_the_page_that_is_shown(qtbot: Any, tmp_p
     panel._show_whole(answers)
     panel._show_figures({"train": {"loss": 0.5}, "test": {"loss": 0.25}})
     panel.tabs.setCurrentIndex(1)
+    panel.flush()
     assert rows_of(panel, tmp_path / "counts.csv") == [
         ["target", "a", "b", "c"],
         ["a", "1", "0", "0"],
