@@ -67,6 +67,7 @@ class Toolbar(QToolBar):
         settings.machines_changed.connect(self._list_machines)
         self.epochs = QSpinBox(minimum=1, maximum=MAX_EPOCHS)
         self.epochs.setLineEdit(Line())
+        self.epochs.lineEdit().setAccessibleName("Epochs")
         self.epochs.setToolTip("Passes over the training data")
         self.epochs.setAccessibleName("Epochs")
         self.epochs.setFixedWidth(84)
