@@ -23,14 +23,33 @@ def bench(qtbot):
     return lambda network=None: Bench(qtbot, network)
 
 
-def test_the_wheel_zooms_about_the_cursor(bench):
+@pytest.mark.parametrize("notches", [1, 4, -3])
+def test_the_wheel_zooms_about_the_cursor_and_glides_there(qtbot, bench, notches):
     b = bench(chain("Input", "Conv2d"))
     place = QPoint(300, 500)
     before, scale = b.canvas.mapToScene(place), b.canvas.zoom_factor
-    hands.wheel(b.port, place, 240)
-    assert b.canvas.zoom_factor > scale
+    seen = []
+    b.canvas.looked.connect(lambda: seen.append(b.canvas.zoom_factor))
+    for _ in range(abs(notches)):
+        hands.wheel(b.port, place, 120 if notches > 0 else -120)
+    qtbot.waitUntil(lambda: not b.canvas.glide.under_way)
+    # A notch is 120 eighths of a degree; notches that come quickly are added up.
+    assert b.canvas.zoom_factor == pytest.approx(scale * 1.0015 ** (120 * notches))
+    assert sorted(seen, reverse=notches < 0) == seen, "no step back on the way"
     moved = b.canvas.mapFromScene(before) - place
     assert moved.manhattanLength() <= 2
+
+
+def test_a_press_stops_the_glide_and_so_does_fit(bench):
+    b = bench(chain("Input", "Conv2d"))
+    hands.wheel(b.port, QPoint(300, 500), 1200)
+    hands.press(b.port, b.empty())
+    assert not b.canvas.glide.under_way
+    hands.release(b.port, b.empty())
+    hands.wheel(b.port, QPoint(300, 500), 1200)
+    b.canvas.fit()
+    assert not b.canvas.glide.under_way
+    assert b.canvas.visible_rect().contains(b.canvas.drawing.content())
 
 
 @pytest.mark.parametrize(
@@ -44,10 +63,11 @@ def test_the_wheel_zooms_about_the_cursor(bench):
         ((120, 0), (0, 0), NO_PHASE, False),  # a wheel that is tilted
     ],
 )
-def test_a_wheel_zooms_and_fingers_pan(bench, angle, pixels, phase, zooms):
+def test_a_wheel_zooms_and_fingers_pan(qtbot, bench, angle, pixels, phase, zooms):
     b = bench(chain("Input", "Flatten"))
     zoom, looked = b.canvas.zoom_factor, b.canvas.scroll_position()
     hands.wheel(b.port, QPoint(600, 400), angle[1], pixels=QPoint(*pixels), across=angle[0], phase=phase)
+    qtbot.waitUntil(lambda: not b.canvas.glide.under_way)
     assert (b.canvas.zoom_factor != zoom) == zooms
     if not zooms:
         moved = b.canvas.scroll_position() - looked

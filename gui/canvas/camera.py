@@ -34,6 +34,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
+from gui.canvas.glide import Glide
 from gui.canvas.levels import COARSE, FAR, MIDDLE, NEAR
 from gui.canvas.node_item import LABEL
 from gui.canvas.scene import Scene
@@ -85,6 +86,7 @@ class Camera(QGraphicsView):
         self._sharpening = QTimer(self, singleShot=True, interval=0)
         self._sharpening.timeout.connect(self.viewport().update)
         self._zoomed_at = 0.0
+        self.glide = Glide(self)
 
     @property
     def zooming(self) -> bool:
@@ -132,9 +134,14 @@ class Camera(QGraphicsView):
         place = self.viewport().mapFromGlobal(self.cursor().pos())
         return self.mapToScene(place) if self.viewport().rect().contains(place) else None
 
+    @staticmethod
+    def possible(factor: float) -> float:
+        """The zoom factor nearest to `factor` that there is."""
+        return max(MIN_ZOOM, min(MAX_ZOOM, factor))
+
     def set_zoom(self, factor: float) -> None:
         """Set the zoom, and the level of detail that goes with it."""
-        factor = max(MIN_ZOOM, min(MAX_ZOOM, factor))
+        factor = self.possible(factor)
         self.setTransform(QTransform.fromScale(factor, factor))
         coarse_from = COARSE_FROM if self.drawing.count <= CROWD else CROWDED_FROM
         levels = ((NEAR, NEAR_FROM), (MIDDLE, MIDDLE_FROM), (COARSE, coarse_from))
@@ -144,14 +151,18 @@ class Camera(QGraphicsView):
             self.viewport().update()
 
     def zoom(self, by: float, about: QPoint | None = None) -> None:
-        """Zoom by a factor; the scene point under `about` (the middle) stays where it is."""
+        """Zoom by a factor at once; the scene point under `about` (the middle) stays where it is."""
+        self.glide.stop()
+        place = self.viewport().rect().center() if about is None else about
+        self.zoom_to(self.zoom_factor * by, self.mapToScene(place), place)
+
+    def zoom_to(self, factor: float, fixed: QPointF, place: QPoint) -> None:
+        """Set the zoom, and look so that a point of the scene lies at a place of the view."""
         now = time.monotonic()
         if now - self._zoomed_at < REST_MS / 1000:  # not the first step: it goes on
             self._zooming.start()
         self._zoomed_at = now
-        place = self.viewport().rect().center() if about is None else about
-        fixed = self.mapToScene(place)
-        self.set_zoom(self.zoom_factor * by)
+        self.set_zoom(factor)
         self.scroll_to(self.scroll_position() + self.mapFromScene(fixed) - place)
         self.looked.emit()
 
@@ -161,6 +172,7 @@ class Camera(QGraphicsView):
 
     def fit(self, ids: Iterable[str] | None = None) -> None:
         """Bring all nodes, or `ids`, into view."""
+        self.glide.stop()
         if not self.isVisible():
             self.fit_wanted = True
             return
@@ -211,8 +223,10 @@ class Camera(QGraphicsView):
         if held & Qt.KeyboardModifier.ShiftModifier:
             self.scroll_to(self.scroll_position() - QPoint(angle.y() + angle.x(), 0))
         elif held & Qt.KeyboardModifier.ControlModifier or not (_by_touch(event) or not angle.y()):
-            self.zoom(1.0015 ** (angle.y() or angle.x()), event.position().toPoint())
+            by, place = 1.0015 ** (angle.y() or angle.x()), event.position().toPoint()
+            (self.glide.zoom if angle.y() % NOTCH == 0 else self.zoom)(by, place)
         else:
+            self.glide.stop()
             self.scroll_to(self.scroll_position() - (event.pixelDelta() or angle / 2))
         self.looked.emit()
         event.accept()
@@ -260,7 +274,8 @@ class Camera(QGraphicsView):
         animation.start()
 
     def stop_animation(self) -> None:
-        """Let gliding cards arrive."""
+        """Let gliding cards arrive, and the view stay where it is."""
+        self.glide.stop()
         animation, self._animation = self._animation, None
         if animation is not None:
             animation.valueChanged.disconnect()
