@@ -26,6 +26,7 @@ from engine.network import Choice
 from gui.difference import Picture, compare
 from gui.document import Document
 from gui.forms import ChoiceEditor, set_state
+from gui.narrow import Paragraph
 from gui.theme import SPACE, theme
 
 _WORDS = Qt.TextFormat.PlainText
@@ -83,7 +84,7 @@ class BinarizeDialog(QDialog):
         self.result_: Binarized | None = None
         self.weight = self._editor("weight", WEIGHT, "Real: not binarized")
         self.input = self._editor("input", INPUT, "Real: not binarized")
-        self.said = QLabel(wordWrap=True, textFormat=_WORDS)
+        self.said = Paragraph()
         self.picture: QWidget = QWidget()
         self.list = QTreeWidget()
         self.list.setAccessibleName("What changes")
@@ -93,7 +94,7 @@ class BinarizeDialog(QDialog):
         self.list.setItemsExpandable(False)
         self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self.list.currentItemChanged.connect(self._explain)
-        self.why = QLabel(wordWrap=True, textFormat=_WORDS)
+        self.why = Paragraph()
         set_state(self.why, "role", "muted")
         self.why.setMinimumHeight(3 * self.fontMetrics().height())
         self.why.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QHBoxLayout,
 from engine.network import Network
 from engine.runs import RunFolder
 from gui.difference import DifferenceView
+from gui.narrow import Paragraph
 from gui.session import Session
 from gui.theme import SPACE
 
@@ -42,11 +43,10 @@ class BranchDialog(QDialog):
             self.steps.addItem(f"step {step:,}", step)
         if session.at is not None and (proposed := session.weights_step()) is not None:
             self.steps.setCurrentIndex(self.steps.findData(proposed))
-        words = QLabel(carried, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        words = Paragraph(carried)
         self.view = DifferenceView(session.network or Network(), drawn)
-        note = QLabel(
-            "The run under way is stopped first; its checkpoint stays." if session.active else "",
-            wordWrap=True,
+        note = Paragraph(
+            "The run under way is stopped first; its checkpoint stays." if session.active else ""
         )
         note.setProperty("role", "muted")
         note.setVisible(session.active)

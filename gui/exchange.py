@@ -15,14 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Qt
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QMessageBox,
     QVBoxLayout,
@@ -33,6 +32,7 @@ from engine.network import Network
 from engine.storage import SUFFIX, write_bytes
 from engine.storage.file import dumps
 from gui.files import tell
+from gui.narrow import Paragraph
 from gui.theme import SPACE
 from gui.weights import beside
 
@@ -78,10 +78,9 @@ class ImportDialog(QDialog):
         self.factory.setEditable(True)
         self.factory.addItems(factories(path))
         self.shape = QLineEdit()
-        self.shape.setPlaceholderText("found by itself; or 3,224,224 – for token ids 128:int64")
-        warning = QLabel(wordWrap=True)
-        warning.setTextFormat(Qt.TextFormat.PlainText)
-        warning.setText(
+        self.shape.setPlaceholderText("found by itself")
+        self.shape.setToolTip("Such as 3,224,224; for token ids 128:int64")
+        warning = Paragraph(
             f"This runs the code in {path.name}, with all that it does, in a process of its own. "
             "Go on only if you trust it."
         )

@@ -6,8 +6,9 @@ import html
 import re
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
+from gui.narrow import Paragraph
 from gui.plain import breakable
 from gui.theme import theme
 
@@ -51,16 +52,15 @@ def _address(found: re.Match[str]) -> str:
     return f"{_SKLEARN}/{found['sklearn']}.html"
 
 
-class SourceLabel(QLabel):
+class SourceLabel(Paragraph):
     """Words in which what has a page is a link to it, for the mouse and for the keyboard.
 
     Only the addresses above are ever linked: nothing that a file says becomes one.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self.words = ""
-        self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.LinksAccessibleByKeyboard

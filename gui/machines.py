@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QPushButton,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from engine.host import remote
 from engine.host.client import HostProblem
+from gui.narrow import Paragraph
 from gui.settings import Machine, Settings
 from gui.theme import SPACE
 
@@ -74,7 +74,7 @@ class MachinesDialog(QDialog):
         self.test = QPushButton("Test")
         self.test.setToolTip("Start a host there, hear what it is, and end it")
         self.test.clicked.connect(self._begin_test)
-        self.told = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.told = Paragraph()
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._tested.connect(self._show_result)
         self._arrange()
@@ -96,7 +96,7 @@ class MachinesDialog(QDialog):
         test.setSpacing(2 * SPACE)
         test.addWidget(self.test, 0, Qt.AlignmentFlag.AlignTop)
         test.addWidget(self.told, 1)
-        explained = QLabel(EXPLAINED, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        explained = Paragraph(EXPLAINED)
         explained.setProperty("role", "muted")
         right = QVBoxLayout()
         right.setSpacing(3 * SPACE)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QPushButton,
     QVBoxLayout,
@@ -26,6 +25,7 @@ from engine.storage import WriteProblem, file, history, journal, recovery
 from gui.banners import Banners
 from gui.document import Document
 from gui.files import Files, tell
+from gui.narrow import Paragraph
 from gui.theme import SPACE
 
 
@@ -43,7 +43,7 @@ class Choice(QDialog):
         super().__init__(parent)
         self.setWindowTitle(title)
         self.resize(820, 620)
-        self.text = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.text = Paragraph(text)
         self.list = QListWidget()
         self.list.setAccessibleName("Versions")
         self.list.setMaximumWidth(240)
@@ -70,7 +70,7 @@ class Choice(QDialog):
 
     def show_problem(self, text: str) -> None:
         """Say why there is nothing to show."""
-        self._show(QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText))
+        self._show(Paragraph(text))
 
     def _show(self, view: QWidget) -> None:
         self._middle.replaceWidget(self.view, view)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QSizePolicy,
-    QSpinBox,
     QToolBar,
     QToolButton,
     QVBoxLayout,
@@ -21,7 +20,7 @@ from engine import edit
 from engine.host.protocol import Welcome
 from gui.document import Document
 from gui.elsewhere import MARK
-from gui.line import Line
+from gui.narrow import Number, Pick
 from gui.plain import tip
 from gui.running import Running, story
 from gui.settings import Settings
@@ -54,7 +53,7 @@ class Toolbar(QToolBar):
         for action in history:
             self._button(action)
         self.addSeparator()
-        self.device = QComboBox()
+        self.device = Pick()
         self.device.setToolTip("Where to train; Run › Other machines adds some")
         self.device.setAccessibleName("Device")
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -65,13 +64,11 @@ class Toolbar(QToolBar):
         self.device.activated.connect(self._device_chosen)
         self._welcome: Welcome | None = None
         settings.machines_changed.connect(self._list_machines)
-        self.epochs = QSpinBox(minimum=1, maximum=MAX_EPOCHS)
-        self.epochs.setLineEdit(Line())
+        self.epochs = Number(minimum=1, maximum=MAX_EPOCHS)
         self.epochs.lineEdit().setAccessibleName("Epochs")
         self.epochs.setToolTip("Passes over the training data")
         self.epochs.setAccessibleName("Epochs")
         self.epochs.setFixedWidth(84)
-        self.epochs.lineEdit().setTextMargins(SPACE + 2, 0, 0, 0)  # a style sheet's padding is ignored there
         self.epochs.setKeyboardTracking(False)
         self.epochs.valueChanged.connect(self._epochs_chosen)
         for name, widget in (("Device", self.device), ("Epochs", self.epochs)):

@@ -18,16 +18,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
     QSizePolicy,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
     QWidget,
 )
 
@@ -35,6 +31,7 @@ from engine.catalog.fields import Bool, Field, Option, Path, Text
 from gui.forms.parse import from_text, to_text
 from gui.forms.scrub import can_scrub, scrubbed, step_text
 from gui.line import Line
+from gui.narrow import Pick
 from gui.theme import SPACE, theme
 
 #: Pixels of drag that make one step.
@@ -391,7 +388,7 @@ class BoolEditor(Editor):
             self.committed.emit(state != Qt.CheckState.Unchecked, "")
 
 
-class Chooser(QComboBox):
+class Chooser(Pick):
     """A drop-down list that the wheel changes only when it has the focus, and that may be narrow."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -407,26 +404,6 @@ class Chooser(QComboBox):
     def minimumSizeHint(self) -> QSize:
         """Room for a few letters and the arrow."""
         return QSize(14 * SPACE, self.sizeHint().height())
-
-    def showPopup(self) -> None:
-        """Open a list that is wide enough for its longest entry."""
-        widest = max(
-            (self.fontMetrics().horizontalAdvance(self.itemText(i)) for i in range(self.count())), default=0
-        )
-        self.view().setMinimumWidth(widest + 12 * SPACE)
-        super().showPopup()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw it as the style does, with three dots where the text has no room."""
-        painter = QStylePainter(self)
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        style, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
-        room = self.style().subControlRect(style, option, part, self).width() - 2
-        text = self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
-        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)  # type: ignore[attr-defined]
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the panel that scrolls."""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QWidget
 
 from engine import edit
 from engine.catalog import ACTIVATIONS, Layer
@@ -19,6 +19,7 @@ from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import number_text
+from gui.narrow import Button
 
 #: Below this slope a curve is flat.
 FLAT = 0.05
@@ -41,7 +42,7 @@ class ActivationPart(Section):
         self.range = Figures()
         self._example = desk.example
         self._curve: CurvePreview | None = None
-        self.fetch = QPushButton()
+        self.fetch = Button()
         self.fetch.setText("Show where real values fall")
         self.fetch.setToolTip("Send one example of the recipe's data through the network, as it is now")
         self.fetch.clicked.connect(self._example.ask)

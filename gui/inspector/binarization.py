@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import edit
 from engine.catalog import BINARIZERS
@@ -16,6 +16,7 @@ from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import number_text
+from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import SPACE, theme
 
@@ -34,7 +35,7 @@ class BinarizePart(Section):
         self.places = {place: _Estimator(place, subject, desk) for place in _PLACES}
         for estimator in self.places.values():
             self.rows.addWidget(estimator)
-        self.whole = QPushButton(theme.icon("mdi6.plus-minus-variant"), "With all that it needs…")
+        self.whole = Button("With all that it needs…", theme.icon("mdi6.plus-minus-variant"))
         self.whole.setToolTip(
             tip("Binarize this layer, and give it its normalisation, border, recipe: one undo step")
         )

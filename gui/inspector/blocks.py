@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from engine import edit, edit_blocks
 from engine.catalog.fields import Bool, Field, Float, Int, Text
@@ -17,6 +17,7 @@ from gui.forms import Chooser, Form, set_state, show_if
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
+from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import SPACE, theme
 
@@ -94,7 +95,7 @@ class ArgumentsPart(Section):
         self.hint.setText(
             "Within the block a field may say = channels * 2: numbers, these names and + − * / // % **."
         )
-        self.add = QPushButton("Add an argument")
+        self.add = Button("Add an argument")
         self.add.clicked.connect(self._add)
         self.rows.addWidget(self.trouble)
         self.rows.addWidget(self.hint)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import diff
 from engine.findings import Analysis
 from engine.problems import FileProblem
 from gui.forms import show_if
 from gui.inspector.subject import Subject
+from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import theme
 
@@ -36,7 +37,7 @@ class FromDataPart(QWidget):
     def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._subject = subject
-        self.button = QPushButton("Take from the data")
+        self.button = Button("Take from the data")
         self.button.clicked.connect(self._take)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

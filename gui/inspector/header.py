@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt, QUrl
 from PySide6.QtGui import QColor, QDesktopServices, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from engine import diff, edit
 from engine.findings import Problem
@@ -15,6 +15,7 @@ from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, shape_text
 from gui.line import Line
 from gui.links import links
+from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
 
@@ -269,9 +270,7 @@ class Problems(QWidget):
         if problem.lesson:
             layout.addWidget(text_label(problem.lesson, "muted"))
         for repair in problem.repairs:
-            button = QPushButton(
-                theme.icon("mdi6.lightbulb-on-outline", "accent"), repair.text.replace("&", "&&")
-            )
+            button = Button(repair.text.replace("&", "&&"), theme.icon("mdi6.lightbulb-on-outline", "accent"))
             button.setToolTip(tip(f"{repair.text}. One undo step."))
             set_state(button, "role", "repair")
             button.clicked.connect(lambda _=False, repair=repair: self._mend(repair.text, repair.changes))

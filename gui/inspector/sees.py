@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.dataview import SampleView
 from engine.host.protocol import DataLooked, Failed
@@ -13,6 +13,7 @@ from gui.inspector.common import text_label
 from gui.inspector.preview import Desk
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
+from gui.narrow import Button
 from gui.theme import family_color, theme
 
 #: Height of the picture, in pixels.
@@ -84,7 +85,7 @@ class SeesPart(Section):
         self._asked_for = ""
         self.view = SeesView()
         self.words = text_label(role="muted")
-        self.fetch = QPushButton()
+        self.fetch = Button()
         self.fetch.setText("Show it on a real example")
         self.fetch.setToolTip("Load the data that the recipe names, and take one example")
         self.fetch.clicked.connect(self._fetch)

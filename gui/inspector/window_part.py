@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QWidget
 
 from gui.forms import show_if
 from gui.inspector.common import text_label
@@ -16,6 +16,7 @@ from gui.inspector.section import Section
 from gui.inspector.sliding import ADAPTIVE_RULE, SLIDING_RULE, SPREADING_RULE, Axis, axes_of
 from gui.inspector.subject import Subject
 from gui.inspector.window_view import WindowView
+from gui.narrow import Button
 
 
 class WindowPart(Section):
@@ -28,7 +29,7 @@ class WindowPart(Section):
         self.view = WindowView()
         self.working = text_label()
         self.note = text_label(role="muted")
-        self.fetch = QPushButton()
+        self.fetch = Button()
         self.fetch.setText("Move it over a real example")
         self.fetch.setToolTip("Send one example of the recipe's data through the network, as it is now")
         self.fetch.clicked.connect(self._example.ask)

@@ -226,7 +226,9 @@ class Chart(QWidget):
         """Say the values at the cross-hair, those of the runs before it too; else the newest."""
         self.plot.show_cross(at)
         words: list[Word] = []
-        names = self.width() >= 130 + 130 * len(tracks)
+        told = "".join(f"●   {split_title(split)} {8 * '0'}" for split in tracks)
+        room = self.width() - self.title.sizeHint().width() - 6 * SPACE
+        names = self.title.fontMetrics().horizontalAdvance(told) <= room  # in its heavier letters
         for split, track in tracks.items():
             index = track.size - 1 if at is None else nearest(track.column(column), at)
             value = float(track.column("value")[index])

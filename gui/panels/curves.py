@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QLabel,
     QScrollArea,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.actions import local
+from gui.narrow import Pick
 from gui.panels.bar import Bar
 from gui.panels.chart import Chart
 from gui.panels.figures import History
@@ -57,7 +57,7 @@ class CurvesPanel(Panel):
         self._arranged: tuple[int | str, ...] = ()
         self.charts: dict[str, Chart] = {}
 
-        self.axis = QComboBox()
+        self.axis = Pick()
         self.axis.setAccessibleName("Horizontal axis")
         self.axis.setToolTip("What the horizontal axis counts")
         for title, key in AXES:

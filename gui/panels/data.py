@@ -31,6 +31,7 @@ from engine.runs import RunFolder
 from gui.actions import local
 from gui.document import Document
 from gui.inspector.from_data import fitting
+from gui.narrow import elide
 from gui.panels.balance import Balance
 from gui.panels.bar import Bar
 from gui.panels.panel import Panel
@@ -382,6 +383,7 @@ class DataPanel(Panel):
         if view.columns:
             fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
             self._tabs.addTab(self.columns, "Columns")
+        elide(self._tabs)
         for index in range(self._tabs.count()):
             if self._tabs.tabText(index) == current:
                 self._tabs.setCurrentIndex(index)

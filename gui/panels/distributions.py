@@ -367,7 +367,6 @@ class DistributionsPanel(Panel):
         across = QBoxLayout.Direction.LeftToRight
         self._trends.setDirection(QBoxLayout.Direction.TopToBottom if narrow else across)
         self.now_plot.setVisible(self.width() >= NARROW)
-        self.split.setMinimumHeight(250 if wide else 520 if narrow else 400)
         if len(self.measures) > 1:
             self.parameters.setColumnHidden(1, narrow)
         self.request()

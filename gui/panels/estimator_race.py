@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine.catalog import BINARIZERS
 from engine.lab import Race
 from engine.lab_binary import REAL, USUAL
+from gui.narrow import Number
 from gui.panels.plot import Plot, drawable
 from gui.panels.series import bounds, exponential_average, figure, padded
 from gui.theme import SPACE, theme
@@ -58,7 +58,7 @@ class RacePage(QWidget):
             self.list.addItem(item)
         self.list.currentRowChanged.connect(self.refresh)
         self.list.itemChanged.connect(self._changed)
-        self.steps = QSpinBox(minimum=STEPS[0], maximum=STEPS[2], value=STEPS[1], singleStep=50)
+        self.steps = Number(minimum=STEPS[0], maximum=STEPS[2], value=STEPS[1], step=50)
         self.steps.setSuffix(" steps")
         self.steps.setAccessibleName("Steps of the race")
         self.race = QPushButton("Race")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.host.protocol import Excerpt
+from gui.narrow import Paragraph, Pick
 from gui.panels.bar import Bar
 from gui.panels.distributions import owned
 from gui.panels.panel import Panel
@@ -23,11 +23,11 @@ class FiltersPanel(Panel):
     def __init__(self, session: Session, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__("Filters", "mdi6.grid", parent)
         self._session, self._selection = session, selection
-        self.chooser = QComboBox()
+        self.chooser = Pick()
         self.chooser.setAccessibleName("Parameter")
         self.weight = TensorView("Weights")
         self.gradient = TensorView("Gradients")
-        self._titles = [QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True) for _ in range(2)]
+        self._titles = [Paragraph() for _ in range(2)]
         row = QHBoxLayout()
         row.setContentsMargins(2 * SPACE, 0, 2 * SPACE, 2 * SPACE)
         row.setSpacing(2 * SPACE)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine import diff
 from engine.diagnosis import Finding
@@ -19,6 +19,7 @@ from engine.findings import Analysis, Repair
 from engine.host.protocol import Observation
 from engine.problems import FileProblem
 from gui.document import Document
+from gui.narrow import Pick
 from gui.panels.bar import Bar
 from gui.panels.judge import Judge
 from gui.panels.panel import PACE, Panel
@@ -310,7 +311,7 @@ class HealthPanel(Panel):
         #: What they were found from: the measure, the newest look, the block that is shown.
         self._marked: tuple[object, object, object] | None = None
 
-        self.chooser = QComboBox()
+        self.chooser = Pick()
         self.chooser.setAccessibleName("Colour the canvas by")
         self.chooser.setToolTip("Colour the canvas by this measure while it trains")
         self.chooser.addItem("No colours", None)

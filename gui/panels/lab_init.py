@@ -12,12 +12,10 @@ from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
-    QSpinBox,
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
@@ -31,6 +29,7 @@ from engine.host.protocol import Failed, Measured
 from engine.lab import LabReport, LayerSignal, Race, SchemeSignal
 from engine.network import Choice
 from gui.document import Document
+from gui.narrow import Number, Pick
 from gui.panels.panel import Panel
 from gui.panels.plot import Plot, drawable
 from gui.panels.schemes import SchemesEdit
@@ -114,7 +113,7 @@ class InitLabPanel(Panel):
         self.measure = QPushButton("Compare")
         self.measure.setToolTip("Send one batch forward and back through each scheme. Nothing is trained.")
         self.measure.clicked.connect(lambda: self._question(0))
-        self.steps = QSpinBox(minimum=STEPS[0], maximum=STEPS[2], value=STEPS[1], singleStep=50)
+        self.steps = Number(minimum=STEPS[0], maximum=STEPS[2], value=STEPS[1], step=50)
         self.steps.setSuffix(" steps")
         self.steps.setAccessibleName("Steps of the race")
         self.race = QPushButton("Race")
@@ -152,7 +151,7 @@ class InitLabPanel(Panel):
         across.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         self.layers.found.connect(lambda layer: self.found.emit(layer.node))
         self.plots = {name: Plot(name) for name in ("Activations by depth", "Gradients by depth", _RACE)}
-        self.shown = {"Activations by depth": QComboBox(), "Gradients by depth": QComboBox()}
+        self.shown = {"Activations by depth": Pick(), "Gradients by depth": Pick()}
         for (name, box), measures in zip(self.shown.items(), (ACTIVATIONS, GRADIENTS), strict=True):
             box.setAccessibleName(name)
             box.addItems(list(measures))

@@ -16,6 +16,7 @@ from engine.lab import Race
 from engine.lab_binary import BinaryReport
 from engine.network import Choice
 from gui.document import Document
+from gui.narrow import elide
 from gui.panels.estimator_race import RacePage
 from gui.panels.estimators import EstimatorsPage, SizePage
 from gui.panels.panel import Panel
@@ -80,6 +81,7 @@ class BinaryLabPanel(Panel):
             (self.race, "Race"),
         ):
             self.tabs.addTab(page, title)
+        elide(self.tabs)
         self.signs.hide_menu()
         self.tabs.setCornerWidget(self.menu_button(self.signs.as_ridges), Qt.Corner.TopRightCorner)
         column = QVBoxLayout(self.content)

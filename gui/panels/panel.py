@@ -72,11 +72,21 @@ class Empty(QWidget):
         super().resizeEvent(event)
         aside = max(4 * SPACE, (self.width() - _MEASURE) // 2)
         self._column.setContentsMargins(aside, 2 * SPACE, aside, 2 * SPACE)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where there is little room, it is the words', and where there is less, the first line's."""
+        wide = min(self.width() - 8 * SPACE, _MEASURE)
+        words = sum(part.heightForWidth(wide) for part in (self.title, self.hint)) + 5 * SPACE
+        self._picture.setVisible(self.height() >= words + 32 + SPACE)
+        self.hint.setVisible(self.height() >= words)
+        self.setToolTip("" if self.height() >= words else self.hint.text())
 
     def say(self, title: str, hint: str) -> None:
         """Set the two lines."""
         self.title.setText(title)
         self.hint.setText(hint)
+        self._fit()
 
     def follow_theme(self) -> None:
         """Draw the icon in the theme's colours."""

@@ -193,7 +193,10 @@ class ColorKey(QWidget):
         low, high = f"−{figure(self._scale)}", figure(self._scale)
         left = metrics.horizontalAdvance(low) + 6
         strip = QRectF(left, 5, min(120, self.width() - left - metrics.horizontalAdvance(high) - 8), 8)
-        painter.drawImage(strip, image_of_values(np.linspace(-1, 1, 64)[None], 1.0))
         painter.setPen(theme.color("muted"))
+        if strip.width() < 2 * strip.height():  # both ends are as far from zero
+            painter.drawText(0, 14, f"±{high}")
+            return
+        painter.drawImage(strip, image_of_values(np.linspace(-1, 1, 64)[None], 1.0))
         painter.drawText(0, 14, low)
         painter.drawText(round(strip.right()) + 6, 14, high)

@@ -10,7 +10,6 @@ import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.host.protocol import Evaluated, Failed, Predicted
+from gui.narrow import Pick, elide
 from gui.panels.agreement import Agreement
 from gui.panels.asking import Asking
 from gui.panels.bar import Bar
@@ -105,7 +105,7 @@ class PredictionsPanel(Panel):
         self._step: int | None = None
         self._asking = Asking(self)
 
-        self.split = QComboBox()
+        self.split = Pick()
         self.split.setAccessibleName("Split")
         for split in ("validation", "train", "test"):
             self.split.addItem(split_title(split), split)
@@ -136,7 +136,7 @@ class PredictionsPanel(Panel):
         self._compare = QStackedWidget()
         self._compare.addWidget(self.confusion)
         self._compare.addWidget(self.agreement)
-        self.order = QComboBox()
+        self.order = Pick()
         self.order.setAccessibleName("Order of the examples")
         self.order.setToolTip("All examples of the split, by how much the right answer was expected")
         for words, best in ORDERS:
@@ -159,6 +159,7 @@ class PredictionsPanel(Panel):
         self.tabs.addTab(self._examples, "Examples")
         self.tabs.addTab(self._compare, "Confusion")
         self.tabs.addTab(self.figures, "Figures")
+        elide(self.tabs)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -301,6 +302,7 @@ class PredictionsPanel(Panel):
         self._pictured = not self.ordered
         values = any(e.predicted is None and e.target is not None for e in predicted.predictions)
         self.tabs.setTabText(1, "Agreement" if values else "Confusion")
+        elide(self.tabs)
         self._compare.setCurrentWidget(self.agreement if values else self.confusion)
         self.agreement.show_predicted(predicted)
         if not self.ordered:

@@ -27,7 +27,7 @@ class Word(NamedTuple):
 
 
 class Readout(QWidget):
-    """Words in a row, at the right; what has no room at the left is cut off."""
+    """Words in a row, at the right; what has no room at the left is left to the tool tip."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -45,6 +45,7 @@ class Readout(QWidget):
         if tuple(words) != self.words:
             self.words = tuple(words)
             self.setAccessibleDescription(self.text())
+            self.setToolTip(self.text())
             self.update()
 
     def text(self) -> str:
@@ -60,10 +61,24 @@ class Readout(QWidget):
         plain = metrics[False]
         base = (self.height() + plain.ascent() - plain.descent()) / 2
         x = float(self.width())
-        for number, word in enumerate(reversed(self.words)):
-            if number:
-                x -= 3 * SPACE if word.last else plain.horizontalAdvance(" ")
-            x -= metrics[word.strong].horizontalAdvance(word.text)
-            painter.setFont(fonts[word.strong])
-            painter.setPen(theme.color(word.color))
-            painter.drawText(QPointF(x, base), word.text)
+        for number, group in enumerate(reversed(_groups(self.words))):
+            wide = [metrics[word.strong].horizontalAdvance(word.text) for word in group]
+            x -= sum(wide) + plain.horizontalAdvance(" ") * (len(group) - 1) + (3 * SPACE if number else 0)
+            if x < 0 and number:
+                break  # half a value says nothing
+            at = x
+            for word, room in zip(group, wide, strict=True):
+                painter.setFont(fonts[word.strong])
+                painter.setPen(theme.color(word.color))
+                painter.drawText(QPointF(at, base), word.text)
+                at += room + plain.horizontalAdvance(" ")
+
+
+def _groups(words: Sequence[Word]) -> list[list[Word]]:
+    """What belongs together: a dot, a name, a value."""
+    groups: list[list[Word]] = [[]]
+    for word in words:
+        groups[-1].append(word)
+        if word.last:
+            groups.append([])
+    return [group for group in groups if group]

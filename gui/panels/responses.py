@@ -12,11 +12,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QScrollArea,
-    QSpinBox,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -26,6 +24,7 @@ from PySide6.QtWidgets import (
 from engine.host.protocol import Failed, Mapped, Responded
 from engine.network import Network
 from gui.document import Document
+from gui.narrow import Number, Pick
 from gui.panels.asking import Asking
 from gui.panels.bar import Bar
 from gui.panels.drawpad import DrawPad
@@ -175,17 +174,17 @@ class ResponsesPanel(Panel):
         self._step: int | None = None
         self._asking = Asking(self)
 
-        self.mode = QComboBox()
+        self.mode = Pick()
         self.mode.setAccessibleName("What the layers are shown")
         for title, key in (("Example", "example"), ("Draw", "draw"), ("Plane", "plane")):
             self.mode.addItem(title, key)
-        self.split = QComboBox()
+        self.split = Pick()
         self.split.setAccessibleName("Split")
         for split in ("validation", "train", "test"):
             self.split.addItem(split_title(split), split)
-        self.index = QSpinBox(maximum=9_999_999)
+        self.index = Number(maximum=9_999_999)
         self.index.setAccessibleName("Number of the example")
-        self.unit = QSpinBox(maximum=99_999)
+        self.unit = Number(maximum=99_999)
         self.unit.setAccessibleName("Unit of the selected layer")
         self.unit.setPrefix("unit ")
         self.unit.setToolTip(

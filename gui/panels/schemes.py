@@ -20,8 +20,13 @@ class SchemesEdit(QWidget):
         super().__init__(parent)
         self.line = QLineEdit(clearButtonEnabled=True)
         self.line.setAccessibleName("Schemes to compare")
-        self.line.setPlaceholderText(f"The usual: {', '.join(USUAL)}")
-        self.line.setToolTip(tip("Ids with commas, fields behind colons: kaiming_normal, normal:std=0.02"))
+        self.line.setPlaceholderText("The usual ones")
+        self.line.setToolTip(
+            tip(
+                "Ids with commas, fields behind colons: kaiming_normal, normal:std=0.02\n"
+                f"The usual ones: {', '.join(USUAL)}"
+            )
+        )
         self.pick = QToolButton()
         self.pick.setText("Schemes")
         self.pick.setToolTip("Add schemes to the line, or take them out")
