@@ -198,7 +198,7 @@ class ProgressView(QWidget):
             self.label.style().unpolish(self.label)
             self.label.style().polish(self.label)
         self._story = story(session)
-        self.updateGeometry()
+        self.setMaximumWidth(self.sizeHint().width())
         self._tell()
         self.label.setToolTip(tip(session.message or self._story))
         self.label.setAccessibleDescription(self._story)

@@ -77,7 +77,7 @@ class Engine(QObject):
         recipe = self._document.network.recipe
         return self._ask(lambda n: DataLooked(n, view(recipe.data, recipe.seed)))
 
-    def respond(self, run: str | None, split: str, index: int) -> int:
+    def respond(self, run: str | None, split: str, index: int, *, step: int | None = None) -> int:
         """Ask how every node responds to an example."""
         return self._ask(lambda n: respond(Respond(n, b"", run, split, index), self._document.network))
 

@@ -59,8 +59,8 @@ class FakeWorkers(QObject):
     def look_at_data(self, path=None):
         return self._ask("look", path)
 
-    def respond(self, run, split, index):
-        return self._ask("respond", run, split, index)
+    def respond(self, run, split, index, *, step=None):
+        return self._ask("respond", run, split, index, *([] if step is None else [step]))
 
     def newest_run(self):
         return None
@@ -87,8 +87,9 @@ NETWORK = chain(
 
 
 class Bench:
-    def __init__(self, qtbot, network):
-        self.document, self.selection, self.workers = Document(network), Selection(), FakeWorkers()
+    def __init__(self, qtbot, network, workers=None):
+        self.document, self.selection = Document(network), Selection()
+        self.workers = workers or FakeWorkers()
         self.inspector = Inspector(self.document, self.selection, self.workers)
         qtbot.addWidget(self.inspector)
         self.inspector.resize(300, 900)

@@ -22,6 +22,7 @@ from gui.document import Document
 from gui.inspector import Inspector
 from gui.inspector.example import REST
 from gui.selection import Selection
+from gui.session import Session
 from tests import gui_helpers as hands
 from tests.test_inspector import NETWORK, Bench, FakeWorkers
 
@@ -252,3 +253,34 @@ def test_while_a_network_is_wrong_no_old_example_stands_in_its_window(bench, qtb
     qtbot.waitUntil(lambda: part.view.source is None)
     bench.document.undo_stack.undo()
     qtbot.waitUntil(lambda: looked(bench) == 2)
+
+
+def test_the_example_follows_the_weights_of_a_run_and_of_the_step_that_is_looked_at(qtbot):
+    class WithRun(FakeWorkers):
+        def __init__(self):
+            super().__init__()
+            self.session = Session()
+
+    bench = Bench(qtbot, NETWORK, WithRun())
+    session = bench.workers.session
+    part = bench.select("conv1").window_part
+    part.set_open(True)
+    qtbot.waitUntil(lambda: looked(bench) == 1)
+    answer(bench)
+    session.state, session.kept = "running", [20, 40]
+    session.weights_kept.emit([20, 40])
+    qtbot.waitUntil(lambda: bench.workers.asked[-1] == ("respond", None, "validation", 0, 40))
+    answer(bench)
+    session.at = 25
+    session.sought.emit(session.at)
+    qtbot.waitUntil(lambda: bench.workers.asked[-1] == ("respond", None, "validation", 0, 20))
+    answer(bench)
+    before = looked(bench)
+    session.weights_kept.emit([20, 40])  # of no concern while step 25 is looked at
+    bench.inspector.hide()
+    session.at = None
+    session.sought.emit(session.at)
+    qtbot.wait(2 * REST)
+    assert looked(bench) == before  # nobody looks
+    bench.inspector.show()
+    qtbot.waitUntil(lambda: looked(bench) == before + 1)

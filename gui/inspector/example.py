@@ -12,8 +12,10 @@ from engine.catalog.fields import Path
 from engine.findings import Analysis
 from engine.host.protocol import Excerpt, Failed, Responded, Response
 from engine.network import Data, Network
+from gui.asking import Asking
 from gui.document import Document
 from gui.inspector.preview import Previews
+from gui.session import Session
 
 #: After an edit the example is sent through again when the hands have rested so long, milliseconds.
 REST = 300
@@ -54,6 +56,15 @@ class Example(QObject):
         self._rest.timeout.connect(self._rested)
         document.changed.connect(self._document_changed)
         workers.answered.connect(self._answered)
+        #: The run, whose weights it follows; None where there are no runs.
+        self._session: Session | None = getattr(workers, "session", None)
+        #: The step whose weights responded last; None: the best ones.
+        self._step: int | None = None
+        self._asking = Asking(self)
+        self._asking.due.connect(self._rested)
+        if self._session is not None:
+            for signal in (self._session.weights_kept, self._session.sought, self._session.state_changed):
+                signal.connect(self._follow)
 
     @property
     def waiting(self) -> bool:
@@ -86,9 +97,7 @@ class Example(QObject):
         return not named and all(totals.get(name, 0) <= most for name, most in _LIGHT.items())
 
     def _rested(self) -> None:
-        if self._asked and self._data is not None:
-            self._send()
-        elif not self._free:
+        if not self._asked and not self._free:
             self._data, self.responded = None, None
             self.changed.emit()
         elif self._view.isVisible():
@@ -101,7 +110,7 @@ class Example(QObject):
     def seen(self) -> None:
         """The view is shown: what was wanted while it was not comes now."""
         if self._wanted:
-            self.offer()
+            self._rest.start()
 
     def response(self, path: str) -> Response | None:
         """How a node responds, by its path."""
@@ -120,8 +129,17 @@ class Example(QObject):
             self._again = True
             return
         self._again, self.message = False, ""
-        self._request = self._workers.respond(self._workers.newest_run(), SPLIT, INDEX)
+        self._step = None if self._session is None else self._session.weights_step()
+        self._asking.asked()
+        self._request = self._workers.respond(self._workers.newest_run(), SPLIT, INDEX, step=self._step)
         self.changed.emit()
+
+    def _follow(self, *_: object) -> None:
+        """Other weights belong to what is looked at: send it through them, as soon as that is fair."""
+        if self._data is not None and self._session is not None:
+            ended = self._session.state == "finished"  # and has its best weights
+            if ended or self._session.weights_step() != self._step:
+                self._asking.soon()
 
     def _document_changed(self, before: Network, after: Network) -> None:
         if self._data is None:
@@ -136,6 +154,7 @@ class Example(QObject):
         if request != self._request:
             return
         self._request = None
+        self._asking.answered()
         if isinstance(event, Responded):
             self.responded = event if self._data is not None else None
         elif isinstance(event, Failed):

@@ -45,8 +45,8 @@ class Previews(Protocol):
     def look_at_data(self, path: str | None = None) -> int:
         """Ask what the document's data look like."""
 
-    def respond(self, run: str | None, split: str, index: int) -> int:
-        """Ask how every node responds to an example."""
+    def respond(self, run: str | None, split: str, index: int, *, step: int | None = None) -> int:
+        """Ask how every node responds to an example; `step`: with the run's weights of that step."""
 
     def newest_run(self) -> str | None:
         """The run whose weights are the newest."""

@@ -24,9 +24,9 @@ from PySide6.QtWidgets import (
 )
 
 from engine.host.protocol import Evaluated, Failed, Predicted
+from gui.asking import Asking
 from gui.narrow import Pick, elide
 from gui.panels.agreement import Agreement
-from gui.panels.asking import Asking
 from gui.panels.bar import Bar
 from gui.panels.cards import CARD, CardDelegate, CardModel, doubt
 from gui.panels.confusion import Confusion

@@ -23,9 +23,9 @@ from PySide6.QtWidgets import (
 
 from engine.host.protocol import Failed, Mapped, Responded
 from engine.network import Network
+from gui.asking import Asking
 from gui.document import Document
 from gui.narrow import Number, Pick
-from gui.panels.asking import Asking
 from gui.panels.bar import Bar
 from gui.panels.drawpad import DrawPad
 from gui.panels.figures import split_title
