@@ -525,8 +525,17 @@ def paste(
 
 
 def fragment_from_text(text: str) -> object:
-    """Read clipboard text as JSON; None where it is none."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None
+    """Read clipboard text as JSON, also as a mail has it: quoted, among other words. None: it is none."""
+    for candidate in (text, _mailed(text)):
+        try:
+            return msgspec.json.decode(candidate)
+        except msgspec.DecodeError:
+            continue
+    return None
+
+
+def _mailed(text: str) -> str:
+    """What stands between the outermost braces, without marks of quotation and spaces that do not break."""
+    lines = (re.sub(r"^[>|\s]+", "", line) for line in text.replace("\u00a0", " ").splitlines())
+    joined = "\n".join(lines)
+    return joined[joined.find("{") : joined.rfind("}") + 1]
