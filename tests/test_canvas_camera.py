@@ -7,11 +7,14 @@ import pytest
 from tests import gui_helpers as hands
 from tests.canvas_bench import Bench, chain
 
-from tests.gui_helpers import LEFT, MIDDLE  # isort: skip
+from tests.gui_helpers import LEFT, MIDDLE, SHIFT  # isort: skip
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtWidgets import QApplication
+
+from engine import edit_view
+from engine.edit_view import Frame
 
 pytestmark = pytest.mark.gui
 
@@ -116,3 +119,18 @@ def test_a_pinch_zooms_about_the_fingers(bench):
     QApplication.sendEvent(b.port, event)
     assert b.canvas.zoom_factor == pytest.approx(1.25 * scale)
     assert (b.canvas.mapFromScene(before) - place).manhattanLength() <= 2
+
+
+@pytest.mark.parametrize("what", ["node", "frame"])
+def test_shift_f_brings_what_is_selected_into_view(bench, what):
+    network, id = edit_view.add_mark(
+        chain(*["Input"] + ["Conv2d"] * 20), Frame((5000.0, 400.0, 300.0, 200.0))
+    )
+    b = bench(network)
+    b.canvas.zoom_reset()
+    chosen = "conv20" if what == "node" else id
+    b.selection.set((chosen,) if what == "node" else (), (), () if what == "node" else (chosen,))
+    hands.key(b.canvas, Qt.Key.Key_F, SHIFT)
+    shown = b.canvas.drawing.content([chosen])
+    assert b.canvas.visible_rect().contains(shown)
+    assert b.canvas.zoom_factor > 0.9, "it is looked at closely"

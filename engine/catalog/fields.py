@@ -105,7 +105,7 @@ class Field(_Options, _Named):
 
 
 def _number_text(value: float) -> str:
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _range_text(lo: float | None, hi: float | None) -> str:

@@ -86,7 +86,7 @@ def make(canvas: Canvas) -> list[QAction]:
             "Zoom to selection",
             "Shift+F",
             "mdi6.magnify-scan",
-            lambda: canvas.fit(canvas.selection.nodes or None),
+            lambda: canvas.fit((*canvas.selection.nodes, *canvas.selection.marks) or None),
         ),
         ("zoom_in", "Zoom in", "Ctrl++", "mdi6.magnify-plus-outline", lambda: canvas.glide.zoom(1.25)),
         ("zoom_out", "Zoom out", "Ctrl+-", "mdi6.magnify-minus-outline", lambda: canvas.glide.zoom(0.8)),
