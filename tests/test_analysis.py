@@ -387,6 +387,26 @@ def test_scores_are_laid_bare_by_one_repair(network: Network) -> None:
     assert list(mended.nodes) == ["image", "fc", "out"]
 
 
+@pytest.mark.parametrize(
+    ("loss", "giving"), [("BCELoss", "Sigmoid"), ("NLLLoss", "LogSoftmax"), ("KLDivLoss", "LogSoftmax")]
+)
+def test_a_loss_of_probabilities_says_so_of_raw_scores_and_each_repair_helps(loss: str, giving: str) -> None:
+    network = chain(("fc", linear(10)), shape=(4,), recipe=Recipe(loss=choice(loss)))
+    (problem,) = [p for p in engine.analyze(network).problems if p.code == "probabilities-wanted"]
+    assert (problem.node, problem.severity) == ("out", "warning")
+    assert [repair.text for repair in problem.repairs][1] == f"End fc with {giving}"
+    for repair in problem.repairs:
+        mended = engine.analyze(diff.apply(network, repair.changes))
+        assert not {"probabilities-wanted", "scores-wanted"} & {p.code for p in mended.problems}
+
+
+def test_outputs_that_name_nothing_are_an_error() -> None:
+    network = chain(("fc", linear(10)), shape=(4,), recipe=Recipe(options={"outputs": 3}))
+    (problem,) = [p for p in engine.analyze(network).errors if p.field == "recipe.outputs"]
+    mended = engine.analyze(diff.apply(network, problem.repairs[0].changes))
+    assert not [p for p in mended.errors if p.field == "recipe.outputs"]
+
+
 def test_what_is_computed_for_nothing_is_removed_by_its_repair() -> None:
     network = chain(("fc", linear(10)), shape=(4,))
     stray = edit.connect(edit.add_node(network, "stray", linear(3)), End("image"), End("stray"))

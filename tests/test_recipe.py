@@ -12,7 +12,7 @@ import engine
 from engine.assign import AssignProblem, assign
 from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, Horizon
 from engine.compile.resolve import construct, resolve
-from engine.host.protocol import Metrics, RunState
+from engine.host.protocol import Metrics, RunStarted, RunState
 from engine.network import Choice, Edge, End, Network, Node, Recipe
 from engine.problems import NetworkProblem
 from engine.training import Control, find_rate, rate_finder, train
@@ -298,6 +298,13 @@ def test_training_stops_early_when_nothing_gets_better(tmp_path):
     result = train(network, run_dir=tmp_path, emit=told)
     assert (result["state"], result["epochs"], result["best_epoch"]) == ("finished", 4, 1)
     assert "Stopped early: no better loss in 3 validations, since epoch 1" in result["message"]
+
+
+def test_a_figure_that_these_outputs_do_not_have_is_said_not_to_decide(tmp_path):
+    for monitor, said in (("r2", True), ("f1", False), ("auto", False)):
+        told = Told()
+        train(perceptron(recipe(monitor=monitor)), run_dir=tmp_path, emit=told)
+        assert any("there is no r2 here" in word for word in told.of(RunStarted)[0].warnings) == said
 
 
 def test_validation_comes_every_so_many_steps_or_epochs(tmp_path):

@@ -17,6 +17,12 @@ _SCORES_TO_PROBABILITIES = {
     "BCEWithLogitsLoss": frozenset({"Sigmoid", "Softmax"}),
     "MultiLabelSoftMarginLoss": frozenset({"Sigmoid", "Softmax"}),
 }
+#: Losses of probabilities or their logarithms: what gives those, what it is called, and the loss of raw scores.
+PROBABILITIES = {
+    "BCELoss": ("probabilities", frozenset({"Sigmoid", "Softmax", "Hardsigmoid"}), "BCEWithLogitsLoss"),
+    "NLLLoss": ("logarithms of probabilities", frozenset({"LogSoftmax", "LogSigmoid"}), "CrossEntropyLoss"),
+    "KLDivLoss": ("logarithms of probabilities", frozenset({"LogSoftmax", "LogSigmoid"}), "CrossEntropyLoss"),
+}
 _ALL_EQUAL = frozenset({"zeros", "ones", "constant"})
 _SATURATING = frozenset({"Sigmoid", "Tanh", "Softsign"})
 _HE = frozenset({"kaiming_normal", "kaiming_uniform"})
@@ -46,6 +52,7 @@ def advice(network: Network, walked: Walked) -> list[Problem]:
             _bias_before_norm(step.node, following),
             _equal_weights(step.node, {n: len(s) for n, s in evaluated.parameters.items()}),
             _scores_wanted(network, step.node, sources),
+            _probabilities_wanted(network, step.node, sources),
             _dropout_place(step.node, following),
             _norm_place(step.node, following),
             _pixels_skipped(step, evaluated, readers),
@@ -132,6 +139,31 @@ def _scores_wanted(network: Network, node: Node, sources: list[Node]) -> Finding
         f"Take {name} away.",
         lesson=f"{name} on top of {built_in} flattens the gradients: training is slow and stops early "
         f"(torch.nn.{network.recipe.loss.id}, “Input”).",
+    )
+
+
+def _probabilities_wanted(network: Network, node: Node, sources: list[Node]) -> Finding | None:
+    loss = network.recipe.loss.id
+    if (
+        node.type != "Output"
+        or not sources
+        or loss not in PROBABILITIES
+        or network.recipe.options.get("outputs")
+    ):
+        return None
+    wanted, giving, raw = PROBABILITIES[loss]
+    before = sources[0]
+    layer = LAYERS.get(before.type)
+    if layer is None or not layer.parameter_names(before.fields) or _bend(before) in giving:
+        return None  # of what has no weights it is not known what it makes of its input
+    last = "Sigmoid" if loss == "BCELoss" else "LogSoftmax"
+    return Finding(
+        "warning",
+        "probabilities-wanted",
+        None,
+        f"{loss} wants {wanted}, and its input comes from {_bend(before)}. End with {last}, or choose {raw}.",
+        lesson=f"{raw} does the same with raw scores, and is exact where probabilities are very small "
+        f"(torch.nn.{raw}).",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from engine import diff, edit
+from engine.analysis.advice import PROBABILITIES
 from engine.analysis.repairs import Idea, Place, arms_alike, made, place_of
 from engine.analysis.walk import Walked
 from engine.findings import Problem, Repair
@@ -83,6 +84,19 @@ def _raw_scores(network: Network, place: Place, walked: Walked, problem: Problem
         yield f"Take {id} out", lambda: edit.remove(network, [id], heal=True, block=place.block)
 
 
+def _probabilities(network: Network, place: Place, walked: Walked, problem: Problem) -> Iterator[Idea]:
+    _, _, raw = PROBABILITIES[network.recipe.loss.id]
+    recipe = replace(network.recipe, loss=Choice(raw))
+    yield f"Choose {raw}", lambda: edit.set_recipe(network, recipe)
+    id = _before(network.graph(place.block), place.id)
+    if network.graph(place.block).nodes[id].activation is None:
+        last = Choice("Sigmoid") if raw == "BCEWithLogitsLoss" else Choice("LogSoftmax", {"dim": 1})
+        yield (
+            f"End {id} with {last.id}",
+            lambda: edit.set_activation(network, id, last, block=place.block),
+        )
+
+
 def _drop_earlier(network: Network, place: Place, walked: Walked, problem: Problem) -> Iterator[Idea]:
     id = _before(network.graph(place.block), place.id)
     yield f"Swap {id} and {place.id}", lambda: edit.swap(network, id, place.id, block=place.block)
@@ -112,6 +126,7 @@ def _glorot(network: Network, place: Place, walked: Walked, problem: Problem) ->
 _WAYS: Mapping[str, Callable[[Network, Place, Walked, Problem], Iterator[Idea]]] = {
     "unused": _remove_unused,
     "scores-wanted": _raw_scores,
+    "probabilities-wanted": _probabilities,
     "dropout-at-output": _drop_earlier,
     "dropout-before-norm": _drop_later,
     "norm-at-output": _take_out,

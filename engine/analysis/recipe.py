@@ -39,6 +39,12 @@ def recipe_problems(network: Network) -> list[Problem]:
             change = Change(("recipe", field.name), before=value, after=field.default)
             repair = Repair(f"Set {field.name} to {field.default}", (change,))
             problems.append(_problem("wrong-field", message, ("recipe", field.name), repair))
+    outputs = recipe.options.get("outputs")
+    if outputs is not None and not isinstance(outputs, dict):
+        change = Change(("recipe", "outputs"), before=outputs, index=list(recipe.options).index("outputs"))
+        repair = Repair("Compare the one Output with the data's target", (change,))
+        message = 'is to name each Output and its target, as in {"age": {"target": "age"}}.'
+        problems.append(_problem("wrong-field", message, ("recipe", "outputs"), repair))
     return problems + _wrong_options(recipe) + _unknown_keys(network, recipe)
 
 

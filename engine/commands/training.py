@@ -98,6 +98,8 @@ def _tell(result: dict[str, Any]) -> None:
     if result["run"] is None:
         out.print(result["message"])
         return
+    if result["state"] == "finished" and result.get("message"):
+        out.print(result["message"])
     out.print(f"run        {result['run']}")
     if result["state"] == "stopped":
         out.print(f"Go on with `layerlab train --resume {result['run']}`.")

@@ -15,6 +15,8 @@ from torch import Tensor
 
 #: Figures of which more is better; of all others less is.
 LARGER_IS_BETTER = frozenset({"accuracy", "top5", "f1", "r2"})
+#: What is measured of each kind of output, beside the loss.
+FIGURES = {"class": ("accuracy", "top5", "f1"), "multilabel": ("accuracy", "f1"), "value": ("mae", "r2")}
 #: How many classes there must be for five guesses to say something.
 _TOP = 5
 #: More classes than this make a confusion matrix that nobody reads.

@@ -32,7 +32,7 @@ from engine.training.fastest import fastest
 from engine.training.feed import Feed
 from engine.training.graphs import detached
 from engine.training.group import Group
-from engine.training.metrics import LARGER_IS_BETTER, better, monitored
+from engine.training.metrics import FIGURES, LARGER_IS_BETTER, better, monitored
 from engine.training.options import options
 from engine.training.probes import Probes
 from engine.training.schedules import Schedule
@@ -173,7 +173,7 @@ class Trainer:
             *notes,
         )
         self._step = DirectStep(self.optimizer)
-        self._warnings = tuple(warnings)
+        self._warnings = (*warnings, *self._unmeasured())
         budget = self.options.observe_budget
         self.probes: Probes | None = None
         if observe and self.group.writes:
@@ -302,11 +302,19 @@ class Trainer:
         patience = self.options.patience
         if patience is None or self.position.waited < patience:
             return False
-        self.message = (
-            f"Stopped early: no better {self._monitored()} in {patience} validations, since epoch "
-            f"{self.position.best_epoch}."
-        )
+        waited = "validation" if patience == 1 else f"{patience} validations"
+        since = f"since epoch {self.position.best_epoch}"
+        self.message = f"Stopped early: no better {self._monitored()} in {waited}, {since}."
         return True
+
+    def _unmeasured(self) -> Iterator[str]:
+        """A word where the figure that is to decide is none of these outputs'."""
+        known = [head.key + name for head in self.task.heads for name in FIGURES[head.figures]]
+        if self.options.monitor not in ("auto", "loss", *known):
+            yield (
+                f"recipe.monitor: there is no {self.options.monitor} here, so the loss decides what is best. "
+                f"There are {', '.join(known)}."
+            )
 
     def _monitored(self) -> str:
         return monitored(self.options.monitor, self.position.best or {})
