@@ -73,9 +73,10 @@ class Pick(QComboBox):
         painter = QStylePainter(self)
         option = self._option()
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        option.currentText = self.fontMetrics().elidedText(  # type: ignore[attr-defined]
-            self._words(), Qt.TextElideMode.ElideRight, self._room()
-        )
+        if self.shortened:  # a text that just fits would be cut by a fraction of a pixel
+            option.currentText = self.fontMetrics().elidedText(  # type: ignore[attr-defined]
+                self._words(), Qt.TextElideMode.ElideRight, self._room()
+            )
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def event(self, event: QEvent) -> bool:
@@ -95,7 +96,7 @@ class Pick(QComboBox):
 
     def _room(self) -> int:
         style, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
-        return self.style().subControlRect(style, self._option(), part, self).width() - 2
+        return self.style().subControlRect(style, self._option(), part, self).width()
 
 
 class Button(QPushButton):

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 from msgspec.structs import replace
+from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from engine import diff
@@ -19,6 +20,7 @@ from engine.host import protocol
 from engine.network import Data, Network, Node, Recipe
 from gui.diagnosing import carried
 from gui.document import Document
+from gui.narrow import Pick
 from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
 from gui.panels.health import MEASURES
 from gui.panels.plane import Plane
@@ -330,3 +332,19 @@ def test_the_words_of_an_empty_panel_stand_below_its_picture(qtbot: Any) -> None
     picture, hint = panel.empty._picture, panel.empty.hint
     assert abs(picture.geometry().center().x() - hint.geometry().center().x()) <= 1
     assert hint.width() <= 400
+
+
+@pytest.mark.parametrize("words", ["Validation", "Update ratio", "Test"])
+def test_a_choice_of_its_own_size_is_not_cut(qtbot: Any, words: str) -> None:
+    box = Pick()
+    box.addItem(words)
+    shown(qtbot, box)
+    box.resize(box.sizeHint())
+    QApplication.processEvents()
+    whole = box.grab().toImage()
+    box.resize(box.sizeHint().width() + 40, box.height())
+    QApplication.processEvents()
+    roomy = box.grab().toImage()
+    left = QRect(0, 0, whole.width() - 30, whole.height())  # without the arrow
+    assert not box.shortened
+    assert whole.copy(left) == roomy.copy(left)
