@@ -1,4 +1,4 @@
-"""Cards and wires that the document has and the drawing not yet: many come a few at a time."""
+"""Cards and wires that the drawing has not yet, or not yet in their places: many come a few at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Places = dict[str, tuple[float, float]]
 
 
 class Arrivals:
-    """What waits to be drawn, what is in view first.
+    """What waits to be drawn, or to be brought to its place; what is in view first.
 
     Whoever asks the drawing for its cards or wires has them all: it brings the rest at once.
     """
@@ -87,7 +87,7 @@ class Arrivals:
         self._timer.stop()
 
     def _go_on(self) -> None:
-        if self._resting:
+        if self._resting or self._scene.gliding:
             self._resting = False
             return
         self._bring(time.perf_counter() + SLICE)
@@ -101,9 +101,10 @@ class Arrivals:
             id = next(iter(waiting))
             self._bring_node(id, waiting.pop(id))
             for edge in self._edges.pop(id, ()):
-                wire = self._scene.add_wire(edge)  # none as long as its other end waits
-                if wire is not None:
-                    self._fresh.append(wire)
+                if edge.source.node not in waiting and edge.target.node not in waiting:
+                    wire = self._scene.bring_wire(edge)
+                    if wire is not None:
+                        self._fresh.append(wire)
         self._places = waiting
         if waiting:
             self._timer.start()

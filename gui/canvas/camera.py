@@ -34,6 +34,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
+from gui.canvas import card
+from gui.canvas.arrivals import HEIGHT
 from gui.canvas.glide import Glide
 from gui.canvas.levels import COARSE, FAR, MIDDLE, NEAR
 from gui.canvas.node_item import LABEL
@@ -47,6 +49,8 @@ MIDDLE_FROM, NEAR_FROM = 0.36, 0.56
 COARSE_FROM, CROWDED_FROM, CROWD = 0.18, 0.3, 150
 GRID = 32
 ANIMATION_MS = 140
+#: So many cards glide at most, from afar and from near; more come to their places as they can.
+AFAR, ANEAR = 1500, 400
 #: By how much a wheel's notch turns it, in eighths of a degree.
 NOTCH = 120
 #: How long a zoom rests before cards are drawn sharply, in milliseconds.
@@ -79,6 +83,8 @@ class Camera(QGraphicsView):
         #: The whole is in view, and stays so when the canvas changes its size.
         self._fitted = False
         self._animation: QVariantAnimation | None = None
+        #: Where the cards are to arrive that glide.
+        self._ends: dict[str, tuple[float, float]] = {}
         #: Runs while one zooms, frame after frame.
         self._zooming = QTimer(self, singleShot=True, interval=REST_MS)
         self._zooming.timeout.connect(self.viewport().update)
@@ -104,9 +110,6 @@ class Camera(QGraphicsView):
         self._zooming.stop()
         self.drawing.pictures.clear()
         self.viewport().update()
-
-    def settle(self) -> None:
-        """Bring every card to where the document has it."""
 
     # ------------------------------------------------------------------ where we look
 
@@ -249,10 +252,13 @@ class Camera(QGraphicsView):
         before = self.drawing.positions()
         yield
         after = self.drawing.positions()
-        moving = {id: place for id, place in before.items() if id in after and after[id] != place}
-        if not moving or not self.isVisible() or len(moving) > 1500:
+        ways = {id: (at, after[id]) for id, at in before.items() if id in after and after[id] != at}
+        most = AFAR
+        if self.drawing.detail != FAR:
+            seen, most = self.visible_rect().adjusted(-card.WIDTH, -HEIGHT, 0, 0), ANEAR
+            ways = {id: way for id, way in ways.items() if any(seen.contains(*place) for place in way)}
+        if not ways or not self.isVisible() or len(ways) > most:
             return
-        self.stop_animation()
         animation = QVariantAnimation(self)
         animation.setDuration(ANIMATION_MS)
         animation.setStartValue(0.0)
@@ -260,17 +266,13 @@ class Camera(QGraphicsView):
         animation.setEasingCurve(QEasingCurve.Type.OutCubic)
 
         def step(share: float) -> None:
-            self.drawing.drag(
-                {
-                    id: (x + (after[id][0] - x) * share, y + (after[id][1] - y) * share)
-                    for id, (x, y) in moving.items()
-                }
-            )
+            self.drawing.glide(ways, share)
             self.refresh_far()
 
         animation.valueChanged.connect(step)
         animation.finished.connect(self.stop_animation)
-        self._animation = animation
+        self._animation, self._ends = animation, {id: to for id, (_, to) in ways.items()}
+        step(0.0)
         animation.start()
 
     def stop_animation(self) -> None:
@@ -282,7 +284,8 @@ class Camera(QGraphicsView):
             animation.finished.disconnect()
             animation.stop()
             animation.deleteLater()
-            self.settle()
+            self.drawing.land(self._ends)
+            self.refresh_far()
 
     # ------------------------------------------------------------------ painting
 

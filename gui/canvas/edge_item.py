@@ -157,6 +157,10 @@ class EdgeItem(QGraphicsPathItem):
             self._far_lines = self._straight_lines()
         return self._far_lines
 
+    def bend_far(self) -> None:
+        """An end of it is shown elsewhere in the drawing from far away."""
+        self._far_lines = None
+
     def detach(self) -> None:
         """Let go of its nodes."""
         self.source.edges.discard(self)

@@ -56,13 +56,13 @@ class Finder(QGraphicsScene):
         """Draw at once what is still to come."""
 
     def expected(self) -> Mapping[str, tuple[float, float]]:
-        """Where cards will stand that are still to come."""
+        """Where cards will stand that are still to come, or to be brought there."""
         return {}
 
     @property
     def count(self) -> int:
         """How many cards there are, with those that are still to come."""
-        return len(self._nodes) + len(self.expected())
+        return len(self._nodes) + sum(id not in self._nodes for id in self.expected())
 
     def drawn(self) -> tuple[Mapping[str, NodeItem], Mapping[Edge, EdgeItem]]:
         """Cards and wires that are there, whatever is still to come."""
@@ -94,10 +94,12 @@ class Finder(QGraphicsScene):
         coming = self.expected()
         if ids is not None:
             chosen = tuple(ids)
-            there = [kind[id].rect for kind in (self._nodes, self.marks) for id in chosen if id in kind]
+            kinds = (self._nodes, self.marks)
+            there = [kind[id].rect for kind in kinds for id in chosen if id in kind and id not in coming]
             return _around(there, [coming[id] for id in chosen if id in coming])
         if self._content is None:
-            shown = [item.rect for kind in (self._nodes, self.marks) for item in kind.values()]
+            shown = [item.rect for id, item in self._nodes.items() if id not in coming]
+            shown += [mark.rect for mark in self.marks.values()]
             self._content = _around(shown, coming.values())
         return QRectF(self._content)
 

@@ -101,6 +101,10 @@ class NodeItem(QGraphicsItem):
         """Move the card's top left corner to ``(x, y)``."""
         self.setPos(x, y)
         self.at = (x, y)
+        self.show_at(x, y)
+
+    def show_at(self, x: float, y: float) -> None:
+        """Show it elsewhere in the drawing from far away, where it glides."""
         self.far_rect.moveTo(x, y)
         self.far_stripe.moveTo(x, y)
 

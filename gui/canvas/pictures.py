@@ -56,6 +56,8 @@ class Pictures:
         self._moving = False
         #: Seconds that are left of this frame for drawing contents.
         self._left = 0.0
+        #: The cards of this frame.
+        self._used: set[NodeItem] = set()
         self._blurred = False
         #: The frames of one scale.
         self._frames: dict[tuple[object, ...], QPixmap] = {}
@@ -76,6 +78,7 @@ class Pictures:
         self._ratio = ratio
         self._moving = moving
         self._left = float("inf") if whole else BUDGET
+        self._used.clear()
         self._blurred = False
 
     def end(self) -> bool:
@@ -89,6 +92,7 @@ class Pictures:
         if scale is None or scale.factor > LARGEST:
             return False
         picture = item.picture
+        self._used.add(item)
         if self._due(picture, scale):
             picture = self._draw(item, scale)
         elif picture is not None:
@@ -167,7 +171,10 @@ class Pictures:
         self._kept[item] = pixmap.width() * pixmap.height() * 4
         self._bytes += self._kept[item]
         while self._bytes > LIMIT and len(self._kept) > 1:
-            self.forget(next(iter(self._kept)))
+            oldest = next(iter(self._kept))
+            if oldest in self._used and math.isfinite(self._left):
+                break  # it would be drawn again in the next frame, and so on for ever
+            self.forget(oldest)
         self._left -= time.perf_counter() - begun
         return item.picture
 

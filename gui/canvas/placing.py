@@ -66,8 +66,8 @@ class Placing:
 
         with self.canvas.animated():
             self.editor.attempt("Arrange", change)
-        if chosen is None:
-            self.canvas.fit()
+            if chosen is None:
+                self.canvas.fit()
 
     def align(self, line: str) -> None:
         """Bring the selected nodes to one line: "left", "centre", "right", "top", "middle" or "bottom"."""

@@ -13,14 +13,14 @@ from engine import diff, edit_view
 from engine.findings import Analysis
 from engine.network import Edge, Network
 from gui.canvas import card, layout, look
-from gui.canvas.arrivals import AT_ONCE, Arrivals
+from gui.canvas.arrivals import AT_ONCE, HEIGHT, Arrivals
 from gui.canvas.departures import Departures
 from gui.canvas.edge_item import EdgeItem, wire_path
 from gui.canvas.far import FarPainter
 from gui.canvas.finding import Finder
 from gui.canvas.found import Found
 from gui.canvas.ghosts import Ghosts
-from gui.canvas.levels import NEAR
+from gui.canvas.levels import FAR, NEAR
 from gui.canvas.marks import item_of
 from gui.canvas.node_item import NodeItem
 from gui.canvas.overlay import Mark
@@ -28,6 +28,8 @@ from gui.canvas.pictures import Pictures
 from gui.canvas.renewals import Renewals
 from gui.canvas.routing import Router
 from gui.theme import Tokens, theme
+
+Place = tuple[float, float]
 
 #: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
 STEP = 16384.0
@@ -66,7 +68,9 @@ class Scene(Finder):
         #: What lies above the other cards.
         self._lifted: set[str] = set()
         self.router = Router(self)
-        self.arrivals = Arrivals(self, self._add_node)
+        self.arrivals = Arrivals(self, self._bring_node)
+        #: Whether cards are on their way to where an edit has put them.
+        self.gliding = False
         self.departures = Departures(self)
         self.renewals = Renewals(self, self._renew)
         #: How the user leads wires.
@@ -236,7 +240,7 @@ class Scene(Finder):
         gone = [id for id in touched if id not in graph.nodes]
         come = [id for id in graph.nodes if id in touched and id not in nodes and id not in self.arrivals]
         if len(gone) == len(come) == 1 and gone[0] in nodes:  # renamed: it stays where it is
-            self.placed[come[0]] = nodes[gone[0]].at
+            self.placed[come[0]] = self.expected().get(gone[0], nodes[gone[0]].at)
         if touched or moved is None:
             self._complete(None if moved is None else touched)
         removed, added = diff.edges_between(before.graph(self._block).edges, graph.edges)
@@ -259,10 +263,13 @@ class Scene(Finder):
             self._add_node(id, self._position(id, positions))
         made = [wire for edge in fresh if (wire := self.add_wire(edge)) is not None]
         following: set[EdgeItem] = set()
+        moving = {id: place for id, place in places.items() if id in nodes and nodes[id].at != place}
+        later = self._unseen(moving, view) if len(moving) > AT_ONCE else {}
         for id, place in places.items():
             item = nodes.get(id)
-            if item is not None and item.at != place:
-                item.place(*place)
+            if item is not None and id not in later:
+                if item.at != place:
+                    item.place(*place)
                 following |= item.edges
         for wire in changed:
             wire.refresh()
@@ -271,9 +278,24 @@ class Scene(Finder):
             wire.follow()
         self.router.route([*made, *changed, *following])
         if many:
-            self.arrivals.wait({id: self._position(id, positions) for id in come}, view)
+            later.update((id, self._position(id, positions)) for id in come)
+        if later:
+            self.arrivals.wait(later, view)
         self._stale(moved=bool(gone or moved is None or not moved <= set(come)))
         self._grow([*come, *places])
+
+    def _unseen(
+        self, moving: Mapping[str, tuple[float, float]], view: QRectF
+    ) -> dict[str, tuple[float, float]]:
+        """Those that can be brought to their places later: they are out of view, and will be."""
+        if self.detail == FAR:
+            return dict(moving)
+        near = view.adjusted(-card.WIDTH, -HEIGHT, 0, 0)
+        return {
+            id: (x, y)
+            for id, (x, y) in moving.items()
+            if not near.contains(x, y) and not near.contains(*self._nodes[id].at)
+        }
 
     def _complete(self, among: Iterable[str] | None = None) -> None:
         self.placed.update(layout.complete(self._network, self.placed, block=self._block, among=among))
@@ -302,6 +324,24 @@ class Scene(Finder):
         self._nodes[id] = item
         self.addItem(item)
         self.far.add_card(item)
+
+    def _bring_node(self, id: str, place: tuple[float, float]) -> None:
+        item = self._nodes.get(id)
+        if item is None:
+            self._add_node(id, place)
+        else:
+            item.place(*place)
+
+    def bring_wire(self, edge: Edge) -> EdgeItem | None:
+        """Draw the wire of an edge whose ends have come, or lead it there; None if no way need be found."""
+        wire = self._wires.get(edge)
+        if wire is None:
+            return self.add_wire(edge)
+        self.far.forget_wires()
+        if wire.move_along():
+            return None
+        wire.follow()
+        return wire
 
     def _remove(self, nodes: Iterable[str], edges: Iterable[Edge], view: QRectF) -> None:
         """Let nodes go with all their wires, and further wires."""
@@ -435,11 +475,46 @@ class Scene(Finder):
 
     # ------------------------------------------------------------------ geometry
 
-    def drag(self, places: Mapping[str, tuple[float, float]]) -> None:
+    def glide(self, ways: Mapping[str, tuple[Place, Place]], share: float) -> None:
+        """Show cards at `share` of their ways, each from a place to another; :meth:`land` ends it."""
+        self.gliding = True
+        places = {
+            id: (x + (to - x) * share, y + (down - y) * share) for id, ((x, y), (to, down)) in ways.items()
+        }
+        if self.detail != FAR:
+            self.drag(places)
+            return
+        for id, place in places.items():
+            item = self._nodes.get(id)
+            if item is not None:
+                item.show_at(*place)
+                for wire in item.edges:
+                    wire.bend_far()
+        self.far.forget_wires()
+
+    def land(self, places: Mapping[str, Place]) -> None:
+        """Bring cards that glided to the ends of their ways."""
+        self.gliding = False
+        wires: set[EdgeItem] = set()
+        for id, place in places.items():
+            item = self._nodes.get(id)
+            if item is None:
+                continue
+            if id in self.arrivals:
+                item.show_at(*place)
+            else:
+                item.place(*place)
+                wires |= item.edges
+        for wire in wires:
+            wire.follow()
+        self.router.route(wires)
+        self._stale()
+
+    def drag(self, places: Mapping[str, Place]) -> None:
         """Move items while a gesture lasts; the document is told at its end."""
         wires: set[EdgeItem] = set()
         for id, (x, y) in places.items():
-            item = self.nodes.get(id)
+            item = self._nodes.get(id)
             if item is not None:
                 item.place(x, y)
                 wires |= item.edges

@@ -159,6 +159,7 @@ class Canvas(Camera):
     def _changed(self, before: Network, after: Network) -> None:
         if self.gesture is not None:
             self.hands.cancel()
+        self.stop_animation()
         shown = self.block
         if before.blocks.keys() != after.blocks.keys():
             self.interior.follow_rename(before, after)
@@ -188,6 +189,7 @@ class Canvas(Camera):
         return self.drawn and not self.minimap.waiting
 
     def _show_graph(self, *_: object) -> None:
+        self.stop_animation()
         self.hands.forget()
         self.interior.follow()
         self._show_overlay()
@@ -209,10 +211,6 @@ class Canvas(Camera):
         for action in self.commands:
             action.setIcon(theme.icon(str(action.data())))
         self.viewport().update()
-
-    def settle(self) -> None:
-        """Bring every card to where the document has it."""
-        self.drawing.settle()
 
     # ------------------------------------------------------------------ messages
 
