@@ -5,15 +5,18 @@ import weakref
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPointF
+from PySide6.QtCore import QEvent, QPoint, QPointF
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
 from engine.network import Edge, End
 from gui.canvas import Canvas, arrivals, pictures
+from gui.canvas.edge_item import EdgeItem
+from gui.canvas.node_item import NodeItem
 from gui.document import Document
 from gui.selection import Selection
+from tests import gui_helpers as hands
 from tests.benchmarks.canvas import analysis_of, network_of
 from tests.canvas_bench import Bench, chain
 
@@ -211,3 +214,86 @@ def test_a_closed_canvas_lets_go_of_its_document(qtbot):
     held = used()
     gc.collect()
     assert [ref() is None for ref in held] == [True, True, True]
+
+
+def far_and_near(b: Bench, view: str) -> None:
+    b.canvas.fit()
+    if view == "near":
+        b.canvas.zoom_reset()
+    QApplication.processEvents()
+
+
+@pytest.mark.parametrize("view", ["far", "near"])
+def test_what_an_undo_takes_away_is_gone_at_once_for_whoever_looks(bench, qtbot, view):
+    b = bench(network_of(600))
+    far_and_near(b, view)
+    seen, drawing = pixels(b), b.canvas.drawing
+    b.canvas.editor.select_all()
+    b.canvas.editor.remove_selection()
+    assert drawing.departures
+    assert drawing.nodes == {} == drawing.wires
+    assert drawing.content().isNull()
+    centre = QPointF(*b.canvas.visible_rect().center().toTuple())
+    assert drawing.node_at(centre) is None is drawing.wire_at(centre, 500.0)
+    assert drawing.nodes_in(b.canvas.visible_rect()) == []
+    assert drawing.departures
+    b.canvas.scroll_to(b.canvas.scroll_position() + QPoint(700, 300))
+    empty = pixels(b)
+    assert not drawing.departures
+    assert (np.abs(empty - empty[400, 640]).max(axis=2) > 40).mean() < 0.02  # but for the empty state's words
+    b.document.undo_stack.undo()
+    b.canvas.scroll_to(b.canvas.scroll_position() - QPoint(700, 300))
+    b.selection.set()
+    b.canvas.drawing.complete()  # before it is fitted to the view: heights are guesses until then
+    far_and_near(b, view)
+    assert (np.abs(seen - pixels(b)).max(axis=2) > 120).mean() < 0.01
+    b.agrees()
+
+
+def test_cards_that_are_let_go_slice_by_slice_are_never_painted_where_one_looks(bench, qtbot):
+    b = bench(network_of(600))
+    far_and_near(b, "near")
+    b.canvas.editor.select_all()
+    b.canvas.editor.remove_selection()
+    for step in range(6):
+        b.canvas.scroll_to(b.canvas.scroll_position() + QPoint(900, 500 * (step % 2)))
+        b.port.repaint()
+        area = b.canvas.visible_rect()
+        assert not [item for item in b.canvas.drawing.items(area) if isinstance(item, NodeItem | EdgeItem)]
+    qtbot.waitUntil(lambda: not b.canvas.drawing.busy)
+    assert not [item for item in b.canvas.drawing.items() if isinstance(item, NodeItem | EdgeItem)]
+
+
+@pytest.mark.parametrize("view", ["far", "near"])
+@pytest.mark.parametrize("ask", ["rest", "nodes", "press", "undo", "picture"])
+def test_many_cards_that_an_edit_moves_glide_and_all_arrive(bench, qtbot, view, ask):
+    b = bench(network_of(300))
+    before = b.network
+    far_and_near(b, view)
+    moved = {id: (x + 40.0, y + 30.0) for id, (x, y) in before.positions().items()}
+    with b.canvas.animated():
+        b.document.edit(edit.move(before, moved), "Move")
+    assert b.canvas.drawing.positions() == moved  # whatever the cards show on their way
+    assert not b.canvas.drawn
+    for _ in range(3):
+        QApplication.processEvents()
+    if ask == "press":
+        hands.click(b.port, b.empty())
+        assert b.canvas.drawing.nodes  # a press has them all there
+        assert not b.canvas.drawing.arrivals
+    elif ask == "picture":
+        pixels(b)
+    elif ask == "undo":
+        b.document.undo_stack.undo()
+    elif ask == "nodes":
+        assert len(b.canvas.drawing.nodes) == 300
+    qtbot.waitUntil(lambda: b.canvas.drawn)
+    wanted = before.positions() if ask == "undo" else moved
+    for id, item in b.canvas.drawing.nodes.items():
+        assert item.at == tuple(wanted[id]) == (item.far_rect.x(), item.far_rect.y()) == item.pos().toTuple()
+    for wire in b.canvas.drawing.wires.values():
+        assert wire.routed
+        assert (wire.way.elementAt(0).x, wire.way.elementAt(0).y) == pytest.approx(wire.start.toTuple())
+        last = wire.way.elementAt(wire.way.elementCount() - 1)
+        assert (last.x, last.y) == pytest.approx(wire.end.toTuple())
+    b.agrees()

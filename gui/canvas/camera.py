@@ -83,8 +83,6 @@ class Camera(QGraphicsView):
         #: The whole is in view, and stays so when the canvas changes its size.
         self._fitted = False
         self._animation: QVariantAnimation | None = None
-        #: Where the cards are to arrive that glide.
-        self._ends: dict[str, tuple[float, float]] = {}
         #: Runs while one zooms, frame after frame.
         self._zooming = QTimer(self, singleShot=True, interval=REST_MS)
         self._zooming.timeout.connect(self.viewport().update)
@@ -271,7 +269,7 @@ class Camera(QGraphicsView):
 
         animation.valueChanged.connect(step)
         animation.finished.connect(self.stop_animation)
-        self._animation, self._ends = animation, {id: to for id, (_, to) in ways.items()}
+        self._animation = animation
         step(0.0)
         animation.start()
 
@@ -284,7 +282,7 @@ class Camera(QGraphicsView):
             animation.finished.disconnect()
             animation.stop()
             animation.deleteLater()
-            self.drawing.land(self._ends)
+            self.drawing.land()
             self.refresh_far()
 
     # ------------------------------------------------------------------ painting

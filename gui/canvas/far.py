@@ -13,14 +13,14 @@ from gui.canvas import look
 
 if TYPE_CHECKING:
     from gui.canvas.edge_item import EdgeItem
+    from gui.canvas.items import Items
     from gui.canvas.node_item import NodeItem
-    from gui.canvas.scene import Scene
 
 
 class FarPainter:
     """Keeps the batches; the rectangles in them are the items' own, and move with them."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Items) -> None:
         self._scene = scene
         self._cards: dict[str, list[QRectF]] | None = None
         self._stripes: dict[str, list[QRectF]] = {}

@@ -13,7 +13,7 @@ from gui.canvas import card, look
 from gui.canvas.levels import NEAR
 
 if TYPE_CHECKING:
-    from gui.canvas.scene import Scene
+    from gui.canvas.items import Items
 
 HEIGHT = 64.0
 
@@ -21,7 +21,7 @@ HEIGHT = 64.0
 class Ghosts(QGraphicsItem):
     """All outlines in one item, behind cards and wires; nothing can be done with them."""
 
-    def __init__(self, owner: Scene) -> None:
+    def __init__(self, owner: Items) -> None:
         super().__init__()
         self._owner = owner
         #: Id -> (upper left corner, what is said of it).

@@ -39,20 +39,17 @@ class _Cell:
     after: list[_Cell] = field(default_factory=list)
     order: float = 0.0
     y: float = 0.0
-
-    @property
-    def weight(self) -> float:
-        """Cards keep straight lines; wires that pass give way."""
-        return 1e-6 if self.id is None else 1.0
+    #: Cards keep straight lines; wires that pass give way.
+    weight: float = 1.0
 
 
 def arrange(network: Network, ids: Iterable[str] | None = None, *, block: str | None = None) -> Positions:
     """Positions (top left corners, in scene units) for `ids`, or for all nodes of one graph."""
     graph = network.graph(block)
-    chosen = list(graph.nodes) if ids is None else [id for id in graph.nodes if id in set(ids)]
+    wanted = set(graph.nodes if ids is None else ids)
+    chosen = [id for id in graph.nodes if id in wanted]
     if not chosen:
         return {}
-    wanted = set(chosen)
     links = [
         (edge.source.node, edge.target.node)
         for edge in graph.edges
@@ -113,7 +110,7 @@ def _cells(
         first, last = layer_of[source], layer_of[target]
         previous = cell_of[source]
         for number in range(first + 1, last):
-            passing = _Cell(card.PORT_ROW)
+            passing = _Cell(card.PORT_ROW, weight=1e-6)
             layers[number].append(passing)
             previous.after.append(passing)
             passing.before.append(previous)
@@ -183,12 +180,17 @@ def _settle(layer: list[_Cell], forward: bool) -> None:
     offset, offsets = 0.0, []
     for cell in layer:
         beside = (cell.before if forward else cell.after) or cell.before or cell.after
-        if beside:
+        if len(beside) == 1:
+            wish = beside[0].y + beside[0].port - cell.port
+        elif beside:
             weights = [other.weight for other in beside]
             heights = [(other.y + other.port) * other.weight for other in beside]
             wish = sum(heights) / sum(weights) - cell.port
         else:
             wish = cell.y
+        if len(layer) == 1:
+            cell.y = wish
+            return
         mean, weight, count = wish - offset, cell.weight, 1
         while pools and pools[-1][0] > mean:
             other_mean, other_weight, other_count = pools.pop()

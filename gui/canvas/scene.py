@@ -5,91 +5,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPen
-from PySide6.QtWidgets import QGraphicsPathItem
+from PySide6.QtCore import QObject, QPointF, QRectF
 
 from engine import diff, edit_view
 from engine.findings import Analysis
 from engine.network import Edge, Network
-from gui.canvas import card, layout, look
+from gui.canvas import card, layout
 from gui.canvas.arrivals import AT_ONCE, HEIGHT, Arrivals
 from gui.canvas.departures import Departures
-from gui.canvas.edge_item import EdgeItem, wire_path
-from gui.canvas.far import FarPainter
-from gui.canvas.finding import Finder
+from gui.canvas.edge_item import EdgeItem
 from gui.canvas.found import Found
-from gui.canvas.ghosts import Ghosts
-from gui.canvas.levels import FAR, NEAR
+from gui.canvas.items import Items
+from gui.canvas.levels import FAR
 from gui.canvas.marks import item_of
 from gui.canvas.node_item import NodeItem
-from gui.canvas.overlay import Mark
-from gui.canvas.pictures import Pictures
 from gui.canvas.renewals import Renewals
 from gui.canvas.routing import Router
-from gui.theme import Tokens, theme
 
-Place = tuple[float, float]
-
-#: The scene's rectangle grows in steps of this, so that the index is seldom rebuilt.
-STEP = 16384.0
-#: Of a graph that is opened, so many cards come at once.
-OPENED_AT_ONCE = 1024
-#: So many cards lie above the others while they are selected; of more, all are painted at once.
-FEW = 64
+#: Of a graph that is shown before the canvas is seen, so many cards come at once.
+BUILT_AT_ONCE = 1024
 
 
-class Scene(Finder):
+class Scene(Items):
     """Items for nodes and edges of the graph that is shown."""
-
-    #: Something that the minimap shows has changed.
-    altered = Signal()
-    #: Wires have found another way.
-    rerouted = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.look = look.Look(theme.tokens)
-        self.detail = NEAR
-        #: Places of nodes for which the document has none; kept when they go, for undo brings them back.
-        self.placed: dict[str, tuple[float, float]] = {}
         #: What is shown.
         self._network = Network()
         self._block: str | None = None
         self._found = Found()
         #: How many edges arrive at each node, and in which edges.
         self._wired: tuple[tuple[Edge, ...], Counter[str]] = ((), Counter())
-        self._measured: Mapping[str, Mark] = {}
-        #: Whether wires take its colours too.
-        self._wires_measured = False
-        #: What is marked as selected.
-        self._chosen: set[str] = set()
-        self._chosen_wires: set[Edge] = set()
-        #: What lies above the other cards.
-        self._lifted: set[str] = set()
         self.router = Router(self)
         self.arrivals = Arrivals(self, self._bring_node)
-        #: Whether cards are on their way to where an edit has put them.
-        self.gliding = False
         self.departures = Departures(self)
         self.renewals = Renewals(self, self._renew)
         #: How the user leads wires.
         self._bends: Mapping[Edge, tuple[edit_view.Point, ...]] = {}
-        #: Cards as pictures, for the view.
-        self.pictures = Pictures()
-        #: Draws the whole from far away.
-        self.far = FarPainter(self)
-        #: Drawn over everything during a gesture: the pending wire, guides, the rubber band.
-        self.sketch = QGraphicsPathItem()
-        self.sketch.setZValue(10)
-        self.guides = QGraphicsPathItem()
-        self.guides.setZValue(9)
-        self.addItem(self.sketch)
-        #: Nodes that an edit has dropped from what is being trained.
-        self.ghosts = Ghosts(self)
-        self.addItem(self.ghosts)
-        self.addItem(self.guides)
-        self.setSceneRect(QRectF(-STEP, -STEP, 2 * STEP, 2 * STEP))
 
     # ------------------------------------------------------------------ following the document
 
@@ -137,16 +90,12 @@ class Scene(Finder):
     ) -> None:
         """Show one graph, and what was `found` of it, from scratch.
 
-        A large one comes a little at a time, what is in `view` first.
+        Where one sees it, in `view`, many cards come and go a little at a time.
         """
         self.departures.finish()
         self.arrivals.forget()
         self.renewals.forget()
-        for wire in self._wires.values():
-            self.removeItem(wire)
-        for item in self._nodes.values():
-            item.touch()
-            self.removeItem(item)
+        self.departures.leave([*self._wires.values(), *self._nodes.values()], view or QRectF())
         self._nodes, self._wires, self.placed = {}, {}, {}
         self._chosen, self._chosen_wires, self._lifted = set(), set(), set()
         self._network, self._block = network, block
@@ -158,8 +107,8 @@ class Scene(Finder):
         graph = network.graph(block)
         positions = network.positions(block)
         self._bends = edit_view.bends(network, block)
-        if len(graph.nodes) > OPENED_AT_ONCE:
-            self.arrivals.wait({id: self._position(id, positions) for id in graph.nodes}, view or QRectF())
+        if len(graph.nodes) > (BUILT_AT_ONCE if view is None else AT_ONCE):
+            self.arrivals.wait({id: self._position(id, positions) for id in graph.nodes}, QRectF())
         else:
             for id in graph.nodes:
                 self._add_node(id, self._position(id, positions))
@@ -397,104 +346,11 @@ class Scene(Finder):
         for wire in wires:
             wire.refresh()
 
-    def set_overlay(self, marks: Mapping[str, Mark]) -> None:
-        """Mark nodes with what a measure says of them; those that are not named lose theirs."""
-        if not marks and not self._measured:
-            return  # as after nearly every edit
-        self._measured = marks
-        self._wires_measured = any(mark.wires for mark in marks.values())
-        nodes, wires = self.drawn()  # what is still to come takes its mark when it comes
-        for id, item in nodes.items():
-            mark = marks.get(id)
-            if mark != item.mark:
-                item.mark = mark
-                item.update()
-        for wire in wires.values():
-            self._colour(wire)
-        self.far.forget()
-
-    def _colour(self, wire: EdgeItem) -> None:
-        """Colour a wire by the measure, as the node that it leaves, else as the one that it reaches.
-
-        Of neither it may say anything: then the wire steps back, lest its own colour be taken for a figure.
-        """
-        mark = wire.source.mark or wire.target.mark
-        if not self._wires_measured:
-            color = None
-        else:
-            color = self.look.unknown_wire.name() if mark is None else mark.color
-        if color != wire.mark:
-            wire.mark = color
-            wire.restyle()
-
-    def show_ghosts(self, ghosts: Mapping[str, tuple[tuple[float, float] | None, str]]) -> None:
-        """Outline nodes that are gone: id -> (where it was, what is said of it).
-
-        A node that had no place in the document is outlined where it was last drawn.
-        """
-        known = {id: place or self.placed.get(id) for id, (place, _) in ghosts.items()}
-        self.ghosts.show_gone({id: (at, ghosts[id][1]) for id, at in known.items() if at is not None})
-
-    def restyle(self, tokens: Tokens | None = None) -> None:
-        """Take these colours; None: the theme's, anew."""
-        self.look = look.Look(tokens or theme.tokens)
-        for wire in self.wires.values():
-            wire.restyle()
-        self._stale()
-        self.update()
-
-    def select(self, nodes: Iterable[str], edges: Iterable[Edge], marks: Iterable[str] = ()) -> None:
-        """Mark these as selected, and no others."""
-        held = set(marks)
-        for id, mark in self.marks.items():
-            if mark.selected != (id in held):
-                mark.selected = id in held
-                mark.update()
-        chosen, wires = set(nodes), set(edges)
-        changed = chosen ^ self._chosen
-        for id in changed:
-            item = self._nodes.get(id)
-            if item is not None:
-                item.selected = id in chosen
-                if len(changed) <= FEW:
-                    item.update()
-        if len(changed) > FEW:
-            self.update()
-        lifted = chosen if len(chosen) <= FEW else set()
-        for id in lifted ^ self._lifted:
-            if id in self._nodes:
-                self._nodes[id].setZValue(2 if id in lifted else 1)
-        self._lifted = lifted
-        for edge in wires ^ self._chosen_wires:
-            wire = self._wires.get(edge)
-            if wire is not None:
-                wire.selected = edge in wires
-                wire.restyle()
-        self._chosen, self._chosen_wires = chosen, wires
-        self.far.forget()
-
     # ------------------------------------------------------------------ geometry
 
-    def glide(self, ways: Mapping[str, tuple[Place, Place]], share: float) -> None:
-        """Show cards at `share` of their ways, each from a place to another; :meth:`land` ends it."""
-        self.gliding = True
-        places = {
-            id: (x + (to - x) * share, y + (down - y) * share) for id, ((x, y), (to, down)) in ways.items()
-        }
-        if self.detail != FAR:
-            self.drag(places)
-            return
-        for id, place in places.items():
-            item = self._nodes.get(id)
-            if item is not None:
-                item.show_at(*place)
-                for wire in item.edges:
-                    wire.bend_far()
-        self.far.forget_wires()
-
-    def land(self, places: Mapping[str, Place]) -> None:
+    def land(self) -> None:
         """Bring cards that glided to the ends of their ways."""
-        self.gliding = False
+        places, self._ends = self._ends, {}
         wires: set[EdgeItem] = set()
         for id, place in places.items():
             item = self._nodes.get(id)
@@ -509,26 +365,6 @@ class Scene(Finder):
             wire.follow()
         self.router.route(wires)
         self._stale()
-
-    def drag(self, places: Mapping[str, Place]) -> None:
-        """Move items while a gesture lasts; the document is told at its end."""
-        wires: set[EdgeItem] = set()
-        for id, (x, y) in places.items():
-            item = self._nodes.get(id)
-            if item is not None:
-                item.place(x, y)
-                wires |= item.edges
-        for wire in wires:
-            if not wire.move_along():
-                wire.detour, wire.routed = None, False
-                wire.follow()
-        self._content = None
-        self.far.forget_wires()
-
-    def wires_moved(self) -> None:
-        """Wires lead elsewhere."""
-        self.far.forget_wires()
-        self.rerouted.emit()
 
     def settle(self) -> None:
         """Bring all items back to where the document has them."""
@@ -546,37 +382,3 @@ class Scene(Finder):
         self._show_marks()
         self._lead()
         self._stale()
-
-    def _grow(self, ids: Iterable[str] | None = None) -> None:
-        """Give all, or some, room in the scene's rectangle."""
-        content = self.content(ids)
-        if ids is not None and self._content is not None:
-            self._content = self._content.united(content)
-        rect = self.sceneRect()
-        room = content.adjusted(-STEP / 2, -STEP / 2, STEP / 2, STEP / 2)
-        if not content.isNull() and not rect.contains(room):
-            room = content.united(rect).adjusted(-STEP, -STEP, STEP, STEP)
-            self.setSceneRect(room)
-
-    def _stale(self, moved: bool = True) -> None:
-        """What is drawn differs; unless it has `moved`, what was there is where it was."""
-        if moved:
-            self._content = None
-        self.far.forget()
-        self.altered.emit()
-
-    # ------------------------------------------------------------------ sketches
-
-    def sketch_wire(
-        self, start: QPointF, end: QPointF, good: bool, refused: bool = False, wrong: bool = False
-    ) -> None:
-        """Draw the wire that is being made; a `wrong` one can be made, but brings an error with it."""
-        color = self.look.unknown_wire
-        if good or refused:
-            color = self.look.error if refused or wrong else self.look.accent
-        pen = QPen(color, 2.2)
-        if not good:
-            pen.setStyle(Qt.PenStyle.DashLine)
-        self.sketch.setBrush(Qt.BrushStyle.NoBrush)
-        self.sketch.setPen(pen)
-        self.sketch.setPath(wire_path(start, end))

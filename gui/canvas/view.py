@@ -193,7 +193,8 @@ class Canvas(Camera):
         self.hands.forget()
         self.interior.follow()
         self._show_overlay()
-        self.drawing.show_graph(self.network, self.block, Found(self.analysis, self.use))
+        view = self.visible_rect() if self.isVisible() else None
+        self.drawing.show_graph(self.network, self.block, Found(self.analysis, self.use), view)
         self._selected()
         self.fit()
 

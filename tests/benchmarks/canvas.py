@@ -164,7 +164,7 @@ class Stage:
         ordered = self.document.network
         self.document.edit(disordered(ordered), "Disorder")
         self.until_rest()
-        measure("arrange all", editor.arrange)
+        measure("arrange all", self.canvas.placing.arrange)
         stack.undo()
         self.until_rest()
         return found
