@@ -100,8 +100,8 @@ class Camera(QGraphicsView):
     @property
     def drawn(self) -> bool:
         """Whether all is drawn as the document has it, and sharp."""
-        waiting = self._animation is not None or self._zooming.isActive() or self._sharpening.isActive()
-        return not waiting and not self.drawing.busy
+        moving = self._animation is not None or self.glide.under_way or self._zooming.isActive()
+        return not (moving or self._sharpening.isActive() or self.drawing.busy)
 
     def sharpen(self) -> None:
         """Draw all cards sharply in the next frame."""
@@ -268,7 +268,7 @@ class Camera(QGraphicsView):
             self.refresh_far()
 
         animation.valueChanged.connect(step)
-        animation.finished.connect(self.stop_animation)
+        animation.finished.connect(self.land)
         self._animation = animation
         step(0.0)
         animation.start()
@@ -276,6 +276,10 @@ class Camera(QGraphicsView):
     def stop_animation(self) -> None:
         """Let gliding cards arrive, and the view stay where it is."""
         self.glide.stop()
+        self.land()
+
+    def land(self) -> None:
+        """Let gliding cards arrive."""
         animation, self._animation = self._animation, None
         if animation is not None:
             animation.valueChanged.disconnect()

@@ -159,7 +159,7 @@ class Canvas(Camera):
     def _changed(self, before: Network, after: Network) -> None:
         if self.gesture is not None:
             self.hands.cancel()
-        self.stop_animation()
+        self.land()
         shown = self.block
         if before.blocks.keys() != after.blocks.keys():
             self.interior.follow_rename(before, after)
@@ -189,7 +189,7 @@ class Canvas(Camera):
         return self.drawn and not self.minimap.waiting
 
     def _show_graph(self, *_: object) -> None:
-        self.stop_animation()
+        self.land()
         self.hands.forget()
         self.interior.follow()
         self._show_overlay()
