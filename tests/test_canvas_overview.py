@@ -56,11 +56,16 @@ def test_cards_glide_to_where_they_are_arranged_and_a_press_lets_them_arrive(qtb
     start = b.canvas.drawing.positions()
     hands.key(b.canvas, Qt.Key.Key_L, CTRL)
     goal = {id: tuple(at) for id, at in b.network.positions().items()}
-    qtbot.waitUntil(lambda: b.canvas.drawing.positions() not in (start, goal))
-    here, there = b.canvas.drawing.positions()["conv1"], goal["conv1"]
+
+    def shown() -> dict[str, tuple[float, float]]:
+        return {id: item.rect.topLeft().toTuple() for id, item in b.canvas.drawing.nodes.items()}
+
+    qtbot.waitUntil(lambda: shown() not in (start, goal))
+    here, there = shown()["conv1"], goal["conv1"]
     assert start["conv1"][1] >= here[1] >= there[1], "between where it stood and where it comes"
+    assert b.canvas.drawing.positions() == goal, "what is asked for is where it stands"
     hands.click(b.port, QPoint(5, 5))
-    assert b.canvas.drawing.positions() == goal
+    assert shown() == b.canvas.drawing.positions() == goal
 
 
 @pytest.mark.parametrize("answer", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
