@@ -176,7 +176,7 @@ class Menus:
     def add_canvas(self, canvas: Canvas) -> None:
         """Take in what the canvas can do; walking and nudging stand in the command palette alone."""
         # Menus of their own, so that the longest fits a screen 800 pixels high.
-        select, block, align = (QMenu(name, self.edit) for name in ("&Select", "&Block", "Ali&gn"))
+        select, block, align = (QMenu(name, self.edit) for name in ("&Select", "Bloc&k", "Ali&gn"))
         inner = {"select": select, "align": align, "distribute": align}
         inner |= dict.fromkeys(("block", "unpack", "enter", "leave"), block)
         for action in canvas.commands:

@@ -120,3 +120,17 @@ def test_guides_show_what_a_card_is_brought_in_line_with_and_go_with_the_hand(be
     assert b.canvas.drawing.nodes["conv1"].rect.y() == b.canvas.drawing.nodes["input1"].rect.y()
     hands.key(b.canvas, Qt.Key.Key_Escape)
     assert b.canvas.drawing.guides.path().isEmpty()
+
+
+@pytest.mark.parametrize(
+    "name",
+    """cut copy duplicate delete delete_gap select_upstream select_downstream select_path recolor straighten
+    block unpack enter leave repair edit align_left align_centre align_right align_top align_middle align_bottom
+    distribute_across distribute_down nudge_left_ctrl nudge_down_shift""".split(),
+)
+def test_what_needs_a_selection_says_so_where_there_is_none(bench, name):
+    b = bench(chain("Input", "Conv2d"))
+    before = b.network
+    b.canvas.command(name).trigger()
+    assert b.network is before
+    assert b.messages, f"{name} says nothing"

@@ -144,6 +144,8 @@ class Interior:
         """Go up to the drawing that uses this block."""
         if self._trail:
             self.leave_to(len(self._trail) - 1)
+        else:
+            self.canvas.refuse("No block is open: this is the whole network.")
 
     def leave_to(self, depth: int) -> None:
         """Go up so far that `depth` blocks are open; the use that was open is selected."""

@@ -137,6 +137,7 @@ class Editor:
         """Remove the selected nodes and wires; a chain stays a chain where the shapes allow."""
         nodes, edges, marks = self.selection.nodes, self.selection.edges, self.selection.marks
         if not nodes and not edges and not marks:
+            self.canvas.refuse("Select what to delete.")
             return
         what = f"{len(edges)} wires" if len(edges) > 1 else f"wire {edges[0]}" if edges else ""
         what = named(nodes) if nodes else what or ", ".join(marks)
@@ -159,11 +160,11 @@ class Editor:
 
     # ------------------------------------------------------------------ clipboard
 
-    def copy(self) -> bool:
+    def copy(self, verb: str = "copy") -> bool:
         """Put the selected nodes on the clipboard, as JSON text."""
         nodes, marks = self.selection.nodes, self.selection.marks
         if not nodes and not marks:
-            self.canvas.refuse("Select the layers to copy.")
+            self.canvas.refuse(f"Select the layers to {verb}.")
             return False
         places = self.canvas.drawing.positions()
         clipboard.put(compose.copied(self.network, nodes, marks, places, self.block))
@@ -171,7 +172,7 @@ class Editor:
 
     def cut(self) -> None:
         """Copy, then remove."""
-        if self.copy():
+        if self.copy("cut"):
             self.remove_selection(label="Cut")
 
     def paste(self, at: QPointF | None = None) -> None:

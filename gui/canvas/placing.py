@@ -35,7 +35,9 @@ class Placing:
             network = compose.move(network, moved, places, self.canvas.block) if moved else network
             return edit_view.move_marks(network, marks, (dx, dy), block=self.canvas.block)
 
-        if moved or marks:
+        if not moved and not marks:
+            self.canvas.refuse("Select what to move.")
+        else:
             label = f"Move {named(moved) if moved else marks[0]}"
             self.editor.attempt(label, change, merge=f"nudge {(*moved, *marks)}")
 

@@ -297,6 +297,8 @@ class Canvas(Camera):
         """Let the inspector edit the current node's first field."""
         if self.selection.current is not None:
             self.edit_requested.emit(self.selection.current)
+        else:
+            self.refuse("Select the layer to edit.")
 
     def command(self, name: str) -> QAction:
         """An action by its name: ``command("fit")``."""
