@@ -8,14 +8,14 @@ from tests import gui_helpers as hands
 from tests import window_helpers
 from tests.canvas_bench import Bench, chain
 
-from tests.gui_helpers import SHIFT  # isort: skip
+from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
 from PySide6.QtCore import QPoint, Qt
 
 from engine import edit
 from engine.analysis import analyze
 from engine.network import Edge, End, Network
-from gui.canvas import Palette
+from gui.canvas import Palette, trial
 
 pytestmark = pytest.mark.gui
 
@@ -118,6 +118,30 @@ def test_a_layer_from_the_palette_says_what_would_be_wrong_where_it_hangs(qtbot,
     hands.hang(b.port, data, b.wire("input1", "flatten1") if where == "wire" else b.node("input1"))
     hands.leave(b.port)
     assert not b.canvas.toast.isVisible()
+
+
+def test_of_a_drawing_too_large_for_a_frame_nothing_is_tried(bench, monkeypatch):
+    b = bench(flattened())
+    asked = []
+    b.canvas.trial.wanted.connect(asked.append)
+    monkeypatch.setattr(trial, "MOST", 3)
+    hands.drag(b.port, b.output("flatten1"), b.input("conv1"))
+    assert asked == []
+    assert "flatten1 → conv1" in b.edges
+
+
+def test_inside_a_block_what_is_tried_is_said_by_the_names_there(bench):
+    b = bench(edit.connect(flattened(), End("input1"), End("conv1")))
+    b.selection.set(("flatten1", "conv1"))
+    hands.key(b.canvas, Qt.Key.Key_B, CTRL)
+    b.canvas.set_analysis(analyze(b.network))
+    use = b.selection.current
+    hands.key(b.canvas, Qt.Key.Key_Down, ALT)
+    assert b.canvas.block is not None
+    hands.drag(b.port, b.output("flatten1"), b.input("conv1"), drop=False)
+    assert b.canvas.toast.text().startswith("conv1: ")
+    assert use not in b.canvas.toast.text().partition(":")[0]
+    hands.key(b.canvas, Qt.Key.Key_Escape)
 
 
 def test_ctrl_dot_offers_the_way_out_of_what_was_just_dropped_whatever_is_selected(bench):

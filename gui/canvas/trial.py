@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from gui.canvas.view import Canvas
 
 
+#: Of larger drawings nothing is tried: to send one takes longer than a frame may.
+MOST = 2_500
+
+
 class Trial(QObject):
     """The edit that hangs on the cursor: the document stays as it is, the cards show what comes of it."""
 
@@ -36,7 +40,7 @@ class Trial(QObject):
             return
         self._restore()
         self._key = key
-        if key is not None and make is not None:
+        if key is not None and make is not None and len(self._canvas.network.nodes) <= MOST:
             try:
                 self._network = make()
             except EditProblem:
