@@ -34,7 +34,6 @@ class Running(QObject):
             keys="F5",
             icon="mdi6.play",
             tip="Train the network from the start",
-            color="accent_text",
         )
         self.pause_action = add("run.pause", "&Pause", self.pause, keys="F6", icon="mdi6.pause")
         self.step_action = add(

@@ -33,6 +33,8 @@ _GIB = 1 << 30
 
 #: Room for where a run is in a narrow window, and in any other, in pixels.
 _PROGRESS = (36 * SPACE, 70 * SPACE)
+#: Room for "Automatic".
+_DEVICE = 31 * SPACE
 
 
 class Toolbar(QToolBar):
@@ -47,6 +49,9 @@ class Toolbar(QToolBar):
 
         self.train_button = self._button(running.train_action, text=True)
         self.train_button.setProperty("primary", True)
+        # Menus show the action's icon on their own ground; the button's stands on the accent.
+        running.train_action.changed.connect(self._dress)
+        self._dress()
         for action in (running.pause_action, running.step_action, running.stop_action):
             self._button(action)
         self.addSeparator()
@@ -56,6 +61,7 @@ class Toolbar(QToolBar):
         self.device = Pick()
         self.device.setToolTip("Where to train; Run › Other machines adds some")
         self.device.setAccessibleName("Device")
+        self.device.setMinimumWidth(_DEVICE)
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.device.addItem("Automatic", "auto")
         if settings.device != "auto":
@@ -103,6 +109,9 @@ class Toolbar(QToolBar):
         name()
         self.addWidget(button)
         return button
+
+    def _dress(self) -> None:
+        self.train_button.setIcon(theme.icon("mdi6.play", "accent_text"))
 
     def set_devices(self, welcome: Welcome) -> None:
         """List the devices that the host has found, and other machines."""
@@ -173,7 +182,9 @@ class ProgressView(QWidget):
         self.update_view()
 
     def sizeHint(self) -> QSize:
-        """Room for all that is said."""
+        """Room for all that is said; without a run nothing is."""
+        if self.session.state == "idle":
+            return QSize(_PROGRESS[0], super().sizeHint().height())
         said = self.label.fontMetrics().horizontalAdvance(self._story) + 3 * SPACE
         return QSize(max(_PROGRESS[1], said), super().sizeHint().height())
 

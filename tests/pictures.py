@@ -1,4 +1,4 @@
-"""Pictures of canvas and inspector in every state, light and dark: ``python -m tests.pictures [FOLDER]``.
+"""Pictures of window, canvas and inspector in every state, light and dark: ``python -m tests.pictures [FOLDER]``.
 
 They go to ``assets/pictures``, where README and help show them. Small PNGs: 256 colours at most.
 """
@@ -24,7 +24,7 @@ from gui.document import Document
 from gui.selection import Selection
 from gui.theme import theme
 from tests import gui_helpers as hands
-from tests import inspector_pictures
+from tests import inspector_pictures, window_pictures
 
 FOLDER = Path(__file__).parents[1] / "assets" / "pictures"
 NETWORKS = Path(__file__).parents[1] / "assets" / "networks"
@@ -250,6 +250,8 @@ def main() -> int:
             QApplication.processEvents()
         for state, image in inspector_pictures.draw():
             save(image, folder / f"inspector_{state}_{name}.png")
+        for state, image in window_pictures.draw():
+            save(image, folder / f"window_{state}_{name}.png")
     return 0
 
 

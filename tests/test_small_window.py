@@ -48,6 +48,9 @@ def test_where_the_run_is_stays_in_sight(window, qtbot):
     said = "Epoch 3 of 10 · 1,000 steps/s · 1 min 15 s left"
     qtbot.waitUntil(lambda: 0 < view.width() < view.fontMetrics().horizontalAdvance(said))
     assert view.mapTo(window, view.rect().bottomRight()).x() <= window.width()
+    assert (
+        window.toolbar.device.width() >= window.toolbar.device.sizeHint().width() - 2
+    )  # "Automatic" is whole
     view._story = said
     view._tell()
     assert view.label.text().startswith("Epoch 3 of 10")

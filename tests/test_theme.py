@@ -280,3 +280,20 @@ def test_an_icon_that_does_not_exist_is_refused(qapp) -> None:
 def test_the_text_is_set_in_the_font_that_comes_along(qapp) -> None:
     theme.install(qapp, "light")
     assert qapp.font().family() == "Inter"
+
+
+@BOTH
+def test_the_icon_of_train_is_seen_on_the_button_and_in_menus(qapp, tmp_path, tokens: Tokens) -> None:
+    window = open_window(tmp_path, PlayedPool(), template(), whole=False)
+    try:
+        theme.install(qapp, tokens.name)
+
+        def ink(icon: QIcon) -> str:
+            image = icon.pixmap(QSize(16, 16)).toImage()
+            return image.pixelColor(image.width() // 2, image.height() // 2).name().upper()
+
+        assert contrast(ink(window.running.train_action.icon()), tokens.surface) >= 3
+        assert contrast(ink(window.toolbar.train_button.icon()), tokens.accent) >= 3
+    finally:
+        close_window(window)
+        theme.install(qapp, "light")
