@@ -28,6 +28,7 @@ def choose(name: str) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     index = device.index or 0
     if index >= count:
-        have = f"it has {count}, numbered from 0" if count else "torch sees none"
+        none = "torch sees none" if torch.version.cuda else "this torch is built without CUDA"
+        have = f"it has {count}, numbered from 0" if count else none
         raise NetworkProblem(f"There is no {name} on this computer: {have}. Choose auto or cpu.")
     return torch.device("cuda", index)

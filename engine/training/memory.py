@@ -20,16 +20,17 @@ def ran_out(problem: BaseException) -> bool:
     return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _WORDS)
 
 
-def fitting_batch(task: Task, failed: int) -> int | None:
+def fitting_batch(task: Task, failed: int, optimizer: torch.optim.Optimizer | None = None) -> int | None:
     """The largest half, quarter, … of batch size `failed` that trains, found by trying; None if none does.
 
-    The model's weights stay as they are; its running statistics do not.
+    With the steps of `optimizer`, whose state takes memory from its first one on, the model's weights move;
+    without it its running statistics alone do.
     """
     columns = task.columns(task.dataset.splits["train"])
     size = min(failed, len(columns[0])) // 2
     task.model.train()
     while size >= 1:
-        if trains(task, [column[:size] for column in columns]):
+        if trains(task, [column[:size] for column in columns], optimizer):
             return size
         size //= 2
     return None

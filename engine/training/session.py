@@ -249,7 +249,7 @@ def _train(
         if not full and not isinstance(problem, RuntimeError | ValueError | OSError | FileProblem):
             print(f"{type(problem).__name__} while training: {problem}", file=sys.stderr)
     if full and group.writes:
-        message, more = _with_fitting_batch(task, message)
+        message, more = _with_fitting_batch(task, message, trainer.optimizer)
     if state == "diverged" and group.writes:
         if claim is not None:
             claim.make()
@@ -281,10 +281,12 @@ def _tested(task: Task, folder: RunFolder) -> dict[str, float]:
     return task.evaluate("test")
 
 
-def _with_fitting_batch(task: Task, message: str) -> tuple[str, dict[str, Any]]:
+def _with_fitting_batch(
+    task: Task, message: str, optimizer: torch.optim.Optimizer
+) -> tuple[str, dict[str, Any]]:
     """What to do about a full memory: a batch size that was tried."""
     failed = task.network.recipe.batch_size
-    fits = fitting_batch(task, failed)
+    fits = fitting_batch(task, failed, optimizer)
     if fits is None:
         return message, {}
     said = message.partition(". ")[0]
