@@ -2,14 +2,22 @@
 
 German is some 35 % longer than English in labels of this length. Single words grow, not only their
 number: a line may break between words, never inside one.
+
+``python -m tests.longer [WIDTHxHEIGHT] [FOLDER]`` opens the whole window with a run in it, lengthens
+every word, prints what is cut off (exit code 1) and saves a picture of each panel into FOLDER.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QAction, QResizeEvent, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -269,3 +277,77 @@ def _beyond(widget: QWidget, root: QWidget) -> str:
             return f"{rect.getRect()} beyond {parent.size().toTuple()} of {type(parent).__name__}"
         inner, parent = parent, parent.parentWidget()
     return ""
+
+
+def story(folder: Path) -> tuple[Any, str, list[Any]]:
+    """A short run: its network, its folder and all that it told."""
+    from msgspec.structs import replace
+
+    import engine
+    from tests.window_helpers import template
+
+    network = template()
+    network = replace(network, recipe=replace(network.recipe, epochs=2))
+    events: list[Any] = []
+    result = engine.train(network, device="cpu", run_dir=str(folder / "run"), emit=events.append)
+    return network, result["run"], events
+
+
+def window_with(told: tuple[Any, str, list[Any]], folder: Path) -> Any:
+    """A whole window that shows a run."""
+    import engine
+    from tests.window_helpers import PlayedPool, open_window
+
+    network, run, events = told
+    window = open_window(folder, PlayedPool(), network)
+    window.session.begin(network, run)
+    for event in events:
+        window.session.take(event)
+    window.workers.analyzed.emit(engine.analyze(network))
+    window.selection.set(["fc1"])
+    QApplication.processEvents()
+    return window
+
+
+def walk(window: Any, size: tuple[int, int], lengthen: bool = True, folder: Path | None = None) -> list[str]:
+    """What is cut off in any panel of a window of that size."""
+    window.resize(*size)
+    QTest.qWait(50)
+    found: dict[str, None] = {}
+    for dock in window.docks:
+        name = dock.objectName()
+        if name in window.docks.apart:
+            continue
+        window.docks.reveal(name)
+        QTest.qWait(20)
+        if lengthen:
+            settle(window, 2)
+        assert dock.seen, name
+        if clipped(window):
+            QTest.qWait(150)  # panels draw at their own pace, and lay themselves out after it
+        found |= dict.fromkeys(clipped(window))
+        if folder is not None:
+            dock.grab().save(str(folder / f"longer_{name}.png"))
+    if folder is not None:
+        window.grab().save(str(folder / "longer.png"))
+    return list(found)
+
+
+def main(size: tuple[int, int], folder: Path | None) -> int:
+    """Print what is cut off."""
+    from gui.theme import theme
+    from tests.window_helpers import close_window
+
+    application = QApplication([])
+    theme.install(application, "light")
+    with tempfile.TemporaryDirectory() as place:
+        window = window_with(story(Path(place)), Path(place))
+        found = walk(window, size, folder=folder)
+        print(f"{application.devicePixelRatio():g}", *found, sep="\n")
+        close_window(window)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    wide, _, high = (sys.argv[1] if len(sys.argv) > 1 else "1280x720").partition("x")
+    sys.exit(main((int(wide), int(high)), Path(sys.argv[2]) if len(sys.argv) > 2 else None))

@@ -141,6 +141,8 @@ class DataPanel(Panel):
 
         self.examples = plain_table("Examples")
         self.columns = plain_table("Columns")
+        #: Pictures, or rows.
+        self._pages_of_samples = (self.samples, self.examples)
         self.balance = Balance()
         self._about = scroll
         self._tabs = QTabWidget(documentMode=True)
@@ -206,9 +208,7 @@ class DataPanel(Panel):
     def show_varied(self) -> None:
         """Show the samples before and after augmentation."""
         self.varied.setChecked(True)
-        for index in range(self._tabs.count()):
-            if self._tabs.tabText(index) == "Samples":
-                self._tabs.setCurrentIndex(index)
+        self._tabs.setCurrentIndex(max(map(self._tabs.indexOf, self._pages_of_samples)))
 
     def ask_to_fetch(self) -> None:
         """Ask whether the files may be fetched, and from where; nothing is fetched before that is said."""
@@ -364,11 +364,13 @@ class DataPanel(Panel):
         return "\n\n".join(said)
 
     def _fill_tabs(self, view: DataView) -> None:
-        current = self._tabs.tabText(self._tabs.currentIndex()) or "Samples"
+        drawn = any(sample.picture or sample.lines for sample in view.samples)
+        current = self._tabs.currentWidget()
+        if current is None or current in self._pages_of_samples:
+            current = self.samples if drawn else self.examples
         while self._tabs.count():
             self._tabs.removeTab(0)
         self._tabs.addTab(self._about, "About")
-        drawn = any(sample.picture or sample.lines for sample in view.samples)
         self.samples.show_samples(view.samples)
         self.balance.show_balance(view.balance)
         if drawn:
@@ -384,9 +386,7 @@ class DataPanel(Panel):
             fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
             self._tabs.addTab(self.columns, "Columns")
         elide(self._tabs)
-        for index in range(self._tabs.count()):
-            if self._tabs.tabText(index) == current:
-                self._tabs.setCurrentIndex(index)
+        self._tabs.setCurrentIndex(max(self._tabs.indexOf(current), 0))
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """The shown examples."""

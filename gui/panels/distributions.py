@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from engine.host.protocol import Distribution, Observation
 from gui.actions import local
+from gui.narrow import Paragraph
 from gui.panels.depth import DepthPlots
 from gui.panels.histograms import Heat, spread_out
 from gui.panels.panel import Panel
@@ -81,7 +82,7 @@ class DistributionsPanel(Panel):
 
         self.heading = Line()
         self.heading.setProperty("role", "heading")
-        self.figures = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.figures = Paragraph()
         self.figures.setAccessibleName(f"{title}: figures")
         self.heat_plot = Plot(f"{title}: histograms over time")
         self.heat_plot.setToolTip("Each column is one histogram: the darker, the more values there.")

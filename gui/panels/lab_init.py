@@ -154,7 +154,8 @@ class InitLabPanel(Panel):
         self.shown = {"Activations by depth": Pick(), "Gradients by depth": Pick()}
         for (name, box), measures in zip(self.shown.items(), (ACTIVATIONS, GRADIENTS), strict=True):
             box.setAccessibleName(name)
-            box.addItems(list(measures))
+            for title in measures:
+                box.addItem(title, title)
             box.currentIndexChanged.connect(self.refresh)
         self._arrange()
         workers.answered.connect(self._answered)
@@ -354,7 +355,7 @@ class InitLabPanel(Panel):
         self.show_content()
         schemes = self.report.schemes
         for (name, box), measures in zip(self.shown.items(), (ACTIVATIONS, GRADIENTS), strict=True):
-            measure, decades = measures[box.currentText()]
+            measure, decades = measures[box.currentData()]
             self._draw(name, [[measure(layer) for layer in scheme.layers] for scheme in schemes], decades)
         self._boxes[_RACE].setVisible(self.raced is not None)
         if self.raced is not None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QBuffer, QEvent, QIODevice, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QResizeEvent, QShowEvent
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
@@ -73,6 +73,12 @@ class Empty(QWidget):
         aside = max(4 * SPACE, (self.width() - _MEASURE) // 2)
         self._column.setContentsMargins(aside, 2 * SPACE, aside, 2 * SPACE)
         self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        """Look again once the words have the look of theirs."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return super().event(event)
 
     def _fit(self) -> None:
         """Where there is little room, it is the words', and where there is less, the first line's."""

@@ -47,7 +47,7 @@ class TrendPlot(QWidget):
         self.plot = Plot(f"{trend.title} over time")
         self.plot.axes["left"].log = trend.log
         self.plot.axes["left"].format = trend.format
-        self.plot.setMinimumHeight(60)
+        self.plot.setMinimumHeight(44)
         self.plot.axes["bottom"].whole = True
         self.curve = self.plot.curve(trend.color, 2.0)
         self.dots = self.plot.dots(trend.color)
