@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 import engine
 from engine import edit, edit_blocks, edit_view
+from engine.findings import Analysis
 from engine.network import Edge, End, Network
 from gui.canvas import Canvas, Mark
 from gui.document import Document
@@ -101,6 +103,42 @@ def problem() -> Canvas:
     network = edit.set_field(lenet(), "conv2", "kernel_size", [31, 31])
     canvas = canvas_of(network)
     canvas.selection.set(("conv2",))
+    return canvas
+
+
+def wrong() -> Canvas:
+    """A wire that does not fit says so before it is let go."""
+    loose = edit.add_node(lenet(), "conv3", edit.new_node("Conv2d"), (800.0, 384.0))
+    canvas = canvas_of(loose)
+    canvas.trial.wanted.connect(lambda tried: canvas.trial.show(engine.analyze(tried)))
+    start = canvas.mapFromScene(canvas.drawing.nodes["flat"].output_point(0))
+    end = canvas.mapFromScene(canvas.drawing.nodes["conv3"].input_point(0))
+    hands.drag(canvas.viewport(), start, end, drop=False)
+    return canvas
+
+
+def ranks() -> Canvas:
+    """A video, an image, a matrix, a vector and a number are seen to be different tensors."""
+    places: dict[str, tuple[float, float]] = {
+        "clip": (0, 0),
+        "conv": (250, 0),
+        "frame": (500, 0),
+        "conv2": (750, 0),
+        "line": (1000, 0),
+    }
+    places |= {"row": (0, 190), "fc": (250, 190), "mean": (500, 190), "out": (750, 190)}
+    types = ("Input", "Conv3d", "Select", "Conv2d", "Select", "Select", "Linear", "Mean", "Output")
+    network, ids = Network(), list(places)
+    for id, type in zip(ids, types, strict=True):
+        network = edit.add_node(network, id, edit.new_node(type), places[id])
+    for id, name, value in (("clip", "shape", [3, 8, 32, 32]), ("frame", "dim", 2), ("line", "dim", 2)):
+        network = edit.set_field(network, id, name, value)
+    network = edit.set_field(edit.set_field(network, "row", "dim", 1), "mean", "dim", [-1])
+    for before, after in pairwise(ids):
+        network = edit.connect(network, End(before), End(after))
+    canvas = canvas_of(network)
+    known = engine.analyze(network)  # of what the recipe's data would say of it, nothing is shown here
+    canvas.set_analysis(Analysis(known.nodes, (), known.totals))
     return canvas
 
 
@@ -188,10 +226,12 @@ STATES: States = {
     for shown in (
         empty,
         network,
+        ranks,
         hover,
         selected,
         search,
         connect,
+        wrong,
         drop,
         guides,
         problem,
