@@ -116,8 +116,22 @@ def test_a_panel_is_torn_off_and_put_back(qtbot: Any, panel: CurvesPanel) -> Non
     qtbot.addWidget(window)
     dock.setWidget(panel)
     window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    other = QDockWidget()
+    window.tabifyDockWidget(dock, other)
+    window.resize(500, 400)
+    window.show()
     panel.tear_off()
     assert dock.isFloating()
+    assert panel.torn_off
+    screen = dock.screen().availableGeometry()
+    assert dock.width() >= min(720, screen.width())  # in its own window there is room
+    assert screen.contains(dock.geometry())
+    menu = panel._menu_button.menu()
+    menu.aboutToShow.emit()
+    assert "Put back" in [action.text() for action in menu.actions()]
     panel.tear_off()
     assert not dock.isFloating()
+    qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty())  # in front of its neighbours
+    menu.aboutToShow.emit()
+    assert "Tear off" in [action.text() for action in menu.actions()]
     panel.setParent(None)  # each goes by itself

@@ -362,7 +362,7 @@ class DistributionsPanel(Panel):
         orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
         if orientation != self.split.orientation() or not event.oldSize().isValid():
             self.split.setOrientation(orientation)
-            self.split.setSizes([290, max(self.width() - 290, 300)] if wide else [110, 290])
+            self.split.setSizes([290, max(self.width() - 290, 300)] if wide else [118, 282])
         # In a narrow dock the trends stand below one another, and a row names one figure.
         narrow = self.width() < NARROW
         across = QBoxLayout.Direction.LeftToRight

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QBuffer, QEvent, QIODevice, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QResizeEvent, QShowEvent
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
@@ -34,6 +34,9 @@ PACE = 50
 #: Milliseconds that one panel's work stands before the next one's, so that the window answers in between.
 TURN = 16
 
+
+#: A panel in a window of its own is at least so large.
+TORN = QSize(720, 460)
 
 #: Lines longer than this are hard to read, in pixels.
 _MEASURE = 100 * SPACE
@@ -297,18 +300,37 @@ class Panel(QWidget):
             menu.addAction(action)
             if run == self.tear_off:
                 menu.addSeparator()
+                menu.aboutToShow.connect(
+                    lambda action=action: action.setText("Put back" if self.torn_off else "Tear off")
+                )
         button.setMenu(menu)
         self._menu_button = button
         self._paint_menu_button()
         theme.changed.connect(self._paint_menu_button)
         return button
 
-    def tear_off(self) -> None:
-        """Let the panel stand in a window of its own; where it does, put it back."""
+    @property
+    def torn_off(self) -> bool:
+        """Whether the panel stands in a window of its own."""
         dock = self.parentWidget()
-        if isinstance(dock, QDockWidget):
-            dock.setFloating(not dock.isFloating())
-            dock.show()
+        return isinstance(dock, QDockWidget) and dock.isFloating()
+
+    def tear_off(self) -> None:
+        """Let the panel stand in a window of its own, larger than it was; where it does, put it back."""
+        dock = self.parentWidget()
+        if not isinstance(dock, QDockWidget):
+            return
+        place = QRect(dock.mapToGlobal(QPoint()), dock.size())
+        dock.setFloating(not dock.isFloating())
+        dock.show()
+        dock.raise_()
+        if dock.isFloating():
+            size, screen = dock.size().expandedTo(TORN), dock.screen().availableGeometry()
+            frame = QRect(QPoint(), size.boundedTo(screen.size()))
+            frame.moveCenter(place.center())
+            frame.moveLeft(max(screen.left(), min(frame.left(), screen.right() - frame.width())))
+            frame.moveTop(max(screen.top(), min(frame.top(), screen.bottom() - frame.height())))
+            dock.setGeometry(frame)
 
     def _paint_menu_button(self) -> None:
         self._menu_button.setIcon(theme.icon("mdi6.dots-horizontal", "muted"))
