@@ -8,7 +8,7 @@ torch, says what the measurements mean and makes the edit that adopts a scheme.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -67,8 +67,8 @@ class SchemeSignal(msgspec.Struct, frozen=True):
     verdict: str
     #: Smaller is better: how far spreads and gradients stray over the depth, in decades.
     strain: float
-    #: Parameters that kept their own scheme because this one does not fit them.
-    unfit: tuple[str, ...] = ()
+    #: Parameters that kept their own scheme because this one does not fit them, and why not.
+    unfit: Mapping[str, str] = {}
     #: What it is called among the others: its id, with its fields where an id comes twice.
     name: str = ""
 
@@ -209,7 +209,7 @@ def best_of(schemes: Sequence[SchemeSignal]) -> str | None:
     return min(healthy, key=lambda scheme: scheme.strain).name if healthy else None
 
 
-def with_scheme(network: Network, analysis: Analysis, scheme: Choice) -> tuple[Network, tuple[str, ...]]:
+def with_scheme(network: Network, analysis: Analysis, scheme: Choice) -> tuple[Network, dict[str, str]]:
     """`network` with `scheme` on every weight that has fans and that it fits.
 
     Biases, norms and what the scheme does not fit keep what they have.
@@ -217,24 +217,56 @@ def with_scheme(network: Network, analysis: Analysis, scheme: Choice) -> tuple[N
     Returns
     -------
     tuple
-        The network, and the parameters ("conv1.weight") that were left out.
+        The network, and why each parameter ("conv1.weight") that was left out was.
     """
+    left_out: dict[str, str] = {}
+    for block, id, parameter, reason in _fitted(network, analysis, scheme):
+        if reason is None:
+            network = edit.set_init(network, id, parameter, scheme, block=block)
+        else:
+            left_out[f"{id}.{parameter}"] = reason
+    return network, left_out
+
+
+def require_fit(network: Network, analysis: Analysis, schemes: Sequence[Choice]) -> None:
+    """Refuse a scheme that fits no weight at all: its row would say nothing.
+
+    Raises
+    ------
+    ValueError
+        The first such scheme, and why; the message is for the user.
+    """
+    for name, scheme in zip(names(schemes), schemes, strict=True):
+        reasons = [reason for *_, reason in _fitted(network, analysis, scheme)]
+        if reasons and all(reasons):
+            raise ValueError(f"{name} fits no weight of this network: {reasons[0]}")
+
+
+def _fitted(
+    network: Network, analysis: Analysis, scheme: Choice
+) -> Iterator[tuple[str | None, str, str, str | None]]:
+    """Every weight with fans: block, node, parameter, and why `scheme` does not fit it (None: it does)."""
     entry = INITIALIZERS[scheme.id]
     settings = entry.settings(scheme.fields)
-    left_out: list[str] = []
     blocks: list[str | None] = [None, *network.blocks]
     for block in blocks:
         for id, node in network.graph(block).nodes.items():
-            layer = LAYERS.get(node.type)
-            if layer is None or node.shares.get("weight"):
+            if node.type not in LAYERS or node.shares.get("weight"):
                 continue
             for parameter, shape in _weights(analysis, id, block):
-                fits = entry.min_dims <= len(shape) <= entry.max_dims
-                if fits and entry.fits(settings, shape) is None:
-                    network = edit.set_init(network, id, parameter, scheme, block=block)
+                if entry.min_dims <= len(shape) <= entry.max_dims:
+                    yield block, id, parameter, entry.fits(settings, shape)
                 else:
-                    left_out.append(f"{id}.{parameter}")
-    return network, tuple(left_out)
+                    wanted = f"{entry.min_dims} to {entry.max_dims}"
+                    yield block, id, parameter, f"{entry.id} needs {wanted} dimensions, not {len(shape)}."
+
+
+def misfits(unfit: Mapping[str, str]) -> str:
+    """Why a scheme was left out where it was, each reason once: for the user."""
+    told: dict[str, list[str]] = {}
+    for parameter, reason in unfit.items():
+        told.setdefault(reason, []).append(parameter)
+    return " ".join(f"{', '.join(where)}: {reason}" for reason, where in told.items())
 
 
 def _weights(analysis: Analysis, id: str, block: str | None) -> list[tuple[str, tuple[int, ...]]]:

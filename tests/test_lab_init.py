@@ -146,7 +146,24 @@ class TestAdopting:
         network = deep("ReLU", depth=1, width=8)
         adopted, unfit = lab.with_scheme(network, analyze(network), Choice("dirac"))
         assert set(unfit) == {"fc1.weight", "head.weight"}
+        assert set(unfit.values()) == {"dirac needs 3 to 5 dimensions, not 2."}
         assert adopted == network
+
+    def test_what_it_does_not_fit_is_told_once_with_where(self) -> None:
+        unfit = {"a.weight": "too flat.", "b.weight": "too flat.", "c.weight": "too wide."}
+        assert lab.misfits(unfit) == "a.weight, b.weight: too flat. c.weight: too wide."
+
+    @pytest.mark.parametrize(
+        ("scheme", "why"),
+        [("uniform:a=1:b=-1", "a (1) is above b (-1)"), ("dirac", "dirac needs 3 to 5 dimensions, not 2")],
+    )
+    def test_a_scheme_that_fits_nothing_is_refused_in_one_line(self, tmp_path, capsys, scheme, why) -> None:
+        path = tmp_path / "net.layerlab"
+        storage.write(deep("ReLU", depth=1, width=8), path)
+        assert cli.main(["lab", "init", str(path), "--schemes", scheme]) == 2
+        said = capsys.readouterr().err.strip()
+        assert f"--schemes: {scheme.partition(':')[0]} fits no weight of this network: {why}" in said
+        assert "\n" not in said
 
 
 class TestRace:

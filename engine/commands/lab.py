@@ -16,7 +16,7 @@ from engine.commands.output import Failure, out, print_json, progress_console
 from engine.commands.start import Json
 from engine.commands.training import Device, require_device
 from engine.host.protocol import BinaryWeight, Observation
-from engine.lab import LabReport, Race
+from engine.lab import LabReport, Race, misfits, require_fit
 from engine.lab_binary import FLIP_FLOP, BinaryReport
 from engine.runs import RunFolder, read_events
 
@@ -128,10 +128,13 @@ def init(
     Nothing is trained but for --race, and the file stays as it is.
     """
     network = load(file, set)
+    from engine.analysis import analyze
     from engine.training import lab_init
 
     try:
         chosen = lab_init.parsed(schemes) if schemes is not None else lab_init.usual(network)
+        if schemes is not None:
+            require_fit(network, analyze(network), chosen)
     except ValueError as problem:
         raise Failure(f"--schemes: {problem}", code=2) from None
     report = lab_init.compare(network, chosen)
@@ -163,7 +166,7 @@ def _print(report: LabReport, raced: Race | None) -> None:
         if worst is not None:
             out.print(f"{scheme.name}: {worst.node} is {worst.verdict}: {worst.evidence}.")
         if scheme.unfit:
-            out.print(f"{scheme.name} does not fit {', '.join(scheme.unfit)}; they keep their own.")
+            out.print(f"{scheme.name} does not fit everywhere; these keep their own. {misfits(scheme.unfit)}")
     best = "None of these is healthy." if report.best is None else f"Best: {report.best}."
     out.print(f"{best} Measured on {report.examples} examples.")
     if raced is not None:

@@ -6,7 +6,7 @@ comparison can be repeated, and the network starts from exactly these numbers wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,7 +49,7 @@ def compare(network: Network, schemes: Sequence[Choice] | None = None) -> LabRep
     analysis = analyze(network)
     batch = racing.first_batch(task, LOOK)
     chosen = usual(network) if schemes is None else schemes
-    measured = [_measure("current", Choice("current"), task, network, batch, ())]
+    measured = [_measure("current", Choice("current"), task, network, batch, {})]
     for name, scheme in zip(lab.names(chosen), chosen, strict=True):
         changed, unfit = lab.with_scheme(network, analysis, scheme)
         measured.append(_measure(name, scheme, task, changed, batch, unfit))
@@ -139,7 +139,7 @@ def _measure(
     task: Task,
     network: Network,
     batch: list[Tensor],
-    unfit: tuple[str, ...],
+    unfit: Mapping[str, str],
 ) -> SchemeSignal:
     inputs, targets, _ = task.parted(batch)
     model = build(network, seed=network.recipe.seed)

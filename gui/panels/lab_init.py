@@ -337,7 +337,7 @@ class InitLabPanel(Panel):
             else "Spread and gradient stay within a factor of ten through all layers."
         ]
         if scheme.unfit:
-            words.append(f"It does not fit {', '.join(scheme.unfit)}; they keep their own.")
+            words.append(f"It does not fit everywhere; these keep their own. {lab.misfits(scheme.unfit)}")
         if scheme.name == self.report.best:
             words.append("The best of these.")
         words.append(f"Measured on {self.report.examples} examples.")
