@@ -20,7 +20,7 @@ from engine.host import protocol
 from gui.diagnosing import carried, said
 from gui.document import Document
 from gui.panels import ActivationsPanel, FiltersPanel, GradientsPanel, HealthPanel, ResponsesPanel
-from gui.panels.health import MEASURES, node_marks
+from gui.panels.measures import MEASURES, Reader
 from gui.panels.pictures import laid_out, values_of
 from gui.scrubber import Scrubber
 from gui.selection import Selection
@@ -125,7 +125,7 @@ def test_the_measures_on_the_canvas_are_the_observations_own(session: Session) -
     gradients = next(m for m in MEASURES if m.title == "Gradient norm")
     both = np.hypot(last.gradients["conv1.weight"].norm, last.gradients["conv1.bias"].norm)
     assert gradients.of(last)["conv1"] == pytest.approx(both)
-    marks = node_marks(gradients, session.seen())
+    marks = Reader().marks(gradients, session.seen())
     assert list(marks) == ["conv1", "conv2", "fc"]
     assert marks["fc"].color.startswith("#")
     assert len(marks["fc"].history) == min(40, len(session.seen()))

@@ -22,7 +22,7 @@ from gui.binarizing import BinarizeDialog
 from gui.document import Document
 from gui.panels import BinaryLabPanel
 from gui.panels.estimators import remark
-from gui.panels.health import MEASURES, node_marks
+from gui.panels.measures import MEASURES, Reader
 from gui.panels.signs import INPUT
 from gui.selection import Selection
 from gui.session import Session
@@ -188,7 +188,7 @@ class TestSigns:
     def test_the_canvas_is_coloured_by_the_flips_of_each_layer(self, events: list[Event]) -> None:
         (measure,) = [measure for measure in MEASURES if measure.title == "Sign flips"]
         seen = [e for e in events if isinstance(e, Observation)]
-        marks = node_marks(measure, seen)
+        marks = Reader().marks(measure, seen)
         assert marks.keys() == {"fc1"}
         assert marks["fc1"].text == f"{100 * seen[-1].flips['fc1.weight']:.3g} %"
 

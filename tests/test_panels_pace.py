@@ -16,10 +16,11 @@ from PySide6.QtGui import QPainter, QPicture
 from PySide6.QtWidgets import QApplication
 
 from engine.diagnosis import Curves, Record, diagnose
-from engine.host.protocol import Metrics, RunStarted, decode_event, encode
+from engine.host.protocol import Metrics, Observation, RunStarted, decode_event, encode
 from engine.network import Network
 from gui.panels import CurvesPanel, HealthPanel
 from gui.panels.judge import Judge
+from gui.panels.measures import MEASURES, Reader
 from gui.panels.panel import Panel
 from gui.panels.plot import Plot
 from gui.session import Session
@@ -209,3 +210,32 @@ def test_a_canvas_is_coloured_anew_only_when_there_is_something_new(qtbot: Any) 
     shown.flush()
     theme.choose("light")
     assert len(marked) == 3
+
+
+def test_many_cards_are_coloured_some_at_a_time_and_none_is_forgotten(qtbot: Any) -> None:
+    from gui.document import Document
+    from gui.selection import Selection
+    from tests.test_panels import begin
+    from tests.test_panels_series import distribution
+
+    def look(step: int) -> Observation:
+        gradients = {f"n{i}.weight": distribution(np.full(4, float(step + i))) for i in range(30)}
+        return Observation(step, step / 10, gradients, gradients)
+
+    session = Session()
+    shown = HealthPanel(Document(Network()), Selection(), session)
+    qtbot.addWidget(shown)
+    begin(session)
+    session.take(look(1))
+    shown.chooser.setCurrentIndex(2)
+    shown.flush()
+    marked: list[dict[str, Any]] = []
+    shown.marked.connect(marked.append)
+    session.take(look(2))
+    parts = shown.refresh()
+    next(parts)
+    assert sum("step 2" in mark.tip for mark in marked[-1].values()) == 12
+    shown.flush()  # as a picture asks for, with the rest still to come
+    assert [sum("step 2" in mark.tip for mark in each.values()) for each in marked[1:]] == [24, 30]
+    assert marked[-1] == Reader().marks(MEASURES[1], session.seen())
+    assert marked[-1]["n3"].text == "10"  # the norm of four fives

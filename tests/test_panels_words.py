@@ -22,7 +22,7 @@ from gui.diagnosing import carried
 from gui.document import Document
 from gui.narrow import Pick
 from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
-from gui.panels.health import MEASURES
+from gui.panels.measures import MEASURES
 from gui.panels.plane import Plane
 from gui.panels.words import Line
 from gui.scrubber import Scrubber

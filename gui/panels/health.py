@@ -3,225 +3,30 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine import diff
 from engine.diagnosis import Finding
-from engine.diagnosis.record import owner
 from engine.findings import Analysis, Repair
-from engine.host.protocol import Observation
 from engine.problems import FileProblem
 from gui.document import Document
 from gui.narrow import Pick
 from gui.panels.bar import Bar
 from gui.panels.judge import Judge
+from gui.panels.measures import MEASURES, HealthMeasure, NodeMark, Reader
 from gui.panels.panel import PACE, Panel
-from gui.panels.parameters import HEALTHY
 from gui.panels.problems import ProblemsPanel
-from gui.panels.series import figure
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, TYPE, theme
 from gui.workers import same_meaning
 
-#: Observations that a node's sparkline shows.
-HISTORY = 40
-
-
-class NodeMark(NamedTuple):
-    """What a node's card shows of the chosen measure."""
-
-    #: ``"#rrggbb"``.
-    color: str
-    text: str
-    history: tuple[float, ...]
-    tip: str
-
-
-@dataclass(frozen=True)
-class HealthMeasure:
-    """A figure per node, and how it is coloured."""
-
-    title: str
-    hint: str
-    #: Observation -> path of a node -> figure.
-    of: Callable[[Observation], Mapping[str, float]]
-    #: Places on the scale and the token of the colour there, from the least on; between them it is mixed.
-    stops: tuple[tuple[float, str], ...]
-    log: bool = False
-    share: bool = False
-
-    def place(self, value: float) -> float:
-        """A value on the scale of :attr:`stops`."""
-        if not self.log:
-            return value
-        return math.log10(value) if value > 0 else -math.inf
-
-    def color(self, value: float) -> QColor:
-        """The colour of a value."""
-        if math.isnan(value):
-            return theme.color("error")
-        at = self.place(value)
-        if at <= self.stops[0][0]:
-            return theme.color(self.stops[0][1])
-        for (left, low), (right, high) in zip(self.stops, self.stops[1:], strict=False):
-            if at <= right:
-                return _mixed(theme.color(low), theme.color(high), (at - left) / (right - left))
-        return theme.color(self.stops[-1][1])
-
-    def say(self, value: float) -> str:
-        """A value as text."""
-        return f"{100 * value:.3g} %" if self.share else figure(value)
-
-
-def _mixed(low: QColor, high: QColor, share: float) -> QColor:
-    def mix(a: int, b: int) -> int:
-        return round(a + share * (b - a))
-
-    return QColor(mix(low.red(), high.red()), mix(low.green(), high.green()), mix(low.blue(), high.blue()))
-
-
-def _gradients(observation: Observation) -> dict[str, float]:
-    squares: dict[str, float] = {}
-    for name, found in observation.gradients.items():
-        squares[owner(name)] = squares.get(owner(name), 0.0) + found.norm**2
-    return {node: math.sqrt(total) for node, total in squares.items()}
-
-
-def _updates(observation: Observation) -> dict[str, float]:
-    # Of a layer's matrix; a bias that begins at zero has no ratio to speak of.
-    return {
-        owner(name): ratio
-        for name, ratio in observation.updates.items()
-        if name in observation.weight_excerpts
-    }
-
-
-def _flips(observation: Observation) -> dict[str, float]:
-    # A recurrent layer has several binarized weights.
-    shares: dict[str, list[float]] = {}
-    for name, share in observation.flips.items():
-        shares.setdefault(owner(name), []).append(share)
-    return {node: statistics.fmean(found) for node, found in shares.items()}
-
-
-def _activations(name: str) -> Callable[[Observation], Mapping[str, float]]:
-    def read(observation: Observation) -> dict[str, float]:
-        found = {node: getattr(seen, name) for node, seen in observation.activations.items()}
-        return {node: value for node, value in found.items() if value is not None}
-
-    return read
-
-
-def _rank(observation: Observation) -> dict[str, float]:
-    return {
-        node: seen.rank / seen.full_rank
-        for node, seen in observation.activations.items()
-        if seen.rank is not None and seen.full_rank
-    }
-
-
-MEASURES = (
-    HealthMeasure(
-        "Update ratio",
-        "Norm of the last update over norm of the weights. Healthy: around 0.001.",
-        _updates,
-        (
-            (-6, "train"),
-            (-5, "train"),
-            (math.log10(HEALTHY[0]), "good"),
-            (math.log10(HEALTHY[1]), "good"),
-            (-1.5, "error"),
-        ),
-        log=True,
-    ),
-    HealthMeasure(
-        "Gradient norm",
-        "Euclidean norm of all gradients of the node.",
-        _gradients,
-        ((-6, "train"), (-3, "good"), (0, "good"), (2, "error")),
-        log=True,
-    ),
-    HealthMeasure(
-        "Dead units",
-        "Share of units that are zero for every example of the batch.",
-        _activations("dead"),
-        ((0.0, "good"), (0.25, "warning"), (0.6, "error")),
-        share=True,
-    ),
-    HealthMeasure(
-        "Saturation",
-        "Share of values within 1 % of an end of the activation's range.",
-        _activations("saturated"),
-        ((0.0, "good"), (0.25, "warning"), (0.6, "error")),
-        share=True,
-    ),
-    HealthMeasure(
-        "Activation spread",
-        "Standard deviation over examples, the mean of all values.",
-        _activations("spread"),
-        ((-4, "train"), (-1.5, "good"), (0.7, "good"), (2, "error")),
-        log=True,
-    ),
-    HealthMeasure(
-        "Effective rank",
-        "Effective rank of the examples' features, of what it could be.",
-        _rank,
-        ((0.02, "error"), (0.1, "warning"), (0.3, "good")),
-        share=True,
-    ),
-    HealthMeasure(
-        "Sign flips",
-        "Share of binary weights that changed sign since the look before.",
-        _flips,
-        ((0.0, "train"), (0.001, "good"), (0.1, "good"), (0.4, "error")),
-        share=True,
-    ),
-)
-
-
-def node_marks(
-    measure: HealthMeasure, observations: Sequence[Observation], block: str | None = None
-) -> dict[str, NodeMark]:
-    """What each node of the shown graph shows: the newest figure, its colour and its history.
-
-    Several uses of one node (in a block that is repeated) show their median.
-    """
-
-    def by_node(observation: Observation) -> dict[str, float]:
-        found: dict[str, list[float]] = {}
-        for path, value in measure.of(observation).items():
-            words = path.split(".")
-            found.setdefault(words[-1] if block else words[0], []).append(value)
-        return {node: statistics.median(values) for node, values in found.items()}
-
-    # Not every look is at activations.
-    seen: list[Observation] = []
-    for observation in reversed(observations):
-        if measure.of(observation):
-            seen.append(observation)
-        if len(seen) == HISTORY:
-            break
-    if not seen:
-        return {}
-    history = [by_node(observation) for observation in reversed(seen)]
-    marks = {}
-    for node, value in history[-1].items():
-        past = [measure.place(values[node]) for values in history if node in values]
-        marks[node] = NodeMark(
-            measure.color(value).name(),
-            measure.say(value),
-            tuple(place for place in past if math.isfinite(place)),
-            f"{measure.title} {measure.say(value)} at step {seen[0].step:,}",
-        )
-    return marks
+#: Cards that are coloured at a time: painting one takes a fifth of a millisecond.
+CARDS = 12
 
 
 class Legend(QWidget):
@@ -307,9 +112,10 @@ class HealthPanel(Panel):
         super().__init__("Health", "mdi6.stethoscope", parent)
         self._document, self._selection, self._session = document, selection, session
         self._judge = Judge(session)
+        self._reader = Reader()
         self._marks: dict[str, NodeMark] | None = None
         #: What they were found from: the measure, the newest look, the block that is shown.
-        self._marked: tuple[object, object, object] | None = None
+        self._marked: tuple[object, ...] = ()
 
         self.chooser = Pick()
         self.chooser.setAccessibleName("Colour the canvas by")
@@ -366,7 +172,7 @@ class HealthPanel(Panel):
 
     def refresh(self) -> Iterator[None]:
         """Colour the canvas, and judge what has come in."""
-        self._mark()
+        yield from self._mark()
         if self._judge.due:
             yield
             yield from self._judge.examine()
@@ -393,16 +199,28 @@ class HealthPanel(Panel):
             self.list.set_analysis(Analysis(problems=problems))
         self.list.flush()
 
-    def _mark(self) -> None:
+    def _mark(self) -> Iterator[None]:
+        """Tell what the canvas is to show, so many cards at a time: each is painted anew."""
         measure, seen = self.measure, self._session.seen()
         asked = (measure, seen[-1] if seen else None, self._selection.block)
-        if self._marked is not None and all(a is b for a, b in zip(asked, self._marked, strict=True)):
+        if len(self._marked) and all(a is b for a, b in zip(asked, self._marked, strict=True)):
             return
+        marks = None if measure is None else self._reader.marks(measure, seen, self._selection.block)
+        if marks is None or self._marks is None or marks.keys() != self._marks.keys():
+            if marks != self._marks:
+                self._tell(marks)
+        else:
+            before = self._marks
+            new = [node for node, mark in marks.items() if mark != before[node]]
+            for start in range(0, len(new), CARDS):
+                if start:
+                    yield
+                self._tell({**before, **{node: marks[node] for node in new[: start + CARDS]}})
         self._marked = asked
-        marks = None if measure is None else node_marks(measure, seen, self._selection.block)
-        if marks != self._marks:
-            self._marks = marks
-            self.marked.emit(marks)
+
+    def _tell(self, marks: dict[str, NodeMark] | None) -> None:
+        self._marks = marks
+        self.marked.emit(marks)
 
     def repair(self, repair: Repair) -> bool:
         """Make a repair's changes, as one undo step; False where the drawing has moved on."""
@@ -415,7 +233,7 @@ class HealthPanel(Panel):
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""
-        self._marks = self._marked = None
+        self._marks, self._marked = None, ()
         self.legend.update()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
