@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import engine
+from engine import edit
 from engine.host.protocol import Metrics, Progress, RunStarted
-from engine.network import Choice, Recipe
+from engine.network import Choice, End, Node, Recipe
 from engine.problems import NetworkProblem
 from engine.runs import RunFolder, owner
 from engine.training import Control, replay, train
@@ -44,9 +45,12 @@ def test_two_processes_equal_one_with_the_same_batches(tmp_path):
     assert shared["validation"]["accuracy"] == alone["validation"]["accuracy"]
 
 
-def test_unequal_shares_count_by_their_examples(tmp_path):
+def test_unequal_shares_count_by_their_examples_and_a_node_that_leads_nowhere_does_no_harm(tmp_path):
     # 1,438 = 14 · 101 + 24: every batch is shared as 50 and 51.
-    network = perceptron(recipe(epochs=1, batch_size=101))
+    network = edit.add_node(
+        perceptron(recipe(epochs=1, batch_size=101)), "stray", Node("Linear", {"out_features": 2})
+    )
+    network = edit.connect(network, End("fc1"), End("stray"))
     alone = train(network, run_dir=tmp_path, device="cpu")
     shared = train(network, run_dir=tmp_path, device="cpu", nproc=2)
     for name, tensor in weights(alone).items():

@@ -62,12 +62,15 @@ class Group:
             return name
         return f"cuda:{_local_rank()}"
 
-    def wrapped(self, model: nn.Module) -> nn.Module:
-        """`model`, its gradients averaged over the group and its weights those of the first process."""
+    def wrapped(self, model: nn.Module, idle: Callable[[], bool] = lambda: False) -> nn.Module:
+        """`model`, its gradients averaged over the group and its weights those of the first process.
+
+        `idle` says whether some of its weights get no gradient, which must then be looked for at each step.
+        """
         if self.size == 1:
             return model
         # Running statistics are the writer's own: they follow its share of each batch.
-        return DistributedDataParallel(model)
+        return DistributedDataParallel(model, find_unused_parameters=idle())
 
     def share(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """This process's examples of a batch."""

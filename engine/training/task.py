@@ -137,6 +137,17 @@ class Task:
         """Whether the loss of a batch is a sum over its examples, and not their mean."""
         return all(head.sums for head in self.heads)
 
+    def idle(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether no output depends on some of `parameters`: on those of a node that leads nowhere."""
+        training = self.model.training
+        self.model.eval()  # so that nothing moves
+        inputs = [column[:2].to(self.device) for column in self.inputs(self.dataset.splits["train"])]
+        outputs = self.model(*inputs)
+        total = torch.stack([self.output(outputs, head).double().sum() for head in self.heads]).sum()
+        found = torch.autograd.grad(total, list(parameters), allow_unused=True)
+        self.model.train(training)
+        return any(gradient is None for gradient in found)
+
     def evaluate(
         self,
         name: str,

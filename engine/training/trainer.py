@@ -141,9 +141,8 @@ class Trainer:
             self.choices, measured = self.group.told(tried)  # not one way here and another there
             torch.set_num_threads(self.choices.threads)
         # First, for it may lay the weights out anew: what is made of them after that is laid out likewise.
-        self.compute = compute.Compute(
-            task, self.group.wrapped(task.model), self.options.precision, self.choices
-        )
+        whole = self.group.wrapped(task.model, lambda: task.idle(self._parameters))
+        self.compute = compute.Compute(task, whole, self.options.precision, self.choices)
         self.optimizer, name, multipliers = parameters.optimizer(
             recipe.optimizer, self.parts, decay=self.options.decay
         )

@@ -54,6 +54,9 @@ def main(run: str, device: str, resume: str, weights: str, observe: str) -> int:
         if group.writes:
             tell(Failed(0, str(problem)))
         return 2
+    except RuntimeError as problem:  # before training has begun: another process is gone, or torch refuses
+        print(f"process {group.rank + 1}: {str(problem).partition(chr(10))[0]}", file=sys.stderr)
+        return 4
     group.leave()
     return 0
 
