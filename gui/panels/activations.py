@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from engine.host.protocol import Distribution, Observation
+from engine.host.protocol import Activation, Distribution, Observation
 from gui.panels.distributions import DistributionsPanel
 from gui.panels.figures import percent
 from gui.panels.parameters import Measure
@@ -24,6 +24,22 @@ def _reading(name: str) -> Callable[[Observation, str], float]:
         return math.nan if value is None else float(value)
 
     return read
+
+
+class Outputs(Mapping[str, Distribution]):
+    """The distributions of one look by node; of hundreds of looks only one node's are wanted."""
+
+    def __init__(self, seen: Mapping[str, Activation]) -> None:
+        self._seen = seen
+
+    def __getitem__(self, node: str) -> Distribution:
+        return self._seen[node].values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seen)
+
+    def __len__(self) -> int:
+        return len(self._seen)
 
 
 class ActivationsPanel(DistributionsPanel):
@@ -48,7 +64,7 @@ class ActivationsPanel(DistributionsPanel):
     @staticmethod
     def of(observation: Observation) -> Mapping[str, Distribution]:
         """The outputs' distributions."""
-        return {node: seen.values for node, seen in observation.activations.items()}
+        return Outputs(observation.activations)
 
     def measured(self, observation: Observation) -> Sequence[Mapping[str, float]]:
         """Spread and effective rank."""
