@@ -121,6 +121,17 @@ def test_a_pinch_zooms_about_the_fingers(bench):
     assert (b.canvas.mapFromScene(before) - place).manhattanLength() <= 2
 
 
+def test_what_is_held_stays_under_the_hand_though_the_canvas_changes_its_size(bench):
+    b = bench(chain("Input", "Conv2d", "Flatten"))
+    b.canvas.fit()
+    at = b.node("conv1")
+    hands.drag(b.port, at, at + QPoint(60, 90), drop=False)
+    zoom, there = b.canvas.zoom_factor, b.canvas.mapToScene(at)
+    b.canvas.resize(900, 500)  # a banner comes, or a dock
+    assert (b.canvas.zoom_factor, b.canvas.mapToScene(at)) == (zoom, there)
+    hands.release(b.port, at + QPoint(60, 90))
+
+
 @pytest.mark.parametrize("what", ["node", "frame"])
 def test_shift_f_brings_what_is_selected_into_view(bench, what):
     network, id = edit_view.add_mark(

@@ -157,7 +157,7 @@ def _table(title: str, rows: list[dict[str, Any]]) -> Table:
     for heading in ("Parameters", "Multiply–accumulates", "Output bytes"):
         table.add_column(heading, justify="right")
     for row in rows:
-        shape = "?" if row["output"] is None else " × ".join(map(str, row["output"]))
+        shape = "?" if row["output"] is None else " × ".join(map(str, row["output"])) or "scalar"
         table.add_row(
             row["id"],
             row["type"],

@@ -103,6 +103,11 @@ class Camera(QGraphicsView):
         moving = self._animation is not None or self.glide.under_way or self._zooming.isActive()
         return not (moving or self._sharpening.isActive() or self.drawing.busy)
 
+    @property
+    def held(self) -> bool:
+        """Whether a hand is at something in the drawing."""
+        return False
+
     def sharpen(self) -> None:
         """Draw all cards sharply in the next frame."""
         self._zooming.stop()
@@ -201,10 +206,12 @@ class Camera(QGraphicsView):
         return QSize(400, 260)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the whole in view if it was, else the middle in the middle."""
+        """Keep the whole in view if it was, else the middle in the middle; what is held stays where it is."""
         old, new = event.oldSize(), event.size()
         super().resizeEvent(event)
-        if self.fit_wanted or self._fitted:
+        if self.held:
+            pass
+        elif self.fit_wanted or self._fitted:
             self.fit()
         elif old.isValid():
             half = QPoint((old.width() - new.width()) // 2, (old.height() - new.height()) // 2)

@@ -257,6 +257,11 @@ class Canvas(Camera):
     # ------------------------------------------------------------------ hands
 
     @property
+    def held(self) -> bool:
+        """Whether a hand is at something in the drawing."""
+        return self.hands.busy
+
+    @property
     def gesture(self) -> Gesture | None:
         """The gesture that is under way."""
         return self.hands.gesture
