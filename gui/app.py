@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A picture waits for the engine at most so long, in seconds.
 PATIENCE = 120.0
+#: And for a real example in the inspector.
+EXAMPLE = 20.0
 
 
 def run(path: str | None = None) -> int:
@@ -142,6 +144,7 @@ def _pose(application: QApplication, window: Window, seconds: float, folder: Pat
     shown = next((id for id, report in window.workers.analysis.nodes.items() if report.parameters), None)
     if shown is not None:
         window.selection.set([shown])
+        wait(lambda: not window.inspector.pending, EXAMPLE)
     if seconds:
         window.workers.runs_folder = folder / "runs"
         if not window.running.train():

@@ -61,7 +61,9 @@ class Example(QObject):
         #: The step whose weights responded last; None: the best ones.
         self._step: int | None = None
         self._asking = Asking(self)
-        self._asking.due.connect(self._rested)
+        self._asking.due.connect(self._due)
+        #: Whether what is under way follows the run: only that has to be fair to it.
+        self._following = False
         if self._session is not None:
             for signal in (self._session.weights_kept, self._session.sought, self._session.state_changed):
                 signal.connect(self._follow)
@@ -70,6 +72,11 @@ class Example(QObject):
     def waiting(self) -> bool:
         """Whether an answer is owed."""
         return self._request is not None
+
+    @property
+    def pending(self) -> bool:
+        """Whether one is on its way, or about to be sent."""
+        return self.waiting or self._rest.isActive()
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Know how large the network is."""
@@ -107,6 +114,12 @@ class Example(QObject):
         else:
             self._wanted = True
 
+    def _due(self) -> None:
+        if self._request is None:
+            self._following = True
+            self._asking.asked()
+        self._rested()
+
     def seen(self) -> None:
         """The view is shown: what was wanted while it was not comes now."""
         if self._wanted:
@@ -130,15 +143,15 @@ class Example(QObject):
             return
         self._again, self.message = False, ""
         self._step = None if self._session is None else self._session.weights_step()
-        self._asking.asked()
         self._request = self._workers.respond(self._workers.newest_run(), SPLIT, INDEX, step=self._step)
         self.changed.emit()
 
     def _follow(self, *_: object) -> None:
         """Other weights belong to what is looked at: send it through them, as soon as that is fair."""
         if self._data is not None and self._session is not None:
-            ended = self._session.state == "finished"  # and has its best weights
-            if ended or self._session.weights_step() != self._step:
+            if self._session.run and not self._session.active:
+                self._rest.start()  # it has ended: there is nothing to be fair to
+            elif self._session.weights_step() != self._step:
                 self._asking.soon()
 
     def _document_changed(self, before: Network, after: Network) -> None:
@@ -154,7 +167,9 @@ class Example(QObject):
         if request != self._request:
             return
         self._request = None
-        self._asking.answered()
+        if self._following:
+            self._following = False
+            self._asking.answered()
         if isinstance(event, Responded):
             self.responded = event if self._data is not None else None
         elif isinstance(event, Failed):

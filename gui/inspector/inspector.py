@@ -72,6 +72,11 @@ class Inspector(QScrollArea):
         self._desk.example.set_analysis(analysis)
         self.refresh()
 
+    @property
+    def pending(self) -> bool:
+        """Whether an example for what is looked at is still on its way."""
+        return self._desk.example.pending
+
     def focus_first(self) -> None:
         """Put the keyboard into the first field of the selected layer."""
         if isinstance(self.panel, NodePanel):
