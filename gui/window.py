@@ -355,6 +355,8 @@ class Window(QMainWindow):
             buttons = [("Continue the run", self.running.resume)] if state in RESUMABLE else []
             buttons += self.fitting.buttons()
             self.banners.show_banner("run", self.session.message, buttons, kind="error")
+        elif self.session.message and state == "finished":  # before its time
+            self.banners.show_banner("run", self.session.message, kind="info")
         self.menus.update_run()
 
     def _run_began(self, begun: RunStarted) -> None:

@@ -163,6 +163,11 @@ class StandIn:
         if any(node.metadata.get("stream") not in (None, stream) for node in self._nodes()):
             raise RuntimeError("CUDA error: dependency created on uncaptured work in another stream")
         random = torch.get_rng_state()
-        with _stream(stream), _Recorder(graph):
-            yield
+        before, Stream.current = Stream.current, stream
+        try:
+            with _Recorder(graph):
+                yield
+        except RuntimeError:  # the end of the recording fails as well, before the stream is put back
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")  # noqa: B904
+        Stream.current = before
         torch.set_rng_state(random)

@@ -95,6 +95,22 @@ def test_an_estimator_that_sharpens_is_recorded_anew_in_each_epoch(tmp_path, cud
     assert len(cuda.graphs) == 3
 
 
+def test_a_full_memory_while_recording_is_a_full_memory(tmp_path, cuda, monkeypatch):
+    own = Recorded._record
+
+    def filling(self, batch):
+        def forward(given):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+        self._forward = forward
+        own(self, batch)
+
+    monkeypatch.setattr(Recorded, "_record", filling)
+    found = trained(perceptron(), tmp_path / "a", GRAPHS, observe=False)
+    assert found["message"].startswith("Out of memory")
+    assert found["fits"]["batch_size"] == 32
+
+
 def test_a_network_that_looks_at_values_is_refused_with_the_way_out(tmp_path, cuda, monkeypatch):
     own = Recorded._record
 

@@ -466,6 +466,15 @@ def test_a_burst_of_progress_is_shown_once_and_no_metric_is_lost(window, pool, q
     assert [o.step for o in window.session.observations] == [100]
 
 
+def test_a_run_that_stopped_early_says_why(window, pool, qtbot) -> None:
+    begun(window, pool, qtbot)
+    pool.runs[0].tell(
+        RunState("finished", 7, "Stopped early: no better loss in 3 validations, since epoch 1.")
+    )
+    qtbot.waitUntil(lambda: window.session.state == "finished")
+    assert (window.banners.text("run") or "").startswith("Stopped early: no better loss")
+
+
 def test_a_run_whose_host_died_is_interrupted_and_the_document_whole(window, pool, qtbot) -> None:
     rename(window, "Mine")
     before = window.document.network

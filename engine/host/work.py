@@ -298,6 +298,7 @@ class Work:
 
     def _train(self, request: Train, emit: Callable[[Event], None]) -> None:
         from engine.training import run
+        from engine.training.memory import release
         from engine.training.session import called_off
 
         folder = Path(request.run)
@@ -316,5 +317,6 @@ class Work:
             emit(RunState("stopped", 0, result["message"], result))
         finally:
             self._control = Control()
+            release()
             with suppress(OSError):  # not there, or not empty: what a run has written is kept
                 folder.rmdir()

@@ -22,6 +22,7 @@ from engine.storage.file import read
 from engine.training import processes, session
 from engine.training.control import Control
 from engine.training.group import Group, require_gpus
+from engine.training.memory import release
 
 
 def train(
@@ -118,6 +119,7 @@ def train(
         return result
     finally:
         group.leave()
+        release()
 
 
 def _with_recipe(network: Network, changes: dict[str, Any]) -> Network:

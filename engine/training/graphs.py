@@ -127,9 +127,10 @@ class Recorded:
                 self._backward(loss, self._factor)
         except RuntimeError as problem:
             random.graphsafe_set_state(before)  # it would take itself for recorded for ever
-            if isinstance(problem, torch.OutOfMemoryError):
-                raise
-            why = str(problem).partition("\n")[0].rstrip(".")
+            first = problem.__context__ or problem  # ending the recording fails too, and says less
+            if isinstance(first, torch.OutOfMemoryError):
+                raise first from None
+            why = str(first).partition("\n")[0].rstrip(".")
             raise RuntimeError(
                 f"this network cannot be recorded as a CUDA graph ({why}). Set recipe.cuda_graphs to false."
             ) from problem

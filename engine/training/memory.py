@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 
 from engine.training.task import Task
@@ -18,6 +20,13 @@ def ran_out(problem: BaseException) -> bool:
     if isinstance(problem, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _WORDS)
+
+
+def release() -> None:
+    """Give the memory of a GPU that no run needs any more back, for other programs to have."""
+    if torch.cuda.is_initialized():
+        gc.collect()  # a run's parts know one another, and would hold it until they are next looked for
+        torch.cuda.empty_cache()
 
 
 def fitting_batch(task: Task, failed: int, optimizer: torch.optim.Optimizer | None = None) -> int | None:
