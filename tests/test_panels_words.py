@@ -348,3 +348,37 @@ def test_a_choice_of_its_own_size_is_not_cut(qtbot: Any, words: str) -> None:
     left = QRect(0, 0, whole.width() - 30, whole.height())  # without the arrow
     assert not box.shortened
     assert whole.copy(left) == roomy.copy(left)
+
+
+def test_examples_that_are_still_owed_are_awaited_in_words(qtbot: Any) -> None:
+    session, workers = Session(), FakeWorkers()
+    panel = PredictionsPanel(session, workers)
+    begin(session)
+    shown(qtbot, panel)
+    session.set_state("finished")
+    panel.flush()
+    whole, page = list(workers.asked)[-2:]
+    workers.answered.emit(whole, protocol.Predicted(whole, (), (example(0, 1, 1),)))
+    panel.flush()
+    assert panel.said.isVisible()  # the matrix has come, the pictures have not
+    panel.tabs.setCurrentIndex(2)
+    assert panel.measuring.isVisible()
+    panel.tabs.setCurrentIndex(0)
+    workers.answered.emit(page, protocol.Predicted(page, (), (example(0, 1, 1),)))
+    panel.flush()
+    assert panel.cards.isVisible()
+
+
+def test_a_network_that_measures_says_its_value_beside_the_right_one(qtbot: Any) -> None:
+    from engine.training.responses import respond
+
+    drawing = chain(("fc", dense(1, None)), shape=(10,), recipe=Recipe(data=Data("diabetes")))
+    host = Host()
+    panel = shown(qtbot, ResponsesPanel(Document(drawing), Session(), Selection(), host))
+    qtbot.waitUntil(lambda: bool(host.asked))
+    answer = respond(protocol.Respond(1, b""), drawing)
+    host.answered.emit(1, answer)
+    said, right = [line for line in panel.answer.text().splitlines() if line]
+    assert said.startswith("says: ")
+    assert float(said.removeprefix("says: ")) == pytest.approx(answer.nodes["fc"].values.mean, abs=1e-3)
+    assert right.startswith("right: ")

@@ -158,7 +158,14 @@ class PredictionsPanel(Panel):
         self._examples.addWidget(self.said)
         self.tabs.addTab(self._examples, "Examples")
         self.tabs.addTab(self._compare, "Confusion")
-        self.tabs.addTab(self.figures, "Figures")
+        self.measuring = Empty("mdi6.gauge")
+        self.measuring.say(
+            "No figures yet", "Every split is measured when the run has ended, or when you ask again."
+        )
+        self._measured = QStackedWidget()
+        self._measured.addWidget(self.figures)
+        self._measured.addWidget(self.measuring)
+        self.tabs.addTab(self._measured, "Figures")
         elide(self.tabs)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -375,7 +382,10 @@ class PredictionsPanel(Panel):
         else:
             self.show_content()
             self._show_confusion()
-            self._examples.setCurrentWidget(self.cards if self._have else self.said)
+            # An answer may be that there are none; until there is one, it is awaited.
+            owed = not self._have or (self._page is not None and not self.model.rowCount())
+            self._examples.setCurrentWidget(self.said if owed else self.cards)
+            self._measured.setCurrentWidget(self.figures if self.figures.rowCount() else self.measuring)
             if self._trouble:
                 self.said.say("Nothing to be seen", self._trouble)
             elif self._session.active and self._session.weights_step() is None:
@@ -411,14 +421,15 @@ class PredictionsPanel(Panel):
         """Take on the theme's colours."""
         for button in (self.previous, self.next, self.update_button):
             button.setIcon(theme.icon(str(button.property("icon_name"))))
-        self.said.follow_theme()
+        for page in (self.said, self.measuring):
+            page.follow_theme()
         self.cards.viewport().update()
         self.confusion.update()
         self.agreement.follow_theme()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """What the chosen page shows: examples, counts by class and answer, or figures by split."""
-        if self.tabs.currentWidget() is self.figures:
+        if self.tabs.currentWidget() is self._measured:
             return _cells(self.figures)
         if self.tabs.currentWidget() is self._compare and self._compare.currentWidget() is self.confusion:
             counts, classes = self.confusion.counts, self.confusion.classes

@@ -5,6 +5,7 @@ Before training too: then with the weights as they are first drawn; it follows t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -364,6 +365,9 @@ class ResponsesPanel(Panel):
         shares = np.asarray(responded.probabilities)
         for number in np.argsort(-shares, kind="stable")[:NAMED]:
             words.append(f"{100 * shares[number]:.1f} %   {_name(responded.classes, int(number))}")
+        last = list(responded.nodes.values())[-1] if responded.nodes else None
+        if not responded.probabilities and last is not None and math.prod(last.shape) == 1:
+            words.append(f"says: {figure(last.values.mean)}")
         if responded.target is not None:
             right = (
                 _name(responded.classes, int(responded.target))
