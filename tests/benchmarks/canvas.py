@@ -84,6 +84,13 @@ class Stage:
     def between(self) -> None:
         """What others do between two frames."""
 
+    @property
+    def only_detours(self) -> bool:
+        """Whether all is there, and wires are still led around what stands in their way."""
+        drawing = self.canvas.drawing
+        waiting = drawing.arrivals or drawing.departures or drawing.renewals
+        return drawing.router.busy and not waiting
+
     def until_rest(self, act: Act | None = None) -> dict[str, float]:
         """All the frames of something that is done once."""
         frames = Frames()
@@ -171,7 +178,7 @@ class Stage:
 
 
 def stage_of(network: Network) -> tuple[Stage, dict[str, float]]:
-    """A canvas with `network`, and what it took to build and paint it, to the last card."""
+    """A canvas with `network`, and what it took to build and paint it, to the last card and wire."""
     made: list[Stage] = []
 
     def build() -> None:
@@ -183,7 +190,7 @@ def stage_of(network: Network) -> tuple[Stage, dict[str, float]]:
 
     frames = Frames()
     frames.frame(build)
-    while not made[0].canvas.drawn:
+    while not made[0].canvas.drawn and not made[0].only_detours:
         frames.frame()
     built = frames.figures()
     stage = made[0]
