@@ -526,9 +526,9 @@ def paste(
 
 def fragment_from_text(text: str) -> object:
     """Read clipboard text as JSON, also as a mail has it: quoted, among other words. None: it is none."""
-    for candidate in (text, _mailed(text)):
+    for reading in (str, _mailed):
         try:
-            return msgspec.json.decode(candidate)
+            return msgspec.json.decode(reading(text))
         except msgspec.DecodeError:
             continue
     return None
