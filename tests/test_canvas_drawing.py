@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
 from engine.network import Edge, End
-from gui.canvas import Canvas, arrivals, pictures
+from gui.canvas import Canvas, Mark, arrivals, pictures
 from gui.canvas.edge_item import EdgeItem
+from gui.canvas.far import FarPainter
+from gui.canvas.levels import FAR
 from gui.canvas.node_item import NodeItem
 from gui.document import Document
 from gui.selection import Selection
@@ -297,3 +299,58 @@ def test_many_cards_that_an_edit_moves_glide_and_all_arrive(bench, qtbot, view, 
         last = wire.way.elementAt(wire.way.elementCount() - 1)
         assert (last.x, last.y) == pytest.approx(wire.end.toTuple())
     b.agrees()
+
+
+def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(bench):
+    b = bench(network_of(300))
+    b.canvas.fit()
+    canvas, stack, ids = b.canvas, b.document.undo_stack, list(b.network.nodes)
+    assert canvas.drawing.detail == FAR
+    b.selection.set(ids[:100])
+    canvas.editor.copy()
+    acts = [
+        lambda: b.selection.set(ids[10:200]),
+        canvas.editor.paste,
+        lambda: canvas.set_analysis(analysis_of(b.network)),
+        stack.undo,
+        lambda: b.selection.set((), list(b.network.edges)[:40]),
+        lambda: b.document.edit(edit.move(b.network, {ids[5]: (900.0, -400.0)}), "Move"),
+        lambda: canvas.set_overlay({id: Mark("#cc3311", "0.1") for id in ids[20:60]}),
+        lambda: b.document.edit(edit.remove(b.network, ids[30:90]), "Remove"),
+        stack.undo,
+        lambda: canvas.set_overlay(None),
+        lambda: b.document.edit(edit.set_field(b.network, ids[1], "kernel_size", "five"), "Edit"),
+        canvas.interior.collapse,
+        stack.undo,
+    ]
+    for number, act in enumerate(acts):
+        act()
+        shown = pixels(b)
+        kept, canvas.drawing.far = canvas.drawing.far, FarPainter(canvas.drawing)
+        canvas.drawing.far.forget()
+        anew = pixels(b)
+        canvas.drawing.far = kept
+        assert (np.abs(shown - anew).max(axis=2) > 60).mean() < 0.001, number
+
+
+def test_from_far_away_the_screen_is_painted_where_one_scrolls_and_selects_and_edits(bench, qtbot):
+    b = bench(network_of(300))
+    b.canvas.fit()
+    qtbot.waitUntil(lambda: b.canvas.resting)
+    painted: list[int] = []
+    paint = b.canvas.drawing.far.paint
+    b.canvas.drawing.far.paint = lambda painter: (painted.append(1), paint(painter))
+    ids = list(b.network.nodes)
+    for act in (
+        lambda: b.canvas.scroll_to(b.canvas.scroll_position() + QPoint(9, 5)),
+        lambda: b.selection.set(ids[:3]),
+        lambda: b.document.edit(edit.move(b.network, {ids[5]: (900.0, -400.0)}), "Move"),
+        b.document.undo_stack.undo,
+        lambda: b.canvas.zoom(1.01),
+        b.canvas.editor.remove_selection,
+    ):
+        qtbot.waitUntil(lambda: b.canvas.resting)
+        QApplication.processEvents()
+        painted.clear()
+        act()
+        qtbot.waitUntil(lambda: bool(painted))

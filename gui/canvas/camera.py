@@ -154,6 +154,9 @@ class Camera(QGraphicsView):
         detail = next((level for level, least in levels if factor >= least), FAR)
         if detail != self.drawing.detail:
             self.drawing.detail = detail
+            # From far away items are not painted one by one: what they tell of themselves says nothing.
+            mode = QGraphicsView.ViewportUpdateMode
+            self.setViewportUpdateMode(mode.NoViewportUpdate if detail == FAR else mode.MinimalViewportUpdate)
             self.viewport().update()
 
     def zoom(self, by: float, about: QPoint | None = None) -> None:
@@ -297,6 +300,11 @@ class Camera(QGraphicsView):
             self.refresh_far()
 
     # ------------------------------------------------------------------ painting
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """From far away all is painted anew."""
+        super().scrollContentsBy(dx, dy)
+        self.refresh_far()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Near: item by item. Far: everything at once, past the items.

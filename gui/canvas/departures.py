@@ -80,4 +80,5 @@ class Departures:
         if isinstance(item, NodeItem):
             item.edges.clear()  # which hold it too
             item.touch()
+        self._scene.far.drop(item)
         self._scene.removeItem(item)

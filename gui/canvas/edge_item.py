@@ -158,8 +158,9 @@ class EdgeItem(QGraphicsPathItem):
         return self._far_lines
 
     def bend_far(self) -> None:
-        """An end of it is shown elsewhere in the drawing from far away."""
+        """It leads elsewhere in the drawing from far away."""
         self._far_lines = None
+        self.owner.far.touch_wire(self)
 
     def detach(self) -> None:
         """Let go of its nodes."""
@@ -193,6 +194,7 @@ class EdgeItem(QGraphicsPathItem):
         key = (self.owner.look, self.dimensions, self.hovered, self.selected, self.mark)
         if key != self._pen_key:
             self._pen_key = key
+            self.owner.far.touch_wire(self)
             self.setPen(self.owner.look.wire(self.dimensions, self.hovered, self.selected, self.mark))
             self.setZValue(0.5 if self.hovered or self.selected else 0.0)
 
@@ -203,7 +205,7 @@ class EdgeItem(QGraphicsPathItem):
         if way == self._way:
             return
         self._way = way
-        self._far_lines = None
+        self.bend_far()
         if any(self._shift):
             self._shift = (0.0, 0.0)
             self.setPos(0.0, 0.0)
@@ -250,7 +252,7 @@ class EdgeItem(QGraphicsPathItem):
             if self.bends:
                 self.bends = tuple(point + QPointF(dx, dy) for point in self.bends)
             self._shift = (self._shift[0] + dx, self._shift[1] + dy)
-            self._far_lines = None
+            self.bend_far()
             self.setPos(*self._shift)
         return True
 

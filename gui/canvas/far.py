@@ -10,59 +10,110 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 
 from gui.canvas import look
+from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
     from gui.canvas.edge_item import EdgeItem
     from gui.canvas.items import Items
-    from gui.canvas.node_item import NodeItem
+
+
+#: Wires that agree in this are drawn together: dimensions, whether selected, a measure's colour.
+_WireKey = tuple[int | None, bool, str | None]
 
 
 class FarPainter:
-    """Keeps the batches; the rectangles in them are the items' own, and move with them."""
+    """Keeps the batches; the rectangles in them are the items' own, and move with them.
+
+    What has been touched since is put into its batch when the drawing is painted from far away again.
+    """
 
     def __init__(self, scene: Items) -> None:
         self._scene = scene
-        self._cards: dict[str, list[QRectF]] | None = None
-        self._stripes: dict[str, list[QRectF]] = {}
-        self._wires: dict[object, tuple[QPen, list[QLineF]]] | None = None
+        self._cards: dict[str, dict[NodeItem, QRectF]] = {}
+        self._stripes: dict[str, dict[NodeItem, QRectF]] = {}
+        #: In which batches each card is: by its ground and by its stripe.
+        self._card_keys: dict[NodeItem, tuple[str, str]] = {}
+        self._wires: dict[_WireKey, dict[EdgeItem, list[QLineF]]] = {}
+        self._wire_keys: dict[EdgeItem, _WireKey] = {}
+        self._touched_cards: set[NodeItem] = set()
+        self._touched_wires: set[EdgeItem] = set()
+        #: The wires' batches as they are drawn.
+        self._lines: list[tuple[QPen, list[QLineF]]] = []
 
-    def add_card(self, item: NodeItem) -> None:
-        """A card has come."""
-        if self._cards is not None:
-            self._cards.setdefault(_ground(item), []).append(item.far_rect)
-            self._stripes.setdefault(item.card.group, []).append(item.far_stripe)
+    def touch_card(self, item: NodeItem) -> None:
+        """A card has come, or gone, or looks otherwise."""
+        self._touched_cards.add(item)
 
-    def add_wire(self, wire: EdgeItem) -> None:
-        """A wire has come."""
-        if self._wires is not None:
-            self._batch(self._wires, wire)
+    def touch_wire(self, wire: EdgeItem) -> None:
+        """A wire has come, or gone, or leads elsewhere, or looks otherwise."""
+        self._touched_wires.add(wire)
+
+    def drop(self, item: NodeItem | EdgeItem) -> None:
+        """An item is let go."""
+        if isinstance(item, NodeItem):
+            self._touched_cards.discard(item)
+            self._take_card(item)
+        else:
+            self._touched_wires.discard(item)
+            self._take_wire(item)
 
     def forget(self) -> None:
-        """Nodes or wires have come, gone or changed their look."""
-        self._cards = self._wires = None
+        """All looks otherwise."""
+        nodes, wires = self._scene.drawn()
+        self._lines = []
+        self._touched_cards.update(nodes.values())
+        self._touched_wires.update(wires.values())
 
-    def forget_wires(self) -> None:
-        """Wires have moved."""
-        self._wires = None
+    def _take_card(self, item: NodeItem) -> None:
+        key = self._card_keys.pop(item, None)
+        if key is not None:
+            del self._cards[key[0]][item], self._stripes[key[1]][item]
+
+    def _take_wire(self, wire: EdgeItem) -> None:
+        if wire in self._wire_keys:
+            del self._wires[self._wire_keys.pop(wire)][wire]
+            self._lines = []
+
+    def _batch(self) -> None:
+        """Put what has been touched where it belongs."""
+        nodes, wires = self._scene.drawn()
+        for item in self._touched_cards:
+            self._take_card(item)
+            if nodes.get(item.id) is item:
+                ground, group = self._card_keys[item] = (_ground(item), item.card.group)
+                self._cards.setdefault(ground, {})[item] = item.far_rect
+                self._stripes.setdefault(group, {})[item] = item.far_stripe
+        for wire in self._touched_wires:
+            self._take_wire(wire)
+            if wires.get(wire.edge) is wire:
+                key = self._wire_keys[wire] = (wire.dimensions, wire.selected, wire.mark)
+                self._wires.setdefault(key, {})[wire] = wire.far_lines
+        self._touched_cards.clear()
+        if self._touched_wires or not self._lines:
+            self._touched_wires.clear()
+            self._lines = [
+                (self._pen(key), [line for lines in batch.values() for line in lines])
+                for key, batch in self._wires.items()
+                if batch
+            ]
+
+    def _pen(self, key: _WireKey) -> QPen:
+        tools, (dimensions, selected, mark) = self._scene.look, key
+        color = tools.accent if selected else QColor(mark) if mark else tools.rank(dimensions)
+        pen = QPen(color, 1.5 if selected or mark else 1.0)
+        pen.setCosmetic(True)
+        return pen
 
     def paint(self, painter: QPainter) -> None:
         """Draw everything at once, batched by colour."""
+        self._batch()
         marks = self._scene.marks.values()
         self._paint_parts(painter, [mark.parts[0] for mark in marks])
-        if self._wires is None:
-            self._wires = {}
-            for wire in self._scene.drawn()[1].values():
-                self._batch(self._wires, wire)
-        for pen, lines in self._wires.values():
+        for pen, lines in self._lines:
             painter.setPen(pen)
             painter.drawLines(lines)
         self._paint_parts(painter, [part for mark in marks for part in mark.parts[1:]])
-        if self._cards is None:
-            self._cards, self._stripes = {}, {}
-            for item in self._scene.drawn()[0].values():
-                self._cards.setdefault(_ground(item), []).append(item.far_rect)
-                self._stripes.setdefault(item.card.group, []).append(item.far_stripe)
-        self._paint_cards(painter, self._cards)
+        self._paint_cards(painter)
         for sketch in (self._scene.guides, self._scene.sketch):
             if not sketch.path().isEmpty():
                 painter.setPen(sketch.pen())
@@ -86,36 +137,27 @@ class FarPainter:
             painter.setBrush(self._scene.look.family(group))
             painter.drawRects(rects)
 
-    def _batch(self, batches: dict[object, tuple[QPen, list[QLineF]]], wire: EdgeItem) -> None:
-        key = (wire.dimensions, wire.selected, wire.mark)
-        batch = batches.get(key)
-        if batch is None:
-            tools, (dimensions, selected, mark) = self._scene.look, key
-            color = tools.accent if selected else QColor(mark) if mark else tools.rank(dimensions)
-            pen = QPen(color, 1.5 if selected or mark else 1.0)
-            pen.setCosmetic(True)
-            batch = batches[key] = (pen, [])
-        batch[1].extend(wire.far_lines)
-
-    def _paint_cards(self, painter: QPainter, cards: dict[str, list[QRectF]]) -> None:
+    def _paint_cards(self, painter: QPainter) -> None:
         tools = self._scene.look
         grounds = {
             "plain": (tools.surface, tools.muted),
             "error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
             "selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
         }
-        for kind, rects in cards.items():
+        for kind, rects in self._cards.items():
+            if not rects:
+                continue
             mark = QColor(kind) if kind.startswith("#") else None
             ground, border = grounds[kind] if mark is None else (look.mixed(mark, tools.surface, 0.7), mark)
             pen = QPen(border, 1.0)
             pen.setCosmetic(True)
             painter.setPen(pen)
             painter.setBrush(ground)
-            painter.drawRects(rects)
+            painter.drawRects(list(rects.values()))
         painter.setPen(Qt.PenStyle.NoPen)
         for group, rects in self._stripes.items():
             painter.setBrush(tools.family(group))
-            painter.drawRects(rects)
+            painter.drawRects(list(rects.values()))
 
 
 def _ground(item: NodeItem) -> str:

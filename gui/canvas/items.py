@@ -79,9 +79,9 @@ class Items(Finder):
             if mark != item.mark:
                 item.mark = mark
                 item.update()
+                self.far.touch_card(item)
         for wire in wires.values():
             self._colour(wire)
-        self.far.forget()
 
     def _colour(self, wire: EdgeItem) -> None:
         """Colour a wire by the measure, as the node that it leaves, else as the one that it reaches.
@@ -110,6 +110,7 @@ class Items(Finder):
         self.look = look.Look(tokens or theme.tokens)
         for wire in self.wires.values():
             wire.restyle()
+        self.far.forget()
         self._stale()
         self.update()
 
@@ -126,6 +127,7 @@ class Items(Finder):
             item = self._nodes.get(id)
             if item is not None:
                 item.selected = id in chosen
+                self.far.touch_card(item)
                 if len(changed) <= FEW:
                     item.update()
         if len(changed) > FEW:
@@ -141,7 +143,6 @@ class Items(Finder):
                 wire.selected = edge in wires
                 wire.restyle()
         self._chosen, self._chosen_wires = chosen, wires
-        self.far.forget()
 
     # ------------------------------------------------------------------ geometry
 
@@ -169,7 +170,6 @@ class Items(Finder):
                 item.show_at(*place)
                 for wire in item.edges:
                     wire.bend_far()
-        self.far.forget_wires()
 
     def drag(self, places: Mapping[str, Place]) -> None:
         """Move items while a gesture lasts; the document is told at its end."""
@@ -184,11 +184,9 @@ class Items(Finder):
                 wire.detour, wire.routed = None, False
                 wire.follow()
         self._content = None
-        self.far.forget_wires()
 
     def wires_moved(self) -> None:
         """Wires lead elsewhere."""
-        self.far.forget_wires()
         self.rerouted.emit()
 
     def _grow(self, ids: Iterable[str] | None = None) -> None:
@@ -206,7 +204,6 @@ class Items(Finder):
         """What is drawn differs; unless it has `moved`, what was there is where it was."""
         if moved:
             self._content = None
-        self.far.forget()
         self.altered.emit()
 
     # ------------------------------------------------------------------ sketches

@@ -95,6 +95,7 @@ class NodeItem(QGraphicsItem):
         self.far_stripe.setHeight(shown.height)
         self._measure()
         self.update()
+        self.owner.far.touch_card(self)
         return moved or before.tensors != shown.tensors
 
     def place(self, x: float, y: float) -> None:

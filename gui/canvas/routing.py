@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 
 from gui.canvas import card
 from gui.canvas.edge_item import LEAD, EdgeItem, wire_path
+from gui.canvas.levels import FAR
 from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
@@ -68,10 +69,13 @@ class Router:
     AT_ONCE = 64
     #: Length of a slice, in seconds.
     SLICE = 0.004
+    #: From far away all is painted anew, and the difference hardly seen: only every so many slices.
+    FAR_SLICES = 24
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._waiting: dict[EdgeItem, None] = {}
+        self._slices = 0
         self._timer = QTimer(scene)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._go_on)
@@ -102,7 +106,9 @@ class Router:
         if self._scene.arrivals:
             return  # what will stand in their way is still to come
         self._lead(time.perf_counter() + self.SLICE)
-        self._scene.wires_moved()
+        self._slices += 1
+        if self._scene.detail != FAR or not self._waiting or self._slices % self.FAR_SLICES == 0:
+            self._scene.wires_moved()
 
     def _lead(self, end: float) -> None:
         wires, waiting = self._scene.drawn()[1], self._waiting

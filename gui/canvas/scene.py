@@ -82,7 +82,6 @@ class Scene(Items):
         if not self.renewals:
             self._stale()
         else:
-            self.far.forget()
             self.rerouted.emit()
 
     def show_graph(
@@ -96,6 +95,7 @@ class Scene(Items):
         self.arrivals.forget()
         self.renewals.forget()
         self.departures.leave([*self._wires.values(), *self._nodes.values()], view or QRectF())
+        self.far.forget()
         self._nodes, self._wires, self.placed = {}, {}, {}
         self._chosen, self._chosen_wires, self._lifted = set(), set(), set()
         self._network, self._block = network, block
@@ -272,7 +272,7 @@ class Scene(Items):
         item.setZValue(2 if id in self._lifted else 1)
         self._nodes[id] = item
         self.addItem(item)
-        self.far.add_card(item)
+        self.far.touch_card(item)
 
     def _bring_node(self, id: str, place: tuple[float, float]) -> None:
         item = self._nodes.get(id)
@@ -286,7 +286,6 @@ class Scene(Items):
         wire = self._wires.get(edge)
         if wire is None:
             return self.add_wire(edge)
-        self.far.forget_wires()
         if wire.move_along():
             return None
         wire.follow()
@@ -304,6 +303,10 @@ class Scene(Items):
                 if end.id not in left:
                     end.edges.discard(wire)
                     end.touch()
+        for item in items:
+            self.far.touch_card(item)
+        for wire in wires:
+            self.far.touch_wire(wire)
         self._chosen -= left
         self._lifted -= left
         if self._chosen_wires:
@@ -323,7 +326,7 @@ class Scene(Items):
             wire.lead(tuple(QPointF(*point) for point in self._bends[edge]))
         self._wires[edge] = wire
         self.addItem(wire)
-        self.far.add_wire(wire)
+        self.far.touch_wire(wire)
         return wire
 
     def set_analysis(self, analysis: Analysis, use: str | None = None, view: QRectF | None = None) -> None:

@@ -39,7 +39,6 @@ class Bend(Gesture):
         else:
             rest[self._number] = at
         self.wire.lead(tuple(rest))
-        self.scene.far.forget_wires()
 
     def finish(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Tell the document."""
@@ -59,7 +58,6 @@ class Bend(Gesture):
         """Lead it as it was."""
         self.wire.lead(self._before)
         self.scene.router.route([self.wire])
-        self.scene.far.forget_wires()
 
 
 def place_of(wire: EdgeItem, at: QPointF) -> int:
