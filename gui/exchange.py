@@ -77,7 +77,9 @@ class ImportDialog(QDialog):
         self.factory = QComboBox()
         self.factory.setEditable(True)
         self.factory.addItems(factories(path))
+        self.factory.setAccessibleName("Made by")
         self.shape = QLineEdit()
+        self.shape.setAccessibleName("Shape of an example")
         self.shape.setPlaceholderText("found by itself")
         self.shape.setToolTip("Such as 3,224,224; for token ids 128:int64")
         warning = Paragraph(

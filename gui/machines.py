@@ -69,6 +69,8 @@ class MachinesDialog(QDialog):
         self.command = QLineEdit()
         self.command.setPlaceholderText("ssh gpu1 layerlab host")
         self.command.setToolTip("What starts a host there")
+        self.name.setAccessibleName("Name")
+        self.command.setAccessibleName("Command")
         for line in (self.name, self.command):
             line.textEdited.connect(self._edited)
         self.test = QPushButton("Test")

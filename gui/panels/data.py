@@ -113,7 +113,7 @@ class DataPanel(Panel):
         self.varied = QCheckBox("Augmented")
         self.varied.setToolTip("Show each example as it is and as augmentation makes it")
         self.varied.toggled.connect(self.samples.show_varied)
-        self.fetch = QPushButton()
+        self.fetch = QPushButton("Fetch")
         self.fetch.setProperty("primary", True)
         self.fetch.clicked.connect(self.ask_to_fetch)
         self._offer: Offer | None = None

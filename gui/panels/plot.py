@@ -98,6 +98,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.setAccessibleName(name)
         self.setMinimumWidth(80)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # no key does anything in it, so Tab passes it by
         self.view = self.getPlotItem().getViewBox()
         self.vertical_grid = vertical_grid
         #: Whether the user chose the range.
