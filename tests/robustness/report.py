@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 import textwrap
@@ -22,10 +21,10 @@ from datetime import date
 from pathlib import Path
 
 from tests.benchmarks.__main__ import machine
+from tests.pages import ROOT, put
 from tests.robustness import faults, flips, hosts, kills, strangers, strangers_window
 from tests.robustness.promise import Row
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "assets" / "help" / "promise.md"
 RESULTS = ROOT / "tests" / "benchmarks" / "results" / "promise"
 #: The trials of a share have numbers of their own.
@@ -93,20 +92,11 @@ def _counts(rows: dict[str, Row]) -> str:
     )
 
 
-def _put(page: Path, mark: str, text: str) -> None:
-    """Put `text` between the marks of a page."""
-    pattern = rf"<!-- {mark} -->.*?<!-- end -->"
-    block = f"<!-- {mark} -->\n{text}\n<!-- end -->"
-    page.write_text(
-        re.sub(pattern, lambda _: block, page.read_text(encoding="utf-8"), flags=re.DOTALL), encoding="utf-8"
-    )
-
-
 def _write(rows: dict[str, Row]) -> None:
     found = machine()
     where = f"Measured {date.today():%d %B %Y} on {found['system']}, {found['cores']} cores, Python {found['python']}."
-    _put(PAGE, "table", f"{table(list(rows.values()))}\n\n{where}")
-    _put(ROOT / "README.md", "promise", textwrap.fill(f"So far {_counts(rows)}", 120))
+    put(PAGE, "table", f"{table(list(rows.values()))}\n\n{where}")
+    put(ROOT / "README.md", "promise", textwrap.fill(f"So far {_counts(rows)}", 120))
 
 
 def _row(path: Path) -> Row:
