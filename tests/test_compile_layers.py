@@ -121,6 +121,22 @@ class TestEveryLayer:
         for single, many in zip(run(model, [x[1:2] for x in inputs]), whole, strict=True):
             torch.testing.assert_close(single, many[1:2], rtol=1e-4, atol=1e-5)
 
+    def test_it_gives_the_same_with_channels_innermost(self, type: str) -> None:
+        network = alone(type)
+        inputs = example_inputs(network)
+        if all(x.dim() != 4 for x in inputs):
+            pytest.skip("takes no pictures")
+        if type.startswith("FractionalMaxPool"):
+            pytest.skip("draws its windows anew at each call")
+        turned = [x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in inputs]
+        model, other = engine.build(network).eval(), engine.build(network).eval()
+        other.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for a, b in zip(run(model, inputs), run(other, turned), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+        ours, theirs = gradients(model, inputs), gradients(other, turned)
+        for name, gradient in ours.items():
+            torch.testing.assert_close(theirs[name], gradient, rtol=1e-4, atol=1e-4)
+
     def test_its_help_names_every_field(self, type: str) -> None:
         layer = LAYERS[type]
         missing = [field.name for field in layer.fields if f"`{field.name}`" not in layer.doc]

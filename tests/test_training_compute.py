@@ -1,5 +1,6 @@
 """How a run computes: the layout of images, torch's switches, and what a GPU asks for."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from torch import nn
 from engine.host.protocol import Observation
 from engine.network import Choice, Node, Recipe
 from engine.problems import FileProblem, NetworkProblem
+from engine.runs import RunFolder
 from engine.training import Control, compute, group, probes, session, train
 from engine.training.compute import Choices
 from engine.training.feed import Feed
@@ -46,6 +48,31 @@ def test_a_run_with_channels_innermost_goes_on_bit_for_bit(tmp_path, optimizer):
     stopped = train(network, run_dir=tmp_path, device="cpu", observe=False, control=control, emit=told)
     found = train(resume=stopped["run"], observe=False)
     assert same(weights(found), weights(expected))
+
+
+@pytest.mark.parametrize(
+    ("device", "model", "precision", "asked", "expected"),
+    [
+        ("cpu", nn.Conv2d(1, 1, 1), "float32", "auto", True),
+        ("cpu", nn.Linear(1, 1), "float32", "auto", False),
+        ("cpu", nn.Conv1d(1, 1, 1), "float32", "auto", False),
+        ("cpu", nn.Conv2d(1, 1, 1), "float32", "off", False),
+        ("cuda", nn.Conv2d(1, 1, 1), "float32", "auto", False),
+        ("cuda", nn.Conv2d(1, 1, 1), "bfloat16", "auto", True),
+        ("cuda", nn.Conv2d(1, 1, 1), "float32", "on", True),
+    ],
+)
+def test_images_have_their_channels_innermost_where_that_pays(device, model, precision, asked, expected):
+    task = SimpleNamespace(device=torch.device(device), model=model)
+    asking = options(Recipe(options={"precision": precision, "channels_last": asked}))
+    assert compute.choices(task, asking).channels_last is expected
+
+
+def test_a_run_records_how_its_images_lay(tmp_path):
+    result = train(pictures(), run_dir=tmp_path, device="cpu", observe=False)
+    assert (
+        json.loads(RunFolder(tmp_path / result["run"]).facts.read_text())["choices"]["channels_last"] is True
+    )
 
 
 def test_the_average_is_of_the_weights_whatever_their_layout(tmp_path):

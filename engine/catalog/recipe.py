@@ -129,7 +129,7 @@ NUMERICS = RecipeOptions(
             "channels_last",
             "auto",
             options=("auto", "on", "off"),
-            doc="Keep images with their channels innermost; auto: on GPUs in half precision.",
+            doc="Keep images with their channels innermost; auto: on processors, and on GPUs in half precision.",
             advanced=True,
         ),
         Bool(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.catalog import AUGMENTATIONS, LOSSES, OPTIMIZERS, SCHEDULES, Call, Horizon
+from engine.catalog import AUGMENTATIONS, LOSSES, OPTIMIZERS, SCHEDULES, Call, Horizon, Settings
 from engine.compile.classes import literal
 from engine.compile.own_source import lines_of
 from engine.compile.printer import classes, imports
@@ -25,6 +25,7 @@ from engine.exchange.script_loop import Loop, loop_code
 from engine.network import Network
 from engine.problems import NetworkProblem
 from engine.training import averaging, parameters
+from engine.training.compute import innermost
 from engine.training.feed import batch_sizes
 from engine.training.options import options
 from engine.training.task import Task
@@ -195,7 +196,19 @@ def _plan(network: Network, task: Task, name: str) -> Loop:
         progresses=any(hasattr(module, "set_progress") for module in task.model.modules()),
         augments=bool(recipe.data.augment),
         splits=tuple(task.dataset.splits),
+        layout=_layout(chosen, task),
+        pictures=[
+            n for n, column in enumerate(task.inputs(task.dataset.splits["train"])) if column.dim() == 4
+        ],
     )
+
+
+def _layout(chosen: Settings, task: Task) -> str:
+    """How pictures lie in memory, as code; empty: as torch has them."""
+    on = {device: innermost(chosen, task.model, device) for device in ("cpu", "cuda")}
+    if on["cpu"] and on["cuda"]:
+        return "torch.channels_last"
+    return 'torch.channels_last if DEVICE.type == "cpu" else torch.contiguous_format' if on["cpu"] else ""
 
 
 def _example_outputs(task: Task) -> list[tuple[Tensor, Tensor]]:

@@ -41,6 +41,9 @@ class Loop(NamedTuple):
     progresses: bool
     augments: bool
     splits: Sequence[str]
+    #: How pictures lie in memory, as code, and which inputs are such; empty where torch's own order stays.
+    layout: str
+    pictures: Sequence[int]
 
 
 class LoopCode(NamedTuple):
@@ -55,6 +58,8 @@ def loop_code(loop: Loop) -> LoopCode:
     constants = [
         f"{_criterion(loop, number)} = {text}.to(DEVICE)" for number, text in enumerate(loop.criteria)
     ]
+    if loop.layout:
+        constants.append(f"LAYOUT = {loop.layout}")
     return LoopCode(constants, [_compare(loop), _evaluate(loop), _train(loop)])
 
 
@@ -154,6 +159,16 @@ def _columns(loop: Loop) -> tuple[str, str, str]:
     return ", ".join([*inputs, *targets]), ", ".join(inputs), ", ".join(targets)
 
 
+def _laid_out(loop: Loop, inputs: str) -> list[str]:
+    """The lines that put pictures into their order in memory."""
+    names = inputs.split(", ")
+    return [
+        f"{names[number]} = {names[number]}.contiguous(memory_format=LAYOUT)"
+        for number in loop.pictures
+        if loop.layout
+    ]
+
+
 def _summing(loop: Loop) -> bool:
     return all(head.sums for head in loop.heads)
 
@@ -185,6 +200,7 @@ def _evaluate(loop: Loop) -> str:
             *rows,
             "    with torch.inference_mode():",
             f"        for {all_} in zip(*(column.split({_EVALUATED}) for column in columns), strict=True):",
+            *(f"            {line}" for line in _laid_out(loop, inputs)),
             f"            outputs = model({inputs})",
             f"            loss, scores = compare(outputs, {targets})",
             f"            total += loss.double(){weigh}",
@@ -257,7 +273,7 @@ def _train(loop: Loop) -> str:
         "    if START.exists():",
         "        model.load_state_dict(torch.load(START, weights_only=True))",
         "    model.to(DEVICE)",
-        *(["    model.to(memory_format=torch.channels_last)"] if options.channels_last == "on" else []),
+        *(["    model.to(memory_format=LAYOUT)"] if loop.layout else []),
         *(f"    {line}" for line in loop.optimizer),
         *([f"    scheduler = {loop.schedule}"] if loop.schedule else []),
         *([f"    average = Average(model, {options.ema_decay!r})"] if options.ema_decay is not None else []),
@@ -316,8 +332,7 @@ def _step(loop: Loop, all_: str, inputs: str, targets: str) -> list[str]:
     if loop.augments:
         lines.append('random = Generator(DEVICE).manual_seed(stream("augment", epoch, number))')
         lines += [f"{x} = vary({x}, random)" for x in inputs.split(", ")]
-    if options.channels_last == "on":
-        lines += [f"{x} = {x}.contiguous(memory_format=torch.channels_last)" for x in inputs.split(", ")]
+    lines += _laid_out(loop, inputs)
     if options.precision == "bfloat16":
         lines += [
             "with torch.autocast(DEVICE.type, torch.bfloat16):",

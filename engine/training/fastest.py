@@ -52,7 +52,8 @@ def _fastest(
         counts = sorted({1, 2, most // 2, most} - {0, asked.threads})
         candidates += [(f"{n} thread{'s' * (n > 1)}", {"threads": n}) for n in counts if n <= most]
     if options.channels_last == "auto" and pictures(task.model):
-        candidates.append(("channels last", {"channels_last": not asked.channels_last}))
+        name = "channels first" if asked.channels_last else "channels last"
+        candidates.append((name, {"channels_last": not asked.channels_last}))
     if cuda:
         candidates.append(("compiled", {"compile": True}))
     if cuda and recording:
