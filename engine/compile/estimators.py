@@ -87,11 +87,14 @@ class IdentitySte(nn.Module):
 
 
 class LBSignFunction(torch.autograd.Function):
-    """Forward sgn(x), backward clamp(g, −1, 1) into a new tensor."""
+    """Forward a given value, backward clamp(g, −1, 1) into a new tensor.
+
+    The value is given, for torch.compile of torch 2.11 loses the gradient of what is computed in here.
+    """
 
     @staticmethod
-    def forward(x: torch.Tensor) -> torch.Tensor:  # noqa: D102
-        return sgn(x)
+    def forward(x: torch.Tensor, value: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        return value.view_as(value)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]  # noqa: D102
@@ -99,7 +102,7 @@ class LBSignFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]  # noqa: D102
-        return gradient.clamp(-1, 1)
+        return gradient.clamp(-1, 1), None
 
 
 class LBSign(nn.Module):
@@ -107,7 +110,7 @@ class LBSign(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Binarize `x`, of any shape."""
-        result: torch.Tensor = LBSignFunction.apply(x)  # type: ignore[no-untyped-call]
+        result: torch.Tensor = LBSignFunction.apply(x, sgn(x.detach()))  # type: ignore[no-untyped-call]
         return result
 
 
