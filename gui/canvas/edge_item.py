@@ -157,6 +157,11 @@ class EdgeItem(QGraphicsPathItem):
             self._far_lines = self._straight_lines()
         return self._far_lines
 
+    def cut_short(self) -> None:
+        """Lead straight in the drawing from far away, while an end of it is on its way."""
+        self._far_lines = [QLineF(self.start, self.end)]
+        self.owner.far.touch_wire(self)
+
     def bend_far(self) -> None:
         """It leads elsewhere in the drawing from far away."""
         self._far_lines = None

@@ -164,12 +164,14 @@ class Items(Finder):
         if self.detail != FAR:
             self.drag(places)
             return
+        wires: set[EdgeItem] = set()
         for id, place in places.items():
             item = self._nodes.get(id)
             if item is not None:
                 item.show_at(*place)
-                for wire in item.edges:
-                    wire.bend_far()
+                wires |= item.edges
+        for wire in wires:
+            wire.cut_short()
 
     def drag(self, places: Mapping[str, Place]) -> None:
         """Move items while a gesture lasts; the document is told at its end."""

@@ -43,8 +43,17 @@ class _Cell:
     weight: float = 1.0
 
 
-def arrange(network: Network, ids: Iterable[str] | None = None, *, block: str | None = None) -> Positions:
-    """Positions (top left corners, in scene units) for `ids`, or for all nodes of one graph."""
+def arrange(
+    network: Network,
+    ids: Iterable[str] | None = None,
+    *,
+    block: str | None = None,
+    known: Mapping[str, card.Card] | None = None,
+) -> Positions:
+    """Positions (top left corners, in scene units) for `ids`, or for all nodes of one graph.
+
+    Cards that are `known` need not be made to be measured.
+    """
     graph = network.graph(block)
     wanted = set(graph.nodes if ids is None else ids)
     chosen = [id for id in graph.nodes if id in wanted]
@@ -56,7 +65,10 @@ def arrange(network: Network, ids: Iterable[str] | None = None, *, block: str | 
         if edge.source.node in wanted and edge.target.node in wanted
     ]
     arriving = ports.incoming(graph.edges)
-    cards = {id: card.card_of(network, id, graph.nodes[id], len(arriving.get(id, ()))) for id in chosen}
+    cards = {
+        id: (known or {}).get(id) or card.card_of(network, id, graph.nodes[id], len(arriving.get(id, ())))
+        for id in chosen
+    }
     layer_of = _layers(chosen, links)
     layers = _cells(chosen, links, layer_of, cards)
     _order(layers)

@@ -45,7 +45,8 @@ class Placing:
         """Lay out the selected nodes, or all."""
         chosen = self.selection.nodes if len(self.selection.nodes) > 1 else None
         places = self.canvas.drawing.positions()
-        found = layout.arrange(self.canvas.network, chosen, block=self.canvas.block)
+        known = {id: item.card for id, item in self.canvas.drawing.drawn()[0].items()}
+        found = layout.arrange(self.canvas.network, chosen, block=self.canvas.block, known=known)
         if not found:
             return
         if chosen is not None:

@@ -286,10 +286,11 @@ class Scene(Items):
         wire = self._wires.get(edge)
         if wire is None:
             return self.add_wire(edge)
-        if wire.move_along():
-            return None
-        wire.follow()
-        return wire
+        along = wire.move_along()
+        if not along:
+            wire.follow()
+        wire.bend_far()
+        return None if along else wire
 
     def _remove(self, nodes: Iterable[str], edges: Iterable[Edge], view: QRectF) -> None:
         """Let nodes go with all their wires, and further wires."""
@@ -366,6 +367,7 @@ class Scene(Items):
                 wires |= item.edges
         for wire in wires:
             wire.follow()
+            wire.bend_far()
         self.router.route(wires)
         self._stale()
 
