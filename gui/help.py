@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QTextBlockFormat, QTextCursor
+from PySide6.QtCore import QByteArray, QSize, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QImage, QTextBlockFormat, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QTextBrowser, QWidget
 
 from engine import assets
 from gui.theme import SPACE, theme
 
 _PAGE = Qt.ItemDataRole.UserRole
-#: Width of the help's pictures, in pixels.
+_IMAGE = QTextDocument.ResourceType.ImageResource.value
+#: Width of the help's largest pictures, in pixels.
 PICTURE = 580
 
 
@@ -30,6 +31,25 @@ def title(path: Path) -> str:
     return path.stem.replace("_", " ").capitalize()
 
 
+class Page(QTextBrowser):
+    """A page, whose pictures are made smaller smoothly and never larger."""
+
+    def loadResource(self, type: int, name: QUrl | str) -> object:
+        """A picture at the size at which it is shown, in the pixels of this screen; else as it is."""
+        found = super().loadResource(type, name)
+        if type != _IMAGE:
+            return found
+        image = QImage()
+        if not isinstance(found, QByteArray) or not image.loadFromData(found):
+            return found
+        ratio = self.devicePixelRatioF()
+        wide = min(image.width(), PICTURE)
+        if image.width() > wide * ratio:
+            image = image.scaledToWidth(round(wide * ratio), Qt.TransformationMode.SmoothTransformation)
+        image.setDevicePixelRatio(image.width() / wide)
+        return image
+
+
 class Help(QDialog):
     """A list of pages and the page."""
 
@@ -40,7 +60,7 @@ class Help(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Help pages")
         self.list.setFixedWidth(220)
-        self.browser = QTextBrowser(openLinks=False)
+        self.browser = Page(openLinks=False)
         self.browser.setAccessibleName("Help page")
         self.browser.setProperty("page", True)
         self.browser.setSearchPaths([str(assets.path("help"))])
@@ -72,13 +92,15 @@ class Help(QDialog):
         self._space_out()
 
     def _fit_pictures(self) -> None:
-        """Pictures as wide as the text."""
+        """Pictures as wide as the text, or as they are."""
         cursor = QTextCursor(self.browser.document())
         while not cursor.atEnd():
             cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
             picture = cursor.charFormat().toImageFormat()
             if picture.isValid():
-                picture.setWidth(PICTURE)
+                shown = self.browser.document().resource(_IMAGE, QUrl(picture.name()))
+                if isinstance(shown, QImage):
+                    picture.setWidth(shown.deviceIndependentSize().width())
                 cursor.mergeCharFormat(picture)
             cursor.clearSelection()
 
