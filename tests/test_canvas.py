@@ -12,7 +12,7 @@ from tests.canvas_bench import Bench, chain
 
 from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
@@ -613,6 +613,20 @@ def test_a_measure_colours_its_cards_from_near_and_far(bench, zoom):
     assert marked.red() - marked.green() > plain.red() - plain.green() + 20
     b.canvas.set_overlay(None)
     assert b.canvas.grab().toImage().pixelColor(place) == plain
+
+
+def test_what_a_measure_says_of_a_card_is_read_while_the_card_is_selected(bench):
+    b = bench(chain("Input", "Conv2d"))
+    b.canvas.set_zoom(1.0)
+    rect = b.canvas.drawing.nodes["conv1"].rect
+    b.canvas.centerOn(rect.center())
+    b.selection.set(("conv1",))
+    below = QRect(
+        b.at(QPointF(rect.left() + 20, rect.bottom() + 7)), b.at(rect.bottomRight() + QPointF(-14, 14))
+    )
+    plain = b.canvas.grab().toImage().copy(below)
+    b.canvas.set_overlay({"conv1": Mark("#d00000", "new")})  # as an edit of the selected layer says
+    assert b.canvas.grab().toImage().copy(below) != plain
 
 
 def test_a_measure_stays_with_its_node_through_edits(bench):

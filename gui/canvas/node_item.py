@@ -168,8 +168,8 @@ class NodeItem(QGraphicsItem):
         if widget is None or not self.owner.pictures.paint(painter, self):
             self.paint_frame(painter, tools)
             self.paint_contents(painter, tools)
-        if self.mark is not None and not self.selected:
-            overlay.paint(painter, self.mark, self.card.height, tools)
+        if self.mark is not None:
+            overlay.paint(painter, self.mark, self.card.height, tools, border=not self.selected)
         if self.hot_port is not None and self.owner.detail == NEAR:
             self._paint_port(painter, tools, *self.hot_port, hot=True)
 

@@ -36,12 +36,13 @@ def tint(mark: Mark, tools: look.Look) -> QColor:
     return look.mixed(QColor(mark.color), tools.surface, 0.22 if tools.dark else 0.16)
 
 
-def paint(painter: QPainter, mark: Mark, height: float, tools: look.Look) -> None:
-    """Draw the border, and the tag on the card's lower edge."""
+def paint(painter: QPainter, mark: Mark, height: float, tools: look.Look, border: bool = True) -> None:
+    """Draw the border, where nothing else is said with it, and the tag on the card's lower edge."""
     color = QColor(mark.color)
-    painter.setPen(QPen(color, 2.0))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawPath(look.card_path(height))
+    if border:
+        painter.setPen(QPen(color, 2.0))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(look.card_path(height))
     if not mark.text and len(mark.history) < 2:
         return
     words = look.elided(mark.text, 11, 80)
