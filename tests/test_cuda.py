@@ -197,9 +197,9 @@ def test_the_fastest_way_is_found_and_told(tmp_path):
 
 def test_looking_keeps_to_its_budget(tmp_path):
     told = Told()
-    result = run(changed(perceptron(), epochs=400), tmp_path, told)
+    result = run(changed(perceptron(), epochs=2000), tmp_path, told)
     looks = told.of(Observation)
-    assert result["seconds"] < 3 or looks[-1].cost < 0.03
+    assert result["seconds"] < 3 or looks[-1].cost < 0.03, (result["seconds"], looks[-1].cost)
     assert {"fc1.weight", "fc2.weight"} <= looks[-1].weights.keys()
 
 
@@ -215,11 +215,12 @@ def test_a_run_gives_its_memory_back(tmp_path):
 
 
 def test_numbers_that_are_none_are_named(tmp_path):
-    network = changed(perceptron(), optimizer=Choice("SGD", {"lr": 1e30}))
+    network = replaced(perceptron(), "fc1", activation=None)  # a ReLU would die of such a rate
+    network = changed(network, optimizer=Choice("SGD", {"lr": 1000}))
     for options in ({}, {"cuda_graphs": True}, {"precision": "float16"}):
         result = run(changed(network, options=options), tmp_path)
         assert result["state"] == "diverged", (options, result)
-        assert result["diverged"]["step"] <= 3, (options, result)
+        assert result["diverged"]["step"] <= 20, (options, result)
 
 
 def test_a_full_memory_is_survived_and_answered_with_a_batch_size_that_fits(tmp_path):
