@@ -145,7 +145,7 @@ def test_every_kind_of_control_shows_that_it_has_the_focus(window: Window, look:
     assert len(seen) >= 8, sorted(seen)
 
 
-def test_tab_leads_through_every_control_of_a_panel_from_top_to_bottom(window: Window) -> None:
+def test_tab_leads_through_every_control_of_a_panel(window: Window) -> None:
     for view in panels(window):
         if view.window() is not window:
             continue
