@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 def names() -> list[str]:
     """The benchmarks there are."""
-    return sorted(path.stem for path in HERE.glob("[a-z]*.py") if not path.stem.endswith("_peers"))
+    return sorted(path.stem for path in HERE.glob("[a-z]*.py") if not path.stem.endswith(("_peers", "_peer")))
 
 
 def machine() -> dict[str, object]:
