@@ -24,10 +24,6 @@ MISSING = doctor.missing_libraries()
 PATIENCE = 10.0
 
 
-#: Test files that were left out for want of Qt.
-_left_out: list[str] = []
-
-
 def pytest_configure(config: pytest.Config) -> None:
     # As the program does (gui.garbage): a widget that another thread collects brings all tests down.
     gc.disable()
@@ -36,13 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.set_blocked("pytest-qt")
 
 
+def _wants_qt(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return re.search(r"^\s*(from|import) (PySide6|gui)\b", text, re.MULTILINE) is not None
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out the files that import Qt where that cannot be imported; the others still run."""
     if MISSING and collection_path.suffix == ".py" and collection_path.name != "conftest.py":
-        text = collection_path.read_text(encoding="utf-8")
-        if re.search(r"^\s*(from|import) (PySide6|gui)\b", text, re.MULTILINE):
-            _left_out.append(collection_path.name)
-            return True
+        return _wants_qt(collection_path) or None
     return None
 
 
@@ -56,7 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if MISSING:
         terminalreporter.section("THE TESTS OF THE WINDOW DID NOT RUN", red=True, bold=True)
-        terminalreporter.line(f"Left out: {', '.join(sorted(_left_out))}.")
+        left_out = (path.name for path in Path(__file__).parent.rglob("test_*.py") if _wants_qt(path))
+        terminalreporter.line(f"Left out: {', '.join(sorted(left_out))}.")
         for line in doctor.libraries_message(MISSING).splitlines():
             terminalreporter.line(line)
 
