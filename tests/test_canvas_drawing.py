@@ -354,3 +354,11 @@ def test_from_far_away_the_screen_is_painted_where_one_scrolls_and_selects_and_e
         painted.clear()
         act()
         qtbot.waitUntil(lambda: bool(painted))
+
+
+def test_the_index_is_as_deep_as_the_cards_are_many_however_they_come(bench):
+    b = bench(network_of(10))
+    for count in (3000, 12000):
+        b.document.replace(network_of(count))
+        depth = b.canvas.drawing.bspTreeDepth()
+        assert count <= 2**depth <= 4 * count  # Qt's own would suit the first slice

@@ -191,6 +191,16 @@ class Items(Finder):
         """Wires lead elsewhere."""
         self.rerouted.emit()
 
+    def expect(self, count: int) -> None:
+        """Let the scene's index suit so many cards.
+
+        Qt takes its depth from the few that are there when it is first asked, and keeps it: of thousands that
+        come later each look into it would then walk through hundreds.
+        """
+        depth = count.bit_length()
+        if depth > self.bspTreeDepth():
+            self.setBspTreeDepth(depth + 1)  # sorts all anew: not for each that comes
+
     def _grow(self, ids: Iterable[str] | None = None) -> None:
         """Give all, or some, room in the scene's rectangle."""
         content = self.content(ids)

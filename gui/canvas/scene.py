@@ -107,6 +107,7 @@ class Scene(Items):
         graph = network.graph(block)
         positions = network.positions(block)
         self._bends = edit_view.bends(network, block)
+        self.expect(len(graph.nodes))
         if len(graph.nodes) > (BUILT_AT_ONCE if view is None else AT_ONCE):
             self.arrivals.wait({id: self._position(id, positions) for id in graph.nodes}, QRectF())
         else:
@@ -186,6 +187,7 @@ class Scene(Items):
     def _update(self, before: Network, touched: set[str], moved: set[str] | None, view: QRectF) -> None:
         graph, nodes = self._network.graph(self._block), self._nodes
         positions = self._network.positions(self._block)
+        self.expect(len(graph.nodes))
         gone = [id for id in touched if id not in graph.nodes]
         come = [id for id in graph.nodes if id in touched and id not in nodes and id not in self.arrivals]
         if len(gone) == len(come) == 1 and gone[0] in nodes:  # renamed: it stays where it is
