@@ -6,6 +6,7 @@ import msgspec
 
 import engine
 from engine.host.protocol import Observation, Progress, RunState
+from engine.training import probes
 from engine.training.control import Control
 from tests.diagnosis_table import fewest
 from tests.sick_networks import dense, network
@@ -22,6 +23,12 @@ def test_a_run_is_seen_at_steps_that_double_and_at_its_last(tmp_path):
     seen = looks(network("short", [dense(16)], epochs=4), tmp_path)  # 4 epochs of 23 steps
     assert [look.step for look in seen] == [2, 4, 8, 16, 32, 64, 92]
     assert all(look.gradients and look.activations and look.cosines for look in seen)
+
+
+def test_where_a_look_is_dear_only_the_second_step_and_the_last_are_sure_of_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(probes, "_SURE", -10.0)
+    seen = looks(network("short", [dense(16)], epochs=4), tmp_path)
+    assert [look.step for look in seen] == [2, 92]
 
 
 def test_the_last_step_is_seen_where_gradients_gather_over_batches(tmp_path):

@@ -30,6 +30,8 @@ _APART, _APART_FIRST = 0.1, 0.03
 _PLANNED = 0.75
 #: Seconds that looking may take beyond its share.
 _ALLOWANCE = 0.05
+#: Seconds that it may take beyond its share for steps that are looked at whatever the time.
+_SURE = 0.5
 #: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
 #: half a second is seen too.
 _MOST, _MOST_FIRST = 0.05, 0.15
@@ -148,8 +150,9 @@ class Probes:
     due
         The time (of ``time.perf_counter``) from which on the next step is to be observed.
     sure
-        The step that is observed whatever the time: as many on as the last look had behind it, and the
-        last of `span`, the run's steps. A run of half a second is seen from its beginning to its end.
+        The step that is observed whatever the time: as many on as the last look had behind it, where looks
+        are not too dear for that, and the last of `span`, the run's steps. A run of half a second is seen
+        from its beginning to its end.
     looked
         The step of the last observation.
     """
@@ -306,6 +309,9 @@ class Probes:
         self._least = min(self._least, spent)
         # How long a second of this thread's work lasts.
         lasts = max(1.0, (now - self._began) / max(worked - self._begun, 1e-9))
+        if self._spent + self._least > self._budget * 2 * (now - self._began) + _SURE:
+            # Layers so large that a look takes long: the steps that follow are not waited for so dearly.
+            self.sure = self._last_step if self.looked < self._last_step else math.inf
         affordable = self._began + lasts * (self._spent + self._least - _ALLOWANCE) / self._budget
         apart, most = (_APART, _MOST) if self._spent > _ALLOWANCE else (_APART_FIRST, _MOST_FIRST)
         self.due = max(now + apart, now + lasts * spent / max(most, self._budget), affordable)
