@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 import engine
 from engine.host.protocol import Observation, Progress, RunState
-from engine.training import probes
 from engine.training.control import Control
 from tests.diagnosis_table import fewest
 from tests.sick_networks import dense, network
 
 
-def looks(drawn, tmp_path):
+def looks(drawn, tmp_path, sure=math.inf):
     told = []
-    with fewest():
+    with fewest(sure):
         engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=told.append)
     return [event for event in told if isinstance(event, Observation)]
 
@@ -25,9 +26,8 @@ def test_a_run_is_seen_at_steps_that_double_and_at_its_last(tmp_path):
     assert all(look.gradients and look.activations and look.cosines for look in seen)
 
 
-def test_where_a_look_is_dear_only_the_second_step_and_the_last_are_sure_of_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(probes, "_SURE", -10.0)
-    seen = looks(network("short", [dense(16)], epochs=4), tmp_path)
+def test_where_a_look_is_dear_only_the_second_step_and_the_last_are_sure_of_one(tmp_path):
+    seen = looks(network("short", [dense(16)], epochs=4), tmp_path, sure=-10.0)
     assert [look.step for look in seen] == [2, 92]
 
 

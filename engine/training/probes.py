@@ -31,7 +31,7 @@ _PLANNED = 0.75
 #: Seconds that looking may take beyond its share.
 _ALLOWANCE = 0.05
 #: Seconds that it may take beyond its share for steps that are looked at whatever the time.
-_SURE = 0.5
+_SURE = 0.05
 #: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
 #: half a second is seen too.
 _MOST, _MOST_FIRST = 0.05, 0.15
