@@ -70,8 +70,8 @@ def choices(task: Task, options: Settings, before: Choices | None = None) -> Cho
 def innermost(options: Settings, model: nn.Module, device: str) -> bool:
     """Whether images are to have their channels innermost on this kind of device.
 
-    Left to choose, they have where it pays: on processors (1.1 to 1.7 times the steps of small and middling
-    networks, next to none of ResNet-18: ``python -m tests.benchmarks layout``), on GPUs in half precision.
+    Left to choose, they have where it pays: on processors (1.05 to 1.56 times the steps of small and middling
+    networks, 0.98 to 1.09 of ResNet-18: ``python -m tests.benchmarks layout``), on GPUs in half precision.
     """
     if options.channels_last != "auto":
         return bool(options.channels_last == "on")
