@@ -120,10 +120,19 @@ class Compute:
 
     def __call__(self, batch: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
         """Outputs and loss of a batch."""
-        if self._half is None and not self._chosen.channels_last:
-            output = self._run(*batch[: self._inputs])
-            return output, self._loss(output, *batch[self._inputs : self._inputs + self._heads])
-        return self._special(batch)
+        if self._chosen.channels_last:
+            batch = tuple(
+                t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t for t in batch
+            )
+        inputs, labels = batch[: self._inputs], batch[self._inputs : self._inputs + self._heads]
+        if self._half is None:
+            output = self._run(*inputs)
+            return output, self._loss(output, *labels)
+        with torch.autocast(self._task.device.type, self._half):
+            output = self._run(*inputs)
+        # Losses want range more than speed.
+        output = {k: v.float() for k, v in output.items()} if isinstance(output, dict) else output.float()
+        return output, self._loss(output, *labels)
 
     def backward(self, loss: Tensor, factor: Tensor | float = 1.0) -> None:
         """Add the gradients of `loss` · `factor`, scaled where there is a scaler, to the parameters'."""
@@ -142,20 +151,6 @@ class Compute:
             return None
         wanted = self._inputs + self._heads
         return Recorded(self, self.backward, parameters, self._task.device, columns=wanted, sums=sums)
-
-    def _special(self, batch: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
-        if self._chosen.channels_last:
-            batch = tuple(
-                t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t for t in batch
-            )
-        return self._forward(*batch[: self._inputs + self._heads])
-
-    def _forward(self, *batch: Tensor) -> tuple[Any, Tensor]:
-        with torch.autocast(self._task.device.type, self._half, enabled=self._half is not None):
-            output = self._run(*batch[: self._inputs])
-        if self._half is not None:  # losses want range more than speed
-            output = {k: v.float() for k, v in output.items()} if isinstance(output, dict) else output.float()
-        return output, self._loss(output, *batch[self._inputs :])
 
 
 @contextmanager
