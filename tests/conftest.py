@@ -119,3 +119,14 @@ def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         if time.monotonic() > end:
             pytest.fail(f"the test left behind: {', '.join(sorted(left))}")
         time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def light(qapp: object) -> Iterator[None]:
+    """The light theme, for tests that look at colours and pictures."""
+    from gui.theme import theme
+
+    before = theme.choice
+    theme.choose("light")
+    yield
+    theme.choose(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 pytest.importorskip("PySide6")
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
-from PySide6.QtWidgets import QApplication
 
 import engine
 from engine.findings import Analysis
@@ -29,15 +27,7 @@ from gui.theme import theme
 from tests.diagnosis_table import every_other_step
 from tests.sick_networks import convolutional, dense, network
 
-pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True, scope="module")
-def themed(qapp: QApplication) -> Iterator[None]:
-    before = theme.choice
-    theme.choose("light")
-    yield
-    theme.choose(before)
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("light")]
 
 
 def events_of(drawn: Any) -> list[Any]:

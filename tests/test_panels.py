@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +26,9 @@ from gui.session import MAX_OBSERVATIONS, Session
 from gui.theme import theme
 from tests.test_panels_series import distribution
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("light")]
 
 SHAPES = {"conv1.weight": (8, 1, 3, 3), "conv1.bias": (8,), "fc.weight": (10, 32), "fc.bias": (10,)}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def themed(qapp: QApplication) -> Iterator[None]:
-    before = theme.choice
-    theme.choose("light")
-    yield
-    theme.choose(before)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,7 @@ from tests.sick_networks import dense
 from tests.test_diagnosis_panels import Host
 from tests.test_panels import FakeWorkers, begin, drawn, example, metric, observe
 
-pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True, scope="module")
-def themed(qapp: QApplication) -> Iterator[None]:
-    before = theme.choice
-    theme.choose("light")
-    yield
-    theme.choose(before)
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("light")]
 
 
 def shown(qtbot: Any, panel: Any, width: int = 700, height: int = 420) -> Any:
