@@ -311,6 +311,7 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
     acts = [
         lambda: b.selection.set(ids[10:200]),
         canvas.editor.paste,
+        lambda: b.selection.set(ids[:100]),  # which lie beneath what was pasted
         lambda: canvas.set_analysis(analysis_of(b.network)),
         stack.undo,
         lambda: b.selection.set((), list(b.network.edges)[:40]),

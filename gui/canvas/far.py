@@ -35,34 +35,34 @@ class FarPainter:
         self._card_keys: dict[NodeItem, tuple[str, str]] = {}
         self._wires: dict[_WireKey, dict[EdgeItem, list[QLineF]]] = {}
         self._wire_keys: dict[EdgeItem, _WireKey] = {}
-        self._touched_cards: set[NodeItem] = set()
-        self._touched_wires: set[EdgeItem] = set()
+        self._touched_cards: dict[NodeItem, None] = {}
+        self._touched_wires: dict[EdgeItem, None] = {}
         #: The wires' batches as they are drawn.
         self._lines: list[tuple[QPen, list[QLineF]]] = []
 
     def touch_card(self, item: NodeItem) -> None:
         """A card has come, or gone, or looks otherwise."""
-        self._touched_cards.add(item)
+        self._touched_cards[item] = None
 
     def touch_wire(self, wire: EdgeItem) -> None:
         """A wire has come, or gone, or leads elsewhere, or looks otherwise."""
-        self._touched_wires.add(wire)
+        self._touched_wires[wire] = None
 
     def drop(self, item: NodeItem | EdgeItem) -> None:
         """An item is let go."""
         if isinstance(item, NodeItem):
-            self._touched_cards.discard(item)
+            self._touched_cards.pop(item, None)
             self._take_card(item)
         else:
-            self._touched_wires.discard(item)
+            self._touched_wires.pop(item, None)
             self._take_wire(item)
 
     def forget(self) -> None:
         """All looks otherwise."""
         nodes, wires = self._scene.drawn()
         self._lines = []
-        self._touched_cards.update(nodes.values())
-        self._touched_wires.update(wires.values())
+        self._touched_cards.update(dict.fromkeys(nodes.values()))
+        self._touched_wires.update(dict.fromkeys(wires.values()))
 
     def _take_card(self, item: NodeItem) -> None:
         key = self._card_keys.pop(item, None)
@@ -93,7 +93,7 @@ class FarPainter:
             self._touched_wires.clear()
             self._lines = [
                 (self._pen(key), [line for lines in batch.values() for line in lines])
-                for key, batch in self._wires.items()
+                for key, batch in sorted(self._wires.items(), key=lambda item: item[0][1])  # selected above
                 if batch
             ]
 
@@ -144,7 +144,7 @@ class FarPainter:
             "error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
             "selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
         }
-        for kind, rects in self._cards.items():
+        for kind, rects in sorted(self._cards.items(), key=lambda item: _height(item[0])):
             if not rects:
                 continue
             mark = QColor(kind) if kind.startswith("#") else None
@@ -166,3 +166,8 @@ def _ground(item: NodeItem) -> str:
     if item.mark is not None:
         return item.mark.color
     return "error" if item.card.severity == "error" else "plain"
+
+
+def _height(ground: str) -> int:
+    """What of overlapping cards is above: the selected, else what has something to say."""
+    return {"plain": 0, "selected": 2}.get(ground, 1)
