@@ -62,6 +62,19 @@ def test_a_unit_is_dead_when_no_example_wakes_it():
     assert watch.figures(distributions)["fc"].dead == 0.75
 
 
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("waking", [0, 3, 4, 30, None])
+def test_a_unit_that_one_late_example_wakes_is_not_dead(waking, memory):
+    image = torch.rand(31, 8, 5, 5, generator=torch.Generator().manual_seed(0)) + 0.1
+    image[:, 2:] = 0.0
+    if waking is not None:
+        image[waking, 2, 4, 4] = -1.0
+    network = row(("same", Node("Identity")), shape=(8, 5, 5))
+    _, watch, _ = seen(network, image.contiguous(memory_format=memory))
+    dead = watch.outputs()["same"].eq(0).all(dim=3).all(dim=2).all(dim=0)
+    assert watch.figures(distributions)["same"].dead == pytest.approx(dead.float().mean().item())
+
+
 @pytest.mark.parametrize(("activation", "function"), [("Sigmoid", torch.sigmoid), ("Tanh", torch.tanh)])
 def test_a_value_is_saturated_where_the_slope_is_below_four_percent_of_its_greatest(activation, function):
     network = row(("fc", Node("Linear", {"out_features": 6}, activation=Choice(activation))), shape=(3,))

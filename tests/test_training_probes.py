@@ -44,6 +44,19 @@ def test_a_sample_leaves_out_no_column():
     assert len(sample(columns).unique()) == 128
 
 
+def test_pictures_with_their_channels_innermost_are_sampled_without_a_copy():
+    pictures = torch.arange(48 * 64 * 32 * 32, dtype=torch.float32).reshape(48, 64, 32, 32)
+    stored = pictures.contiguous(memory_format=torch.channels_last)
+    chosen = sample(stored)
+    assert chosen.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
+    assert probes.SAMPLE / 2 < len(chosen) <= probes.SAMPLE
+    own = chosen.long()
+    channels, places = own // 1024 % 64, own % 1024
+    assert channels.bincount(minlength=64).max() <= channels.bincount(minlength=64).min() + 1
+    assert len(places.unique()) > 1000  # where every picture was looked at, too
+    assert len((own // 65536).unique()) == 48
+
+
 def test_values_that_are_no_numbers_are_counted_and_left_out():
     tensor = torch.tensor([1.0, math.nan, -3.0, math.inf, 0.0, -math.inf])
     told = distributions({"w": tensor})["w"]

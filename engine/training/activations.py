@@ -11,9 +11,12 @@ from torch import Tensor, nn
 
 from engine.compile.plan import Line
 from engine.host.protocol import Activation, Distribution
+from engine.training.spaced import as_stored, spacing
 
 #: Examples and features of which the effective rank is taken: its cost grows with their product.
 _RANK_EXAMPLES, _RANK_FEATURES = 64, 256
+#: Examples of which all units are asked whether they are dead.
+_FIRST = 4
 #: A value this near to an end of the range, as a share of it, is saturated: there the slope of the
 #: logistic function, and of tanh, is below 4 % of its greatest.
 NEAR = 0.01
@@ -95,10 +98,11 @@ def _by_unit(output: Tensor) -> Tensor:
 
 def _features(output: Tensor) -> Tensor:
     """``[examples, features]``: every value of an example is a feature, evenly spaced where they are many."""
-    flat = _by_unit(output)[:_RANK_EXAMPLES].flatten(1)
-    if flat.shape[1] > _RANK_FEATURES:
-        flat = flat[:, :: math.ceil(flat.shape[1] / _RANK_FEATURES)]
-    return flat
+    if output.dim() < 2:
+        return output[:_RANK_EXAMPLES].reshape(-1, 1)
+    stored = as_stored(output[:_RANK_EXAMPLES], kept=1)
+    flat = stored.flatten(1)
+    return flat[:, :: spacing(flat.shape[1], _RANK_FEATURES, stored.shape[-1:])]
 
 
 def _figures(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> Tensor:
@@ -121,16 +125,31 @@ def _figures(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> 
         ranks |= dict(zip(numbers, effective_rank(together), strict=True))
     rows = []
     for number, (output, ends) in enumerate(found.values()):
-        dead = _by_unit(output).abs().amax(dim=(0, 2)).eq(0).float().mean()
-        rows.append(torch.stack([dead, _saturated(output, ends), spreads[number], ranks[number]]).float())
+        figures = _dead(output), _saturated(output, ends), spreads[number], ranks[number]
+        rows.append(torch.stack(figures).float())
     return torch.stack(rows)
+
+
+def _dead(output: Tensor) -> Tensor:
+    """The share of units that are zero for all examples."""
+    units = _by_unit(output)
+    if output.is_cpu and len(units) > _FIRST:
+        # Most units have something to say of the first examples: only the others are heard to the end.
+        silent = _silent(units[:_FIRST]).nonzero().flatten()
+        still = _silent(units[_FIRST:, silent]) if len(silent) else silent
+        return still.count_nonzero() / units.shape[1]
+    return _silent(units).float().mean()
+
+
+def _silent(units: Tensor) -> Tensor:
+    return units.abs().amax(dim=(0, 2)).eq(0)
 
 
 def _saturated(output: Tensor, ends: tuple[float, float] | None) -> Tensor:
     if ends is None:
         return output.new_zeros((), dtype=torch.float32)
     near = NEAR * (ends[1] - ends[0])
-    return ((output < ends[0] + near) | (output > ends[1] - near)).float().mean()
+    return ((output < ends[0] + near) | (output > ends[1] - near)).count_nonzero() / output.numel()
 
 
 def effective_rank(features: Tensor) -> Tensor:

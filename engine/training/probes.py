@@ -20,6 +20,7 @@ from engine.host.protocol import Activation, Distribution, Excerpt, Observation
 from engine.training.activations import Watch
 from engine.training.parameters import Part
 from engine.training.signs import Signs
+from engine.training.spaced import as_stored, spacing
 
 BINS = 64
 #: Values of a tensor that are looked at; a histogram of 64 bins gains nothing from more.
@@ -43,16 +44,9 @@ _EXCERPT, _SIDE = 1024, 32
 
 
 def sample(tensor: Tensor) -> Tensor:
-    """At most 8,192 values of `tensor`, evenly spaced, flat, in at least single precision.
-
-    The spacing shares no factor with the last dimension, so that no column is left out.
-    """
-    flat = tensor.detach().flatten()
-    stride = math.ceil(flat.numel() / SAMPLE)
-    if stride > 1:
-        while math.gcd(stride, tensor.shape[-1]) > 1:
-            stride += 1
-    chosen = flat[::stride]
+    """At most 8,192 values of `tensor`, evenly spaced in memory, flat, in at least single precision."""
+    stored = as_stored(tensor.detach())
+    chosen = stored.flatten()[:: spacing(stored.numel(), SAMPLE, stored.shape[-1:])]
     return chosen if chosen.dtype in (torch.float32, torch.float64) else chosen.float()
 
 

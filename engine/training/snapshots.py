@@ -16,7 +16,7 @@ from torch import nn
 
 from engine.host.protocol import Event, Observation, RunStarted, WeightsKept
 from engine.runs import RunFolder
-from engine.training.weights import dumps, state_of
+from engine.training.weights import dumps
 
 #: Most that are kept, and the bytes that they may take together.
 MOST, BYTES = 40, 256 * 1024 * 1024
@@ -63,7 +63,7 @@ class Snapshots:
             path.parent.mkdir(exist_ok=True)
             part = path.with_suffix(".part")
             # Not through the disk: it may be lost, and no run shall wait for it.
-            part.write_bytes(dumps(state_of(self._model)))
+            part.write_bytes(dumps(self._model.state_dict()))
             os.replace(part, path)
             self.steps.append(step)
             if len(self.steps) > self._most:

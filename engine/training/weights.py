@@ -36,8 +36,13 @@ def digest(state: Mapping[str, Tensor]) -> str:
 
 def dumps(state: Mapping[str, Tensor]) -> bytes:
     """`state` as the bytes of a safetensors file."""
-    # Tensors that share memory are written out one by one.
-    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    whole, held = {}, set()
+    for name, tensor in state.items():
+        values = tensor.detach().cpu().contiguous()
+        memory = values.untyped_storage().data_ptr()
+        # Tensors that share memory are written out one by one.
+        whole[name] = values.clone() if memory in held else values
+        held.add(memory)
     data: bytes = safetensors.torch.save(whole, _metadata(whole))
     return data
 
