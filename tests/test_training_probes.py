@@ -100,7 +100,7 @@ def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
     observer = Probes([])
     # Cheap: as often as is any use. Dear: when 1.5 % of the time have paid for it and for the next.
     # The first ones, as long as the allowance lasts, are nearer to one another.
-    for cost, due in ((0.0003, 0.0303), (0.15, (0.0003 + 0.15 + 0.0003 - 0.05) / 0.015)):
+    for cost, due in ((0.0003, 0.0303), (0.15, (0.0003 + 0.15 + 0.0003 - 0.04) / 0.015)):
         now = observer.due + cost
         observer.done(cost)
         assert observer.due == pytest.approx(due)
