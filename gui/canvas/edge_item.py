@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QPointF
-from PySide6.QtGui import QPainterPath
+from PySide6.QtGui import QPainterPath, QPolygonF
 from PySide6.QtWidgets import QGraphicsPathItem
 
 from engine.network import Edge
@@ -43,43 +43,32 @@ def bent_path(start: QPointF, bends: tuple[QPointF, ...], end: QPointF) -> QPain
     return path
 
 
-def wire_path(start: QPointF, end: QPointF, detour: float | None = None) -> QPainterPath:
-    """The way from an output to an input: a smooth S ahead, a line feed back.
+def wire_corners(start: QPointF, end: QPointF, detour: float | None = None) -> list[QPointF]:
+    """The corners of a wire's way from an output to an input, both ends included.
 
-    With `detour` it runs at that height, around what stands in between.
+    A way ahead has none beside; with `detour` it runs at that height, around what stands in between.
     """
-    if detour is not None:
-        return _rounded(
-            [
-                start,
-                _at(start.x() + LEAD, start.y()),
-                _at(start.x() + LEAD, detour),
-                _at(end.x() - LEAD, detour),
-                _at(end.x() - LEAD, end.y()),
-                end,
-            ]
-        )
     dx, dy = end.x() - start.x(), end.y() - start.y()
-    if dx < LEAD and abs(dy) > 2 * LEAD:
-        middle = start.y() + dy - (60.0 if dy > 0 else -60.0) if abs(dy) > 160 else start.y() + dy / 2
-        return _rounded(
-            [
-                start,
-                _at(start.x() + LEAD, start.y()),
-                _at(start.x() + LEAD, middle),
-                _at(end.x() - LEAD, middle),
-                _at(end.x() - LEAD, end.y()),
-                end,
-            ]
-        )
+    height = detour
+    if detour is None and dx < LEAD and abs(dy) > 2 * LEAD:  # a line feed back
+        height = start.y() + dy - (60.0 if dy > 0 else -60.0) if abs(dy) > 160 else start.y() + dy / 2
+    if height is None:
+        return [start, end]
+    leaving, arriving = start.x() + LEAD, end.x() - LEAD
+    between = ((leaving, start.y()), (leaving, height), (arriving, height), (arriving, end.y()))
+    return [start, *(QPointF(*corner) for corner in between), end]
+
+
+def wire_path(start: QPointF, end: QPointF, detour: float | None = None) -> QPainterPath:
+    """The way from an output to an input: a smooth S ahead, rounded corners around what stands between."""
+    corners = wire_corners(start, end, detour)
+    if len(corners) > 2:
+        return _rounded(corners)
     path = QPainterPath(start)
+    dx, dy = end.x() - start.x(), end.y() - start.y()
     reach = max(LEAD, abs(dx) * 0.5, min(abs(dy), 4 * LEAD) * 0.5)
     path.cubicTo(start.x() + reach, start.y(), end.x() - reach, end.y(), end.x(), end.y())
     return path
-
-
-def _at(x: float, y: float) -> QPointF:
-    return QPointF(x, y)
 
 
 def _rounded(points: list[QPointF]) -> QPainterPath:
@@ -126,7 +115,7 @@ class EdgeItem(QGraphicsPathItem):
         #: The way as it was laid, and how far it has been moved since.
         self._laid = QPainterPath()
         self._shift = (0.0, 0.0)
-        self._far_lines: list[QLineF] | None = None
+        self._far_way: QPolygonF | None = None
         self._pen_key: object = None
         self._way: tuple[float, float, float, float, float | None] | None = None
         source.edges.add(self)
@@ -151,20 +140,22 @@ class EdgeItem(QGraphicsPathItem):
         return self._laid.translated(*self._shift) if any(self._shift) else self._laid
 
     @property
-    def far_lines(self) -> list[QLineF]:
+    def far_way(self) -> QPolygonF:
         """Its way in straight lines, for the drawing from far away."""
-        if self._far_lines is None:
-            self._far_lines = self._straight_lines()
-        return self._far_lines
+        if self._far_way is None:
+            start, end = self.start, self.end
+            bent = [start, *self.bends, end] if self.bends else wire_corners(start, end, self.detour)
+            self._far_way = QPolygonF(bent)
+        return self._far_way
 
     def cut_short(self) -> None:
         """Lead straight in the drawing from far away, while an end of it is on its way."""
-        self._far_lines = [QLineF(self.start, self.end)]
+        self._far_way = QPolygonF([self.start, self.end])
         self.owner.far.touch_wire(self)
 
     def bend_far(self) -> None:
         """It leads elsewhere in the drawing from far away."""
-        self._far_lines = None
+        self._far_way = None
         self.owner.far.touch_wire(self)
 
     def detach(self) -> None:
@@ -223,16 +214,6 @@ class EdgeItem(QGraphicsPathItem):
             return
         self._laid = wire_path(start, end, self.detour)
         self.setPath(self._laid)
-
-    def _straight_lines(self) -> list[QLineF]:
-        start, end = self.start, self.end
-        if self.bends:
-            return [QLineF(a, b) for a, b in pairwise([start, *self.bends, end])]
-        if end.x() - start.x() < LEAD or self.detour is not None:
-            path = self.way
-            points = [path.elementAt(i) for i in range(path.elementCount())]
-            return [QLineF(a.x, a.y, b.x, b.y) for a, b in pairwise(points)]
-        return [QLineF(start, end)]
 
     def lead(self, bends: tuple[QPointF, ...]) -> None:
         """Lead it through these points; none: as the router finds."""
