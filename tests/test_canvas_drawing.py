@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
 from engine.network import Edge, End
-from gui.canvas import Canvas, Mark, arrivals, pictures
+from gui.canvas import Canvas, Mark, arrivals, card, pictures
 from gui.canvas.edge_item import EdgeItem
-from gui.canvas.far import FarPainter
+from gui.canvas.far import DUST, FarPainter
 from gui.canvas.levels import FAR
 from gui.canvas.node_item import NodeItem
 from gui.document import Document
@@ -312,6 +312,7 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
         lambda: b.selection.set(ids[10:200]),
         canvas.editor.paste,
         lambda: b.selection.set(ids[:100]),  # which lie beneath what was pasted
+        canvas.editor.select_all,
         lambda: canvas.set_analysis(analysis_of(b.network)),
         stack.undo,
         lambda: b.selection.set((), list(b.network.edges)[:40]),
@@ -332,6 +333,18 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
         anew = pixels(b)
         canvas.drawing.far = kept
         assert (np.abs(shown - anew).max(axis=2) > 60).mean() < 0.001, number
+
+
+def test_from_so_far_that_a_border_would_hide_a_card_it_has_its_familys_colour(bench):
+    b = bench(network_of(300))
+    b.canvas.fit()
+    b.canvas.zoom(0.9 * DUST / card.WIDTH / b.canvas.zoom_factor)
+    item = b.canvas.drawing.nodes["conv2d_0"]
+    tools = b.canvas.drawing.look
+    for chosen, color in (((), tools.family(item.card.group)), ((item.id,), tools.accent)):
+        b.selection.set(chosen)
+        at = b.canvas.mapFromScene(item.rect.center())
+        assert b.port.grab().toImage().pixelColor(at) == color
 
 
 def test_from_far_away_the_screen_is_painted_where_one_scrolls_and_selects_and_edits(bench, qtbot):

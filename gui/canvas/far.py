@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 
 from gui.canvas import card, look
+from gui.canvas.batches import Batches
 from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
@@ -21,29 +22,13 @@ if TYPE_CHECKING:
 _WireKey = tuple[int | None, bool, str | None]
 #: And cards: ground ("plain", "error", "selected" or a measure's colour), and family.
 _CardKey = tuple[str, str]
+#: Rectangles of some cards, and their stripes.
+_Boxes = tuple[list[QRectF], list[QRectF]]
 
 #: Cards of fewer pixels are filled with their family's colour: a border would leave nothing of them.
 DUST = 9.0
-#: So many wires are one path: where one moves, these are put together anew.
-STRAND = 128
-
-
-class Strand:
-    """Some wires of one look, as one path: Qt draws it in half the time that their lines take."""
-
-    def __init__(self, key: _WireKey) -> None:
-        self.key = key
-        self.wires: dict[EdgeItem, None] = {}
-        #: None: some lead elsewhere now.
-        self.path: QPainterPath | None = None
-
-    def whole(self) -> QPainterPath:
-        """The way of all."""
-        if self.path is None:
-            self.path = QPainterPath()
-            for wire in self.wires:
-                self.path.addPolygon(wire.far_way)
-        return self.path
+#: So many cards, and so many wires, are put together anew where one of them changes.
+CARDS, WIRES = 512, 128
 
 
 class FarPainter:
@@ -54,18 +39,23 @@ class FarPainter:
 
     def __init__(self, scene: Items) -> None:
         self._scene = scene
-        self._cards: dict[_CardKey, dict[NodeItem, None]] = {}
-        self._card_keys: dict[NodeItem, _CardKey] = {}
-        self._wires: dict[_WireKey, list[Strand]] = {}
-        self._strands: dict[EdgeItem, Strand] = {}
+        self._cards = Batches[NodeItem, _CardKey, _Boxes](_boxes, CARDS)
+        # As one path: Qt draws it in half the time that its lines take.
+        self._wires = Batches["EdgeItem", _WireKey, QPainterPath](_path, WIRES)
         self._touched_cards: dict[NodeItem, None] = {}
         self._touched_wires: dict[EdgeItem, None] = {}
-        #: The batches of cards as they are drawn, what lies above others last: rectangles and stripes.
-        self._boxes: list[tuple[_CardKey, list[QRectF], list[QRectF]]] | None = None
+        #: The selected cards once more, above all, by their families.
+        self._chosen: dict[str, _Boxes] | None = None
+        #: None beside them: then they need not be drawn twice.
+        self._all_chosen = False
 
     def touch_card(self, item: NodeItem) -> None:
         """A card has come, or gone, or looks otherwise."""
         self._touched_cards[item] = None
+
+    def touch_choice(self) -> None:
+        """Others are selected."""
+        self._chosen = None
 
     def touch_wire(self, wire: EdgeItem) -> None:
         """A wire has come, or gone, or leads elsewhere, or looks otherwise."""
@@ -78,7 +68,7 @@ class FarPainter:
             self._put_card(item, None)
         else:
             self._touched_wires.pop(item, None)
-            self._put_wire(item, None)
+            self._wires.put(item, None)
 
     def forget(self) -> None:
         """All looks otherwise."""
@@ -87,36 +77,8 @@ class FarPainter:
         self._touched_wires.update(dict.fromkeys(wires.values()))
 
     def _put_card(self, item: NodeItem, key: _CardKey | None) -> None:
-        """Put a card into a batch; None: into none."""
-        before = self._card_keys.get(item)
-        if before == key:
-            return
-        self._boxes = None
-        if before is not None:
-            del self._cards[before][item]
-        if key is None:
-            del self._card_keys[item]
-        else:
-            self._card_keys[item] = key
-            self._cards.setdefault(key, {})[item] = None
-
-    def _put_wire(self, wire: EdgeItem, key: _WireKey | None) -> None:
-        """Put a wire into a batch, where it leads now; None: into none."""
-        strand = self._strands.get(wire)
-        if strand is not None:
-            strand.path = None
-            if strand.key == key:
-                return
-            del self._strands[wire], strand.wires[wire]
-            if not strand.wires:
-                self._wires[strand.key].remove(strand)
-        if key is not None:
-            strands = self._wires.setdefault(key, [])
-            if not strands or len(strands[-1].wires) >= STRAND:
-                strands.append(Strand(key))
-            strands[-1].wires[wire] = None
-            strands[-1].path = None
-            self._strands[wire] = strands[-1]
+        if self._cards.put(item, key) and (item.selected or self._all_chosen):
+            self._chosen = None
 
     def _batch(self) -> None:
         """Put what has been touched where it belongs."""
@@ -127,15 +89,18 @@ class FarPainter:
         self._touched_cards.clear()
         for wire in self._touched_wires:
             there = wires.get(wire.edge) is wire
-            self._put_wire(wire, (wire.dimensions, wire.selected, wire.mark) if there else None)
+            key = (wire.dimensions, wire.selected, wire.mark) if there else None
+            self._wires.put(wire, key, anew=True)
         self._touched_wires.clear()
-        if self._boxes is None:
-            batches = sorted(self._cards.items(), key=lambda batch: _height(batch[0][0]))
-            self._boxes = [
-                (key, [item.far_rect for item in batch], [item.far_stripe for item in batch])
-                for key, batch in batches
-                if batch
-            ]
+        if self._chosen is None:
+            self._chosen = {}
+            self._all_chosen = self._scene.chosen >= nodes.keys()
+            if self._scene.chosen and not self._all_chosen:
+                families: dict[str, list[NodeItem]] = {}
+                for id, chosen in nodes.items():
+                    if id in self._scene.chosen:
+                        families.setdefault(chosen.card.group, []).append(chosen)
+                self._chosen = {group: _boxes(items) for group, items in families.items()}
 
     def _pen(self, key: _WireKey) -> QPen:
         tools, (dimensions, selected, mark) = self._scene.look, key
@@ -148,10 +113,10 @@ class FarPainter:
         marks = self._scene.marks.values()
         self._paint_parts(painter, [mark.parts[0] for mark in marks])
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for key in sorted(self._wires, key=lambda key: key[1]):  # the selected ones above
+        for key, paths in self._wires.drawn(lambda key: key[1]):  # the selected ones above
             painter.setPen(self._pen(key))
-            for strand in self._wires[key]:
-                painter.drawPath(strand.whole())
+            for path in paths:
+                painter.drawPath(path)
         self._paint_parts(painter, [part for mark in marks for part in mark.parts[1:]])
         self._paint_cards(painter)
         for sketch in (self._scene.guides, self._scene.sketch):
@@ -185,20 +150,27 @@ class FarPainter:
             "error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
             "selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
         }
-        for (kind, group), rects, stripes in self._boxes or ():
+        batches = list(self._cards.drawn(lambda key: key[0] != "plain"))
+        if self._all_chosen:
+            batches = [(("selected", group), pieces) for (_, group), pieces in batches]
+        batches += [(("selected", group), [boxes]) for group, boxes in (self._chosen or {}).items()]
+        for (kind, group), pieces in batches:
             mark = QColor(kind) if kind.startswith("#") else None
             ground, border = grounds[kind] if mark is None else (look.mixed(mark, tools.surface, 0.7), mark)
             if dust:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(tools.family(group) if kind == "plain" else border)
-                painter.drawRects(rects)
+                for rects, _ in pieces:
+                    painter.drawRects(rects)
                 continue
             painter.setPen(_thin(border, 1.0))
             painter.setBrush(ground)
-            painter.drawRects(rects)
+            for rects, _ in pieces:
+                painter.drawRects(rects)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tools.family(group))
-            painter.drawRects(stripes)
+            for _, stripes in pieces:
+                painter.drawRects(stripes)
 
 
 def _thin(color: QColor, width: float) -> QPen:
@@ -208,14 +180,19 @@ def _thin(color: QColor, width: float) -> QPen:
     return pen
 
 
+def _boxes(items: Iterable[NodeItem]) -> _Boxes:
+    cards = list(items)
+    return [item.far_rect for item in cards], [item.far_stripe for item in cards]
+
+
+def _path(wires: Iterable[EdgeItem]) -> QPainterPath:
+    path = QPainterPath()
+    for wire in wires:
+        path.addPolygon(wire.far_way)
+    return path
+
+
 def _ground(item: NodeItem) -> str:
-    if item.selected:
-        return "selected"
     if item.mark is not None:
         return item.mark.color
     return "error" if item.card.severity == "error" else "plain"
-
-
-def _height(ground: str) -> int:
-    """What of overlapping cards is above: the selected, else what has something to say."""
-    return {"plain": 0, "selected": 2}.get(ground, 1)

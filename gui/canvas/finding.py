@@ -212,7 +212,7 @@ def ports_of(item: NodeItem) -> list[Port]:
 
 def _around(rects: Iterable[QRectF], places: Iterable[tuple[float, float]]) -> QRectF:
     """The rectangle around cards, and around `places` where some will stand."""
-    edges = [(rect.left(), rect.top(), rect.right(), rect.bottom()) for rect in rects]
+    edges = [rect.getCoords() for rect in rects]
     edges += [(x, y, x + card.WIDTH, y + HEIGHT) for x, y in places]
     if not edges:
         return QRectF()

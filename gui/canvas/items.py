@@ -47,7 +47,7 @@ class Items(Finder):
         #: Whether wires take its colours too.
         self._wires_measured = False
         #: What is marked as selected.
-        self._chosen: set[str] = set()
+        self.chosen: set[str] = set()
         self._chosen_wires: set[Edge] = set()
         #: What lies above the other cards.
         self._lifted: set[str] = set()
@@ -122,16 +122,16 @@ class Items(Finder):
                 mark.selected = id in held
                 mark.update()
         chosen, wires = set(nodes), set(edges)
-        changed = chosen ^ self._chosen
-        for id in changed:
-            item = self._nodes.get(id)
-            if item is not None:
-                item.selected = id in chosen
-                self.far.touch_card(item)
-                if len(changed) <= FEW:
-                    item.update()
+        changed = chosen ^ self.chosen
+        self.chosen = chosen
+        if changed:
+            self.far.touch_choice()
         if len(changed) > FEW:
             self.update()
+        else:
+            for id in changed:
+                if id in self._nodes:
+                    self._nodes[id].update()
         lifted = chosen if len(chosen) <= FEW else set()
         for id in lifted ^ self._lifted:
             if id in self._nodes:
@@ -142,7 +142,7 @@ class Items(Finder):
             if wire is not None:
                 wire.selected = edge in wires
                 wire.restyle()
-        self._chosen, self._chosen_wires = chosen, wires
+        self._chosen_wires = wires
 
     # ------------------------------------------------------------------ geometry
 

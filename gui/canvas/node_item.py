@@ -61,7 +61,6 @@ class NodeItem(QGraphicsItem):
         self.id = shown.id
         self.card = shown
         self.edges: set[EdgeItem] = set()
-        self.selected = False
         self.hovered = False
         #: The document no longer has it: it is about to be let go.
         self.gone = False
@@ -108,6 +107,11 @@ class NodeItem(QGraphicsItem):
         """Show it elsewhere in the drawing from far away, where it glides."""
         self.far_rect.moveTo(x, y)
         self.far_stripe.moveTo(x, y)
+
+    @property
+    def selected(self) -> bool:
+        """Whether it is among what is selected."""
+        return self.id in self.owner.chosen
 
     @property
     def rect(self) -> QRectF:

@@ -72,9 +72,7 @@ class Scene(Items):
     def arrived(self) -> None:
         """Some of what was to come is there."""
         if not self.arrivals:
-            self._content = None
-            self._grow()
-            self.altered.emit()
+            self._stale()
         self.rerouted.emit()
 
     def renewed(self) -> None:
@@ -97,7 +95,7 @@ class Scene(Items):
         self.departures.leave([*self._wires.values(), *self._nodes.values()], view or QRectF())
         self.far.forget()
         self._nodes, self._wires, self.placed = {}, {}, {}
-        self._chosen, self._chosen_wires, self._lifted = set(), set(), set()
+        self.chosen, self._chosen_wires, self._lifted = set(), set(), set()
         self._network, self._block = network, block
         self._found = found or Found()
         self._content = None
@@ -193,7 +191,7 @@ class Scene(Items):
         if len(gone) == len(come) == 1 and gone[0] in nodes:  # renamed: it stays where it is
             self.placed[come[0]] = self.expected().get(gone[0], nodes[gone[0]].at)
         if touched or moved is None:
-            self._complete(None if moved is None else touched)
+            self._complete(None if moved is None else touched.intersection(graph.nodes))
         removed, added = diff.edges_between(before.graph(self._block).edges, graph.edges)
         self._remove(gone, removed, view)
         places = {id: self._position(id, positions) for id in (graph.nodes if moved is None else moved)}
@@ -270,7 +268,6 @@ class Scene(Items):
         item = NodeItem(self, self._card(id))
         item.place(*place)
         item.mark = self._measured.get(id)
-        item.selected = id in self._chosen
         item.setZValue(2 if id in self._lifted else 1)
         self._nodes[id] = item
         self.addItem(item)
@@ -310,7 +307,7 @@ class Scene(Items):
             self.far.touch_card(item)
         for wire in wires:
             self.far.touch_wire(wire)
-        self._chosen -= left
+        self.chosen -= left
         self._lifted -= left
         if self._chosen_wires:
             self._chosen_wires.difference_update(wire.edge for wire in wires)
