@@ -159,8 +159,8 @@ def test_looking_is_paid_for_over_the_run_with_an_allowance_at_its_start(monkeyp
         if clock[0] >= probes.due:
             looks += 1
             probes.done(0.02)
-    assert looks * 0.02 <= 0.015 * 200 + 0.05
-    assert looks * 0.02 >= 0.012 * 200
+    assert looks * 0.02 <= 0.013 * 200 + 0.05
+    assert looks * 0.02 >= 0.0115 * 200
 
 
 def test_activations_that_cost_more_than_the_rest_are_looked_at_less_often(monkeypatch):

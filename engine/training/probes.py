@@ -27,12 +27,13 @@ BINS = 64
 SAMPLE = 8192
 #: Seconds between two samples, at least; and while the allowance lasts.
 _APART, _APART_FIRST = 0.1, 0.03
-#: Of the share of the time that observing may take, what is planned with: it is judged afterwards.
-_PLANNED = 0.75
+#: Of the share of the time that observing may take, what is planned with: it is judged afterwards, and
+#: passes that are watched are slower, which no look can time.
+_PLANNED = 0.65
 #: Seconds that looking may take beyond its share.
-_ALLOWANCE = 0.04
+_ALLOWANCE = 0.03
 #: Seconds that it may take beyond its whole budget for steps that are looked at whatever the time.
-_SURE = 0.04
+_SURE = 0.03
 #: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
 #: half a second is seen too.
 _MOST, _MOST_FIRST = 0.05, 0.15
