@@ -90,14 +90,20 @@ def replace_node(network: Network, id: str, block: str | None, **replaced: Any) 
 
 
 _NO_IDS = MODULE_ATTRIBUTES | RESERVED_WORDS
+#: What a stem leaves out: numbers at the end and dimensions, what no identifier has, runs of underscores; and
+#: between which letters a new word begins.
+_NUMBER = re.compile(r"(?<=[a-z])(?:[1-3]d|\d+)$|\d+$")
+_STRANGE = re.compile(r"[^A-Za-z0-9_]")
+_GAPS = re.compile("_+")
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 
 
 @lru_cache(maxsize=4096)
 def _stem(base: str) -> str:
     """What the ids made from `base` begin with."""
-    stem = re.sub(r"(?<=[a-z])(?:[1-3]d|\d+)$|\d+$", "", base) or "node"
-    stem = re.sub(r"[^A-Za-z0-9_]", "", re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", stem)).lower().strip("_")
-    stem = re.sub("_+", "_", stem)[:48] or "node"
+    stem = _NUMBER.sub("", base) or "node"
+    stem = _STRANGE.sub("", _WORDS.sub("_", stem)).lower().strip("_")
+    stem = _GAPS.sub("_", stem)[:48] or "node"
     if not stem[0].isalpha():
         stem = f"node_{stem}"
     return stem

@@ -134,13 +134,12 @@ class FarPainter:
 
     def paint_map(self, painter: QPainter) -> None:
         """Draw the nodes for the overview: filled with their family's colour."""
+        self._batch()
         painter.setPen(Qt.PenStyle.NoPen)
-        cards: dict[str, list[QRectF]] = {}
-        for item in self._scene.drawn()[0].values():
-            cards.setdefault(item.card.group, []).append(item.far_rect)
-        for group, rects in cards.items():
+        for (_, group), pieces in self._cards.drawn(lambda key: key[1]):
             painter.setBrush(self._scene.look.family(group))
-            painter.drawRects(rects)
+            for rects, _ in pieces:
+                painter.drawRects(rects)
 
     def _paint_cards(self, painter: QPainter) -> None:
         tools = self._scene.look

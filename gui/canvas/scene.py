@@ -187,7 +187,8 @@ class Scene(Items):
         positions = self._network.positions(self._block)
         self.expect(len(graph.nodes))
         gone = [id for id in touched if id not in graph.nodes]
-        come = [id for id in graph.nodes if id in touched and id not in nodes and id not in self.arrivals]
+        new = {id for id in touched if id not in nodes and id not in self.arrivals}
+        come = [id for id in graph.nodes if id in new] if new else []
         if len(gone) == len(come) == 1 and gone[0] in nodes:  # renamed: it stays where it is
             self.placed[come[0]] = self.expected().get(gone[0], nodes[gone[0]].at)
         if touched or moved is None:
@@ -199,7 +200,6 @@ class Scene(Items):
         many = len(come) > AT_ONCE
         fresh = [e for e in added if e.source.node in nodes and e.target.node in nodes] if many else added
         if come and not many:
-            new = set(come)
             fresh = [e for e in graph.edges if e.source.node in new or e.target.node in new]
             fresh += [e for e in added if e.source.node not in new and e.target.node not in new]
         touched |= {end.node for edges in (removed, added) for edge in edges for end in edge}
