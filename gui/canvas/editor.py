@@ -204,10 +204,10 @@ class Editor:
         if at is None and not self.canvas.visible_rect().contains(centre):
             at = self.canvas.visible_rect().center()
         shift = QPointF(0, 0) if at is None else at - centre
-        taken = {(round(x), round(y)) for x, y in places.values()}
-        while (round(left + shift.x()), round(top + shift.y())) in taken:
-            shift += QPointF(OFFSET, OFFSET)
-        return shift.x(), shift.y()
+        corner = QPointF(left, top) + shift
+        while any(abs(x - corner.x()) < 1 and abs(y - corner.y()) < 1 for x, y in places.values()):
+            corner += QPointF(OFFSET, OFFSET)
+        return corner.x() - left, corner.y() - top
 
     # ------------------------------------------------------------------ frames and notes
 

@@ -45,6 +45,8 @@ class Finder(QGraphicsScene):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._nodes: dict[str, NodeItem] = {}
+        #: Where each card stands: kept by the cards, so that to ask for all is no walk over thousands.
+        self.stands: dict[str, tuple[float, float]] = {}
         self._wires: dict[Edge, EdgeItem] = {}
         self.marks: dict[str, FrameItem | NoteItem] = {}
         self._content: QRectF | None = None
@@ -82,7 +84,7 @@ class Finder(QGraphicsScene):
 
     def positions(self) -> dict[str, tuple[float, float]]:
         """Where all nodes stand."""
-        return {**{id: item.at for id, item in self._nodes.items()}, **self.expected()}
+        return {**self.stands, **self.expected()}
 
     def flow(self, end: End) -> Tensor | None:
         """What flows out of an end; None: it is not known."""

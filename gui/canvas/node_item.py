@@ -100,7 +100,7 @@ class NodeItem(QGraphicsItem):
     def place(self, x: float, y: float) -> None:
         """Move the card's top left corner to ``(x, y)``."""
         self.setPos(x, y)
-        self.at = (x, y)
+        self.at = self.owner.stands[self.id] = (x, y)
         self.show_at(x, y)
 
     def show_at(self, x: float, y: float) -> None:
