@@ -10,12 +10,16 @@ that would hold up the first paint.
 from __future__ import annotations
 
 import gc
+import time
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 
 #: Milliseconds between two looks at how much there may be to collect.
-PACE = 1000
+PACE = 250
+#: By generation: the share of the time since the last look from which on somebody is at work, whom collecting
+#: would hold up, and for how many seconds it waits for them at most. To collect the oldest walks through all.
+_CALM = {0: (0.3, 10.0), 1: (0.3, 10.0), 2: (0.05, 60.0)}
 
 
 class Garbage(QObject):
@@ -30,6 +34,9 @@ class Garbage(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         gc.disable()
+        self._looked, self._worked = time.monotonic(), time.thread_time()
+        #: When each generation was last collected.
+        self._collected = dict.fromkeys(_CALM, self._looked)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look)
         self._timer.start(PACE)
@@ -41,12 +48,23 @@ class Garbage(QObject):
     def look(self) -> None:
         """Collect the oldest generation whose count is over its threshold, and with it all younger ones.
 
-        Not while a button is held: with thousands of layers that would be seen as a jerk of the drag.
+        Not while a button is held, nor within a gesture of thousands of layers, to which it would add a jerk.
         """
+        share = self._share()
         if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return
         counts, thresholds = gc.get_count(), gc.get_threshold()
         for generation in (2, 1, 0):
-            if counts[generation] > thresholds[generation]:
+            calm, patience = _CALM[generation]
+            waited = self._looked - self._collected[generation]
+            if counts[generation] > thresholds[generation] and (share < calm or waited > patience):
                 gc.collect(generation)
+                self._share()  # this work was no one's
+                self._collected |= dict.fromkeys(range(generation + 1), self._looked)
                 return
+
+    def _share(self) -> float:
+        """The share of the time since the last call that this thread has worked."""
+        looked, worked = self._looked, self._worked
+        self._looked, self._worked = time.monotonic(), time.thread_time()
+        return (self._worked - worked) / max(self._looked - looked, 1e-6)

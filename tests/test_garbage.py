@@ -31,6 +31,15 @@ def collecting() -> Iterator[list[int]]:
     (gc.enable if enabled else gc.disable)()
 
 
+@pytest.fixture
+def clocks(monkeypatch: Any) -> list[float]:
+    """What the clock on the wall says, and how long this thread has worked."""
+    said = [100.0, 10.0]
+    monkeypatch.setattr("gui.garbage.time.monotonic", lambda: said[0])
+    monkeypatch.setattr("gui.garbage.time.thread_time", lambda: said[1])
+    return said
+
+
 def make_cycles(count: int = 20_000) -> None:
     for _ in range(count):
         cycle: list[Any] = []
@@ -61,26 +70,50 @@ def test_with_a_window_only_its_own_thread_collects(collecting: list[int], qtbot
     garbage.deleteLater()
 
 
-def test_a_look_takes_the_oldest_generation_that_is_due(collecting: list[int], qtbot: Any) -> None:
+def test_a_look_takes_the_oldest_generation_that_is_due(
+    collecting: list[int], qtbot: Any, clocks: list[float]
+) -> None:
     parent = QObject()
     garbage = Garbage(parent)
     before = gc.get_stats()[1]["collections"]
     for _ in range(gc.get_threshold()[1] + 2):
         make_cycles(gc.get_threshold()[0] + 100)
+        clocks[0] += 0.25
         garbage.look()
     assert gc.get_stats()[1]["collections"] == before + 1
     assert gc.get_stats()[1]["uncollectable"] == 0
 
 
-def test_nothing_is_collected_while_a_button_is_held(collecting: list[int], monkeypatch: Any) -> None:
+@pytest.mark.parametrize(("worked", "waited", "due"), [(0.02, 0, True), (0.2, 0, False), (0.2, 11, True)])
+def test_who_is_at_work_is_not_held_up_for_long(
+    collecting: list[int], clocks: list[float], worked: float, waited: float, due: bool
+) -> None:
+    parent = QObject()
+    garbage = Garbage(parent)
+    make_cycles()
+    clocks[0] += waited
+    garbage._share()
+    collecting.clear()
+    clocks[0] += 0.25
+    clocks[1] += worked
+    garbage.look()
+    assert bool(collecting) == due
+    garbage.deleteLater()
+
+
+def test_nothing_is_collected_while_a_button_is_held(
+    collecting: list[int], monkeypatch: Any, clocks: list[float]
+) -> None:
     parent = QObject()
     garbage = Garbage(parent)
     collecting.clear()
     make_cycles()
+    clocks[0] += 0.25
     with monkeypatch.context() as patch:
         patch.setattr(QGuiApplication, "mouseButtons", lambda: Qt.MouseButton.LeftButton)
         garbage.look()
         assert not collecting
+    clocks[0] += 0.25
     garbage.look()
     assert collecting
     garbage.deleteLater()
