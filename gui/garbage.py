@@ -15,11 +15,13 @@ import time
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 
-#: Milliseconds between two looks at how much there may be to collect.
+#: Milliseconds between two looks at how much there may be to collect: what a gesture leaves behind in so
+#: long takes a millisecond or two.
 PACE = 250
-#: By generation: the share of the time since the last look from which on somebody is at work, whom collecting
-#: would hold up, and for how many seconds it waits for them at most. To collect the oldest walks through all.
-_CALM = {0: (0.3, 10.0), 1: (0.3, 10.0), 2: (0.05, 60.0)}
+#: By generation: the share of the time from which on this thread counts as at work, and for how many seconds
+#: what is due then waits at most. Panels that follow a run take a sixth of it; to collect the oldest
+#: generation is to walk through all.
+_CALM = {0: (0.3, 10.0), 1: (0.3, 10.0), 2: (0.1, 60.0)}
 
 
 class Garbage(QObject):
@@ -35,8 +37,8 @@ class Garbage(QObject):
         super().__init__(parent)
         gc.disable()
         self._looked, self._worked = time.monotonic(), time.thread_time()
-        #: When each generation was last collected.
-        self._collected = dict.fromkeys(_CALM, self._looked)
+        #: Since when each generation has been due.
+        self._due: dict[int, float] = {}
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look)
         self._timer.start(PACE)
@@ -55,12 +57,15 @@ class Garbage(QObject):
             return
         counts, thresholds = gc.get_count(), gc.get_threshold()
         for generation in (2, 1, 0):
+            if counts[generation] <= thresholds[generation]:
+                continue
             calm, patience = _CALM[generation]
-            waited = self._looked - self._collected[generation]
-            if counts[generation] > thresholds[generation] and (share < calm or waited > patience):
+            waited = self._looked - self._due.setdefault(generation, self._looked)
+            if share < calm or waited > patience:
                 gc.collect(generation)
-                self._share()  # this work was no one's
-                self._collected |= dict.fromkeys(range(generation + 1), self._looked)
+                self._share()  # this work was nobody's
+                for younger in range(generation + 1):
+                    self._due.pop(younger, None)
                 return
 
     def _share(self) -> float:

@@ -313,6 +313,7 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
         canvas.editor.paste,
         lambda: b.selection.set(ids[:100]),  # which lie beneath what was pasted
         canvas.editor.select_all,
+        lambda: b.selection.set([id for id in b.network.nodes if id not in ids]),  # what was pasted
         lambda: canvas.set_analysis(analysis_of(b.network)),
         stack.undo,
         lambda: b.selection.set((), list(b.network.edges)[:40]),
@@ -320,6 +321,12 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
         lambda: canvas.set_overlay({id: Mark("#cc3311", "0.1") for id in ids[20:60]}),
         lambda: b.document.edit(edit.remove(b.network, ids[30:90]), "Remove"),
         stack.undo,
+        lambda: b.selection.set(ids[50:120]),
+        canvas.editor.remove_selection,
+        stack.undo,
+        lambda: b.selection.set(ids[50:250]),
+        lambda: canvas.drawing.show_graph(b.network, None, view=canvas.visible_rect()),
+        lambda: b.selection.set(),
         lambda: canvas.set_overlay(None),
         lambda: b.document.edit(edit.set_field(b.network, ids[1], "kernel_size", "five"), "Edit"),
         canvas.interior.collapse,

@@ -82,21 +82,26 @@ def test_a_look_takes_the_oldest_generation_that_is_due(
         garbage.look()
     assert gc.get_stats()[1]["collections"] == before + 1
     assert gc.get_stats()[1]["uncollectable"] == 0
+    garbage.deleteLater()
 
 
-@pytest.mark.parametrize(("worked", "waited", "due"), [(0.02, 0, True), (0.2, 0, False), (0.2, 11, True)])
+@pytest.mark.parametrize(
+    ("worked", "waited", "due"), [(0.1, 0.25, True), (0.8, 0.25, False), (0.8, 11, True)]
+)
 def test_who_is_at_work_is_not_held_up_for_long(
     collecting: list[int], clocks: list[float], worked: float, waited: float, due: bool
 ) -> None:
     parent = QObject()
     garbage = Garbage(parent)
+    gc.collect()
+    clocks[0] += 100
+    garbage.look()  # nothing was due until now
     make_cycles()
-    clocks[0] += waited
-    garbage._share()
     collecting.clear()
-    clocks[0] += 0.25
-    clocks[1] += worked
-    garbage.look()
+    for pause in (0.25, waited):
+        clocks[0] += pause
+        clocks[1] += worked * pause
+        garbage.look()
     assert bool(collecting) == due
     garbage.deleteLater()
 

@@ -101,6 +101,15 @@ def test_the_effective_rank_is_the_entropy_of_numpys_singular_values():
     assert math.isnan(effective_rank(torch.full((4, 4), math.nan)).item())
 
 
+@pytest.mark.parametrize("features", [300, 384, 420, 840])
+def test_many_features_are_spaced_so_that_most_of_the_256_are_there(features):
+    values = torch.randn(64, features, generator=torch.Generator().manual_seed(0))
+    _, watch, _ = seen(row(("same", Node("Identity")), shape=(features,)), values)
+    told = watch.figures(distributions)["same"]
+    step = math.ceil(features / 256)
+    assert told.rank == pytest.approx(effective_rank(values[:, ::step]).item(), rel=1e-4)
+
+
 def test_the_cosine_is_between_the_gradients_of_two_steps_in_a_row():
     layer = nn.Linear(5, 3)
     probes = Probes([Part(name, tensor, False, 1.0, False) for name, tensor in layer.named_parameters()])

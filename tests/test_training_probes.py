@@ -57,6 +57,29 @@ def test_pictures_with_their_channels_innermost_are_sampled_without_a_copy():
     assert len((own // 65536).unique()) == 48
 
 
+@pytest.mark.parametrize(("rows", "columns"), [((256, 512, 1, 1), 512), ((3000, 300), 300), ((90000, 1), 1)])
+def test_no_column_is_left_out_whatever_surrounds_it(rows, columns):
+    values = torch.arange(columns, dtype=torch.float32)
+    tensor = values.reshape(columns, *(1 for _ in rows[2:])).expand(rows).contiguous()
+    assert len(sample(tensor).unique()) == columns
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e20, 1e-25])
+def test_the_spread_is_torchs_own_of_numbers_large_and_small(scale):
+    values = torch.randn(8192, generator=torch.Generator().manual_seed(0)) * scale
+    told = distributions({"w": values})["w"]
+    exact = values.double()
+    assert told.mean == pytest.approx(exact.mean().item(), rel=1e-5)
+    assert told.std == pytest.approx(exact.std(correction=0).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.7, -3.0, 3.75e37])
+def test_equal_values_have_no_spread(value):
+    told = distributions({"w": torch.full((5000,), value)})["w"]
+    assert told.std == 0.0
+    assert told.mean == pytest.approx(value)
+
+
 def test_values_that_are_no_numbers_are_counted_and_left_out():
     tensor = torch.tensor([1.0, math.nan, -3.0, math.inf, 0.0, -math.inf])
     told = distributions({"w": tensor})["w"]

@@ -15,7 +15,7 @@ from engine.training.spaced import as_stored, spacing
 
 #: Examples and features of which the effective rank is taken: its cost grows with their product.
 _RANK_EXAMPLES, _RANK_FEATURES = 64, 256
-#: Examples of which all units are asked whether they are dead.
+#: Examples of which all units are asked whether they are dead: four wake nearly all that live.
 _FIRST = 4
 #: A value this near to an end of the range, as a share of it, is saturated: there the slope of the
 #: logistic function, and of tanh, is below 4 % of its greatest.
@@ -102,7 +102,7 @@ def _features(output: Tensor) -> Tensor:
         return output[:_RANK_EXAMPLES].reshape(-1, 1)
     stored = as_stored(output[:_RANK_EXAMPLES], kept=1)
     flat = stored.flatten(1)
-    return flat[:, :: spacing(flat.shape[1], _RANK_FEATURES, stored.shape[-1:])]
+    return flat[:, :: spacing(stored.shape[1:], _RANK_FEATURES)]
 
 
 def _figures(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> Tensor:
@@ -142,6 +142,7 @@ def _dead(output: Tensor) -> Tensor:
 
 
 def _silent(units: Tensor) -> Tensor:
+    """Which units of ``[N, units, rest]`` are zero throughout."""
     return units.abs().amax(dim=(0, 2)).eq(0)
 
 

@@ -30,9 +30,10 @@ _APART, _APART_FIRST = 0.1, 0.03
 #: Of the share of the time that observing may take, what is planned with: it is judged afterwards, and
 #: passes that are watched are slower, which no look can time.
 _PLANNED = 0.65
-#: Seconds that looking may take beyond its share.
+#: Seconds that looking may take beyond what is planned, so that a run of seconds is seen too; it is their
+#: slowdown that this is measured by (tests/benchmarks/observation.py).
 _ALLOWANCE = 0.03
-#: Seconds that it may take beyond its whole budget for steps that are looked at whatever the time.
+#: Seconds that it may take beyond the whole budget for steps that are looked at whatever the time.
 _SURE = 0.03
 #: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
 #: half a second is seen too.
@@ -47,7 +48,7 @@ _EXCERPT, _SIDE = 1024, 32
 def sample(tensor: Tensor) -> Tensor:
     """At most 8,192 values of `tensor`, evenly spaced in memory, flat, in at least single precision."""
     stored = as_stored(tensor.detach())
-    chosen = stored.flatten()[:: spacing(stored.numel(), SAMPLE, stored.shape[-1:])]
+    chosen = stored.flatten()[:: spacing(stored.shape, SAMPLE)]
     return chosen if chosen.dtype in (torch.float32, torch.float64) else chosen.float()
 
 
@@ -72,7 +73,8 @@ def distributions(tensors: Mapping[str, Tensor]) -> dict[str, Distribution]:
             bad[i], samples[i] = len(samples[i]) - len(good), good
             values = [float(figure) for figure in _figures(good, norms[i])] if len(good) else [0.0] * 6
             rows[i] = [*values[:5], row[5]]
-        if rows[i][0] == rows[i][1]:  # one value alone: bins around it
+        if rows[i][0] == rows[i][1]:  # one value alone: no spread, and bins around it
+            rows[i][2:4] = rows[i][0], 0.0
             rows[i][0] -= 0.5
             rows[i][1] += 0.5
     counted = torch.stack(
@@ -90,9 +92,10 @@ def distributions(tensors: Mapping[str, Tensor]) -> dict[str, Distribution]:
 
 def _figures(values: Tensor, norm: Tensor) -> tuple[Tensor, ...]:
     lo, hi = values.aminmax()
-    mean = values.mean()
-    # By hand: torch's own std takes four times as long.
-    std = (values - mean).square_().mean().sqrt_()
+    # By hand: torch's own std takes three times as long. In double: a square of the largest is a number too.
+    exact = values.double()
+    mean = exact.mean()
+    std = (exact - mean).square_().mean().sqrt_()
     return lo, hi, mean, std, values.numel() - values.count_nonzero(), norm
 
 
@@ -163,7 +166,7 @@ class Probes:
     ) -> None:
         self._parts = parts
         self._model = model if isinstance(model, CompiledNetwork) else None
-        self._budget = _PLANNED * budget
+        self._whole_budget, self._budget = budget, _PLANNED * budget
         # What looking costs is told in the processor's time where it is the processor's work: on a
         # machine that others use too, a look that was interrupted is none the dearer for it.
         on_processor = all(part.tensor.device.type == "cpu" for part in parts)
@@ -306,7 +309,7 @@ class Probes:
         self._least = min(self._least, spent)
         # How long a second of this thread's work lasts.
         lasts = max(1.0, (now - self._began) / max(worked - self._begun, 1e-9))
-        if self._spent + self._least > self._budget / _PLANNED * (now - self._began) + _SURE:
+        if self._spent + self._least > self._whole_budget * (now - self._began) + _SURE:
             # Layers so large that a look takes long: the steps that follow are not waited for so dearly.
             self.sure = self._last_step if self.looked < self._last_step else math.inf
         affordable = self._began + lasts * (self._spent + self._least - _ALLOWANCE) / self._budget

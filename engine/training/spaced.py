@@ -20,13 +20,14 @@ def as_stored(tensor: Tensor, kept: int = 0) -> Tensor:
     return tensor.permute(*range(kept), *rest)
 
 
-def spacing(count: int, most: int, last: Sequence[int]) -> int:
-    """The spacing at which at most `most` of `count` values are taken.
+def spacing(shape: Sequence[int], most: int) -> int:
+    """The spacing at which at most `most` values of this shape are taken.
 
-    It shares no factor with the `last` dimension, so that no column is left out.
+    It shares no factor with the size of a row, so that no column is left out.
     """
-    stride = max(1, math.ceil(count / most))
-    if stride > 1:
-        while math.gcd(stride, *last) > 1:
+    sizes = [size for size in shape if size != 1]
+    stride = max(1, math.ceil(math.prod(sizes) / most))
+    if stride > 1 and len(sizes) > 1:
+        while math.gcd(stride, sizes[-1]) > 1:
             stride += 1
     return stride

@@ -35,7 +35,7 @@ def digest(state: Mapping[str, Tensor]) -> str:
 
 
 def dumps(state: Mapping[str, Tensor]) -> bytes:
-    """`state` as the bytes of a safetensors file."""
+    """`state` as the bytes of a safetensors file. Nobody may change it meanwhile."""
     whole, held = {}, set()
     for name, tensor in state.items():
         values = tensor.detach().cpu().contiguous()

@@ -16,7 +16,7 @@ class _Piece(Generic[Item, Key, Drawn]):
     def __init__(self, key: Key) -> None:
         self.key = key
         self.items: dict[Item, None] = {}
-        #: What is drawn of them; None: it is to be made anew.
+        #: What is drawn of them; None: one of them has changed.
         self.drawn: Drawn | None = None
 
 
@@ -28,17 +28,14 @@ class Batches(Generic[Item, Key, Drawn]):
         self._pieces: dict[Key, list[_Piece[Item, Key, Drawn]]] = {}
         self._homes: dict[Item, _Piece[Item, Key, Drawn]] = {}
 
-    def __len__(self) -> int:
-        return len(self._homes)
-
-    def put(self, item: Item, key: Key | None, anew: bool = False) -> bool:
+    def put(self, item: Item, key: Key | None, changed: bool = False) -> bool:
         """Let an item look like those of `key` (None: it is gone); whether it did not before.
 
-        With `anew` what is drawn of it has changed, whatever its look.
+        With `changed` what is drawn of it is not what it was, whatever its look.
         """
         home = self._homes.get(item)
         if home is not None:
-            if anew:
+            if changed:
                 home.drawn = None
             if home.key == key:
                 return False
@@ -56,14 +53,17 @@ class Batches(Generic[Item, Key, Drawn]):
         del self._homes[item], home.items[item]
         home.drawn = None
         if not home.items:
-            self._pieces[home.key].remove(home)
+            pieces = self._pieces[home.key]
+            pieces.remove(home)
+            if not pieces:
+                del self._pieces[home.key]
 
     def drawn(self, order: Callable[[Key], Any]) -> Iterator[tuple[Key, list[Drawn]]]:
         """What is to be drawn, look by look, the lowest first."""
         for key in sorted(self._pieces, key=order):
-            pieces = self._pieces[key]
-            for piece in pieces:
-                if piece.drawn is None:
-                    piece.drawn = self._make(piece.items)
-            if pieces:
-                yield key, [piece.drawn for piece in pieces if piece.drawn is not None]
+            yield key, [self._drawn(piece) for piece in self._pieces[key]]
+
+    def _drawn(self, piece: _Piece[Item, Key, Drawn]) -> Drawn:
+        if piece.drawn is None:
+            piece.drawn = self._make(piece.items)
+        return piece.drawn

@@ -46,7 +46,7 @@ def bent_path(start: QPointF, bends: tuple[QPointF, ...], end: QPointF) -> QPain
 def wire_corners(start: QPointF, end: QPointF, detour: float | None = None) -> list[QPointF]:
     """The corners of a wire's way from an output to an input, both ends included.
 
-    A way ahead has none beside; with `detour` it runs at that height, around what stands in between.
+    A way straight ahead has only its ends; with `detour` it runs at that height, around what stands between.
     """
     dx, dy = end.x() - start.x(), end.y() - start.y()
     height = detour

@@ -27,7 +27,8 @@ _Boxes = tuple[list[QRectF], list[QRectF]]
 
 #: Cards of fewer pixels are filled with their family's colour: a border would leave nothing of them.
 DUST = 9.0
-#: So many cards, and so many wires, are put together anew where one of them changes.
+#: So many cards, and so many wires, are put together anew where one of them changes: a millisecond's work at
+#: most, while thousands are still few calls.
 CARDS, WIRES = 512, 128
 
 
@@ -44,9 +45,9 @@ class FarPainter:
         self._wires = Batches["EdgeItem", _WireKey, QPainterPath](_path, WIRES)
         self._touched_cards: dict[NodeItem, None] = {}
         self._touched_wires: dict[EdgeItem, None] = {}
-        #: The selected cards once more, above all, by their families.
-        self._chosen: dict[str, _Boxes] | None = None
-        #: None beside them: then they need not be drawn twice.
+        #: The selected cards once more, above all, by their families; None: others are selected now.
+        self._above: dict[str, _Boxes] | None = None
+        #: Whether all cards are selected: then none need be drawn twice.
         self._all_chosen = False
 
     def touch_card(self, item: NodeItem) -> None:
@@ -55,7 +56,7 @@ class FarPainter:
 
     def touch_choice(self) -> None:
         """Others are selected."""
-        self._chosen = None
+        self._above = None
 
     def touch_wire(self, wire: EdgeItem) -> None:
         """A wire has come, or gone, or leads elsewhere, or looks otherwise."""
@@ -77,8 +78,8 @@ class FarPainter:
         self._touched_wires.update(dict.fromkeys(wires.values()))
 
     def _put_card(self, item: NodeItem, key: _CardKey | None) -> None:
-        if self._cards.put(item, key) and (item.selected or self._all_chosen):
-            self._chosen = None
+        if self._cards.put(item, key) and (key is None or item.selected or self._all_chosen):
+            self._above = None
 
     def _batch(self) -> None:
         """Put what has been touched where it belongs."""
@@ -90,17 +91,17 @@ class FarPainter:
         for wire in self._touched_wires:
             there = wires.get(wire.edge) is wire
             key = (wire.dimensions, wire.selected, wire.mark) if there else None
-            self._wires.put(wire, key, anew=True)
+            self._wires.put(wire, key, changed=True)
         self._touched_wires.clear()
-        if self._chosen is None:
-            self._chosen = {}
+        if self._above is None:
+            self._above = {}
             self._all_chosen = self._scene.chosen >= nodes.keys()
             if self._scene.chosen and not self._all_chosen:
                 families: dict[str, list[NodeItem]] = {}
-                for id, chosen in nodes.items():
+                for id, item in nodes.items():
                     if id in self._scene.chosen:
-                        families.setdefault(chosen.card.group, []).append(chosen)
-                self._chosen = {group: _boxes(items) for group, items in families.items()}
+                        families.setdefault(item.card.group, []).append(item)
+                self._above = {group: _boxes(items) for group, items in families.items()}
 
     def _pen(self, key: _WireKey) -> QPen:
         tools, (dimensions, selected, mark) = self._scene.look, key
@@ -152,7 +153,7 @@ class FarPainter:
         batches = list(self._cards.drawn(lambda key: key[0] != "plain"))
         if self._all_chosen:
             batches = [(("selected", group), pieces) for (_, group), pieces in batches]
-        batches += [(("selected", group), [boxes]) for group, boxes in (self._chosen or {}).items()]
+        batches += [(("selected", group), [boxes]) for group, boxes in (self._above or {}).items()]
         for (kind, group), pieces in batches:
             mark = QColor(kind) if kind.startswith("#") else None
             ground, border = grounds[kind] if mark is None else (look.mixed(mark, tools.surface, 0.7), mark)

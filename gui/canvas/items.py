@@ -46,7 +46,7 @@ class Items(Finder):
         self._measured: Mapping[str, Mark] = {}
         #: Whether wires take its colours too.
         self._wires_measured = False
-        #: What is marked as selected.
+        #: What is marked as selected; cards ask it. Only :meth:`select` and who lets cards go change it.
         self.chosen: set[str] = set()
         self._chosen_wires: set[Edge] = set()
         #: What lies above the other cards.
