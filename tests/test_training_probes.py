@@ -130,6 +130,24 @@ def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
     assert observer.cost == pytest.approx(0.1503 / now)
 
 
+def test_a_first_look_that_warms_up_does_not_hold_up_those_that_follow(monkeypatch):
+    now = 0.0
+    for name in ("perf_counter", "thread_time"):
+        monkeypatch.setattr(probes.time, name, lambda: now)
+    observer, seen, spent = Probes([]), [], 0.0
+    while now < 60.0:
+        now += 0.01
+        if now >= observer.due:
+            seen.append(now)
+            cost = 0.01 if len(seen) > 1 else 0.3
+            now, spent = now + cost, spent + cost
+            observer.done(cost)
+    assert seen[1] < 15.0
+    # After the second, the plan is that of looks of 10 ms alone: 1.3 % of the time, and 30 ms at the start.
+    assert len(seen) >= 0.9 * (0.013 * 60 + 0.03) / 0.01
+    assert observer.cost == pytest.approx(spent / now, rel=0.01)
+
+
 def test_on_a_busy_machine_looking_takes_the_same_share_of_what_the_run_gets(monkeypatch):
     wall, work = 1000.0, 3.0
     monkeypatch.setattr(probes.time, "perf_counter", lambda: wall)

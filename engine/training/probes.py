@@ -38,6 +38,9 @@ _SURE = 0.03
 #: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
 #: half a second is seen too.
 _MOST, _MOST_FIRST = 0.05, 0.15
+#: Of a run's first look, the share that is planned with until the second says what a look costs: a process
+#: that has not looked before takes up to ten times as long for it.
+_COLD = 0.3
 #: Of what looking costs, the share that activations may have: where they cost more than weights and
 #: gradients together, they are looked at less often.
 _ACTIVATIONS = 0.5
@@ -180,7 +183,9 @@ class Probes:
         self._first_step, self._last_step = span
         self.looked = self._first_step
         self.sure: float = self._first_step + 2
-        self._spent = 0.0
+        #: What looking has cost, and of that what the next looks wait for: not the first one's excess.
+        self._cost = self._spent = 0.0
+        self._looks, self._first = 0, 0.0
         self._least = math.inf
         #: What looking has cost for the observation that is being made.
         self._now = 0.0
@@ -304,8 +309,13 @@ class Probes:
             telling += worked - self._handed
             self._handed = None
         spent, self._now = self._now + telling, 0.0
+        self._cost += spent
+        self._looks += 1
+        if self._looks == 1:
+            self._first, spent = spent, _COLD * spent
+        elif self._looks == 2:
+            self._spent = self._least = min(self._first, spent)
         self._spent += spent
-        # The first look costs more than any that follows: expect the least so far.
         self._least = min(self._least, spent)
         # How long a second of this thread's work lasts.
         lasts = max(1.0, (now - self._began) / max(worked - self._begun, 1e-9))
@@ -319,7 +329,7 @@ class Probes:
     @property
     def cost(self) -> float:
         """The share of the time since the start that observing has taken."""
-        return self._spent / max(self._clock() - self._begun, 1e-9)
+        return self._cost / max(self._clock() - self._begun, 1e-9)
 
 
 def _unseen(_line: Line, _result: object) -> None:

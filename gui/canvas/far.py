@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Wires that agree in this are drawn together: dimensions, whether selected, a measure's colour.
 _WireKey = tuple[int | None, bool, str | None]
-#: And cards: ground ("plain", "error", "selected" or a measure's colour), and family.
+#: And cards: ground ("plain", "error" or a measure's colour), and family.
 _CardKey = tuple[str, str]
 #: Rectangles of some cards, and their stripes.
 _Boxes = tuple[list[QRectF], list[QRectF]]
@@ -45,8 +45,8 @@ class FarPainter:
         self._wires = Batches["EdgeItem", _WireKey, QPainterPath](_path, WIRES)
         self._touched_cards: dict[NodeItem, None] = {}
         self._touched_wires: dict[EdgeItem, None] = {}
-        #: The selected cards once more, above all, by their families; None: others are selected now.
-        self._above: dict[str, _Boxes] | None = None
+        #: The selected cards once more, above all; None: others are selected now.
+        self._above: dict[_CardKey, _Boxes] | None = None
         #: Whether all cards are selected: then none need be drawn twice.
         self._all_chosen = False
 
@@ -97,11 +97,11 @@ class FarPainter:
             self._above = {}
             self._all_chosen = self._scene.chosen >= nodes.keys()
             if self._scene.chosen and not self._all_chosen:
-                families: dict[str, list[NodeItem]] = {}
+                chosen: dict[_CardKey, list[NodeItem]] = {}
                 for id, item in nodes.items():
                     if id in self._scene.chosen:
-                        families.setdefault(item.card.group, []).append(item)
-                self._above = {group: _boxes(items) for group, items in families.items()}
+                        chosen.setdefault((_ground(item), item.card.group), []).append(item)
+                self._above = {key: _boxes(items) for key, items in chosen.items()}
 
     def _pen(self, key: _WireKey) -> QPen:
         tools, (dimensions, selected, mark) = self._scene.look, key
@@ -148,25 +148,30 @@ class FarPainter:
         grounds = {
             "plain": (tools.surface, tools.muted),
             "error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
-            "selected": (look.mixed(tools.accent, tools.surface, 0.35), tools.accent),
         }
-        batches = list(self._cards.drawn(lambda key: key[0] != "plain"))
-        if self._all_chosen:
-            batches = [(("selected", group), pieces) for (_, group), pieces in batches]
-        batches += [(("selected", group), [boxes]) for group, boxes in (self._above or {}).items()]
-        for (kind, group), pieces in batches:
+        beneath = self._cards.drawn(lambda key: key[0] != "plain")
+        batches = [(key, pieces, self._all_chosen) for key, pieces in beneath]
+        batches += [(key, [boxes], True) for key, boxes in (self._above or {}).items()]
+        # Beside measured ones a family's colour would pass for a figure.
+        unmeasured = look.mixed(tools.muted, tools.surface, 0.4) if self._scene.measured else None
+        for (kind, group), pieces, selected in batches:
             mark = QColor(kind) if kind.startswith("#") else None
             ground, border = grounds[kind] if mark is None else (look.mixed(mark, tools.surface, 0.7), mark)
             if dust:
+                ground = border if kind != "plain" else unmeasured or tools.family(group)
+            if selected:  # what is measured or wrong keeps its colour
+                border = tools.accent
+                if kind == "plain":
+                    ground = border if dust else look.mixed(border, tools.surface, 0.35)
+            if dust and (kind == "plain" or not selected):
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(tools.family(group) if kind == "plain" else border)
-                for rects, _ in pieces:
-                    painter.drawRects(rects)
-                continue
-            painter.setPen(_thin(border, 1.0))
+            else:
+                painter.setPen(_thin(border, 2.0 if selected and not dust else 1.0))
             painter.setBrush(ground)
             for rects, _ in pieces:
                 painter.drawRects(rects)
+            if dust:
+                continue
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tools.family(group))
             for _, stripes in pieces:

@@ -67,6 +67,11 @@ class Items(Finder):
         self.addItem(self.guides)
         self.setSceneRect(QRectF(-STEP, -STEP, 2 * STEP, 2 * STEP))
 
+    @property
+    def measured(self) -> bool:
+        """Whether cards take the colours of a measure."""
+        return bool(self._measured)
+
     def set_overlay(self, marks: Mapping[str, Mark]) -> None:
         """Mark nodes with what a measure says of them; those that are not named lose theirs."""
         if not marks and not self._measured:
