@@ -314,7 +314,8 @@ class Probes:
         if self._looks == 1:
             self._first, spent = spent, _COLD * spent
         elif self._looks == 2:
-            self._spent = self._least = min(self._first, spent)
+            # Activations, which the second may leave out, cost about twice as much as the rest.
+            self._spent = self._least = min(self._first, 3 * spent)
         self._spent += spent
         self._least = min(self._least, spent)
         # How long a second of this thread's work lasts.
