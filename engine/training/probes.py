@@ -232,7 +232,7 @@ class Probes:
             return nullcontext()
         watching = ExitStack()
         asked = time.perf_counter() < self.due
-        if asked or self._watched <= _ACTIVATIONS * self._spent:
+        if asked or self._watched <= _ACTIVATIONS * self._cost:
             self._watch = Watch(self._model)
             watching.enter_context(self._model.watched(self._watch))
         elif self._binary.hears:  # only a network that is watched calls what is hooked
