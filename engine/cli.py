@@ -53,7 +53,7 @@ class Window(NamedTuple):
     file: str | None = None
     screenshot: str | None = None
     train_seconds: float = 0
-    size: tuple[int, int] = (1280, 800)
+    size: tuple[int, int] | None = None
     theme: str | None = None
 
 
@@ -157,7 +157,7 @@ def _open(window: Window) -> int:
     except ImportError as error:
         raise UsageProblem(f"the window cannot be loaded: {error}. See `layerlab doctor`.") from None
     if window.screenshot is None:
-        return run(window.file)
+        return run(window.file, window.theme, window.size)
     if window.file is not None:
         from engine.problems import FileProblem
         from engine.storage import read
@@ -166,9 +166,8 @@ def _open(window: Window) -> int:
             read(window.file)
         except FileProblem as file_problem:
             raise UsageProblem(str(file_problem)) from None
-    return screenshot(
-        window.screenshot, window.file, window.train_seconds, size=window.size, theme=window.theme
-    )
+    size = window.size or (1280, 800)
+    return screenshot(window.screenshot, window.file, window.train_seconds, size=size, theme=window.theme)
 
 
 if __name__ == "__main__":

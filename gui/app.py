@@ -29,8 +29,11 @@ PATIENCE = 120.0
 EXAMPLE = 20.0
 
 
-def run(path: str | None = None) -> int:
-    """Open the window, with the file at `path` if given; return the exit code."""
+def run(path: str | None = None, look: str | None = None, size: tuple[int, int] | None = None) -> int:
+    """Open the window, with the file at `path` if given; return the exit code.
+
+    `look` ("light" or "dark") and `size` are this start's alone; None: as they were last.
+    """
     from gui.workers import start_hosts
 
     hosts = start_hosts()
@@ -42,8 +45,10 @@ def run(path: str | None = None) -> int:
 
     garbage = Garbage(application)
     settings = Settings()
-    theme.install(application, settings.theme)
+    theme.install(application, look or settings.theme)
     window = Window(settings, hosts)
+    if size is not None:
+        window.resize(*size)
     _catch_exceptions(window)
     _end_on_signals(application, window)
     if path is not None:

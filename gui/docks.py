@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabWidget, QWidget
 
 _AREA = Qt.DockWidgetArea
 #: Dock -> (title, area at first).
@@ -60,6 +61,13 @@ class Dock(QDockWidget):
 
     def _visibility_changed(self, seen: bool) -> None:
         self.seen = seen
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """A key that nothing in here takes is the window's, torn off or not."""
+        if self.isFloating():
+            QApplication.sendEvent(self._main.window(), event)
+        else:
+            super().keyPressEvent(event)
 
     def update_title(self) -> None:
         """Hide the title bar in a stack of docks, whose tabs name them."""

@@ -6,9 +6,10 @@ A dock may be narrow, the text of a system large, and a translation longer than 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QIcon, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QHelpEvent, QIcon, QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QDialog,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -48,7 +49,27 @@ class Paragraph(QLabel):
 
 
 class Pick(QComboBox):
-    """A drop-down list."""
+    """A drop-down list. What the mouse has chosen in it leaves the keyboard to the window."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._clicked = False
+        self.activated.connect(self._hand_back)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """The keyboard comes, by Tab or by a click."""
+        super().focusInEvent(event)
+        if event.reason() != Qt.FocusReason.PopupFocusReason:  # its own list has closed
+            self._clicked = event.reason() == Qt.FocusReason.MouseFocusReason
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Who goes on by keys stays."""
+        self._clicked = False
+        super().keyPressEvent(event)
+
+    def _hand_back(self) -> None:
+        if self._clicked and not isinstance(self.window(), QDialog):
+            self.clearFocus()
 
     @property
     def shortened(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
 from engine.host.pool import Pool
@@ -25,6 +25,7 @@ from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
 from gui.fitting import Fitting
+from gui.keys import action_for
 from gui.menus import Menus
 from gui.running import RESUMABLE, Running
 from gui.scrubber import Scrubber
@@ -123,6 +124,9 @@ class Window(QMainWindow):
         self.welcome.file_chosen.connect(self.files.open_path)
         self.welcome.open_chosen.connect(self.files.open)
         self.welcome.empty_chosen.connect(self.begin_empty)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
 
     def complete(self) -> None:
         """Make what the first paint did not need."""
@@ -157,6 +161,7 @@ class Window(QMainWindow):
         self.docks.fill("palette", self.palette_view)
         self.menus.add_canvas(self.canvas)
         QTimer.singleShot(0, self.canvas, self.canvas.fit)
+        self.focus_canvas()
 
     def _build_inspector(self) -> None:
         from gui.inspector import Inspector
@@ -253,7 +258,7 @@ class Window(QMainWindow):
             self.stack.setCurrentWidget(shown)
             self._settle()
             if self._complete and not welcoming:
-                self.canvas.setFocus()
+                self.focus_canvas()
                 QTimer.singleShot(0, self.canvas, self.canvas.fit)
 
     def _show_title(self) -> None:
@@ -280,8 +285,19 @@ class Window(QMainWindow):
         if self.workers.current:  # the same network as before, so no analysis follows
             self._offer_weights(self.workers.analysis)
         self._show_page()
+        self.focus_canvas()
         if self._complete:
             QTimer.singleShot(0, self.canvas, self.canvas.fit)
+
+    def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        """What had the keyboard has given it up, or is gone: the canvas takes it."""
+        if now is None and QApplication.activeWindow() is self:
+            self.focus_canvas()
+
+    def focus_canvas(self) -> None:
+        """Give the keyboard to the canvas, once there is one and it is what is shown."""
+        if self.desk.count() and not self.welcoming:
+            self.canvas.setFocus()
 
     def _analyzed(self, analysis: Analysis) -> None:
         self.status.show_analysis(analysis)
@@ -297,9 +313,14 @@ class Window(QMainWindow):
         self._offer_weights(analysis)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape, where it has nothing else to leave, leads back to the canvas."""
-        if event.key() == Qt.Key.Key_Escape and self._complete and not self.welcoming:
+        """Escape leads back to the canvas, and its keys work, where nothing else has a use for them."""
+        if not self._complete or self.welcoming:
+            super().keyPressEvent(event)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.activateWindow()  # from a panel that was torn off
             self.canvas.setFocus()
+        elif (action := action_for(event, self.canvas.commands, QApplication.focusWidget())) is not None:
+            action.trigger()
         else:
             super().keyPressEvent(event)
 

@@ -15,7 +15,7 @@ def window(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A window that writes down how it was called, on a machine where windows can be shown."""
     calls: SimpleNamespace = SimpleNamespace(run=[], screenshot=[])
     app = ModuleType("gui.app")
-    app.run = lambda file: calls.run.append(file) or 0  # type: ignore[attr-defined]
+    app.run = lambda *a: calls.run.append(a) or 0  # type: ignore[attr-defined]
     app.screenshot = lambda *a, **k: calls.screenshot.append((a, k)) or 0  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gui.app", app)
     monkeypatch.setattr("gui.app", app, raising=False)
@@ -26,12 +26,17 @@ def window(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def test_alone_it_opens_an_empty_window(window: SimpleNamespace) -> None:
     assert cli.main([]) == 0
-    assert window.run == [None]
+    assert window.run == [(None, None, None)]
 
 
 def test_a_file_is_opened(window: SimpleNamespace) -> None:
     assert cli.main([TEMPLATE]) == 0
-    assert window.run == [TEMPLATE]
+    assert window.run == [(TEMPLATE, None, None)]
+
+
+def test_a_theme_and_a_size_are_the_window_s_for_this_start(window: SimpleNamespace) -> None:
+    assert cli.main(["--theme", "dark", "--size=1920x1080", TEMPLATE]) == 0
+    assert window.run == [(TEMPLATE, "dark", (1920, 1080))]
 
 
 def test_a_picture_with_all_its_options(window: SimpleNamespace) -> None:

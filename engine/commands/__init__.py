@@ -32,8 +32,8 @@ app = typer.Typer(
     name="layerlab",
     help=(
         "Draw a neural network, see every shape, train it and watch it learn.\n\n"
-        "`layerlab [FILE]` opens the window. `layerlab --screenshot OUT.png [--train SECONDS] [--size WxH] "
-        "[--theme light|dark] [FILE]` saves a picture of it. The commands below work without a display."
+        "`layerlab [--size WxH] [--theme light|dark] [FILE]` opens the window; with `--screenshot OUT.png "
+        "[--train SECONDS]` it saves a picture of it instead. The commands below work without a display."
     ),
     epilog="Exit codes: 0 done, 1 the network has errors or training failed, 2 unusable arguments, "
     "an unreadable file or no display.",
