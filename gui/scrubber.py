@@ -62,7 +62,6 @@ class Scrubber(QWidget):
         self.slider.setToolTip("Look at an earlier step; at the right end the newest is followed")
         self.where = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.where.setProperty("role", "muted")
-        self.where.setMinimumWidth(96)
         self.branch = QToolButton()
         self.branch.setToolTip("Branch: train the drawing as it is now from weights that this run keeps")
         self.branch.setAccessibleName("Branch a new run")
@@ -84,6 +83,8 @@ class Scrubber(QWidget):
         session.weights_kept.connect(self._grown)
         session.edited.connect(self._grown)
         session.sought.connect(self._grown)
+        for signal in (session.progressed, session.metrics_added):
+            signal.connect(self._say)  # how far the run has come since that look
         theme.changed.connect(self._paint)
         self._paint()
         self._grown()
@@ -120,10 +121,21 @@ class Scrubber(QWidget):
         self._session.seek(None if last else kept[index].step)
         self._say()
 
-    def _say(self) -> None:
-        seen = self._session.seen()
-        if seen:
-            self.where.setText(f"step {seen[-1].step:,}" + (" (newest)" if self.following else ""))
+    def _say(self, *_: object) -> None:
+        seen, reached = self._session.seen(), self._session.step
+        if not seen:
+            return
+        step = seen[-1].step
+        words, told = f"step {step:,}", f"Panels and colours show step {step:,}"
+        if step < reached:
+            words += f" of {reached:,}" + (", newest look" if self.following else "")
+            told += f"; the run has reached step {reached:,}"
+        elif self.following:
+            words += " (newest)"
+        self.where.setText(words)
+        self.where.setToolTip(f"{told}.")
+        # Room that was needed once is kept: the slider does not hop with the words.
+        self.where.setMinimumWidth(max(self.where.minimumWidth(), self.where.sizeHint().width()))
 
     def _toggled(self, on: bool) -> None:
         if on:

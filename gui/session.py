@@ -150,10 +150,9 @@ class Session(QObject):
         return max(told, default=0)
 
     def confusion(self) -> protocol.Confused | None:
-        """The last confusion matrix up to the step that is looked at; the first where all are later."""
+        """The last confusion matrix up to the step that is looked at; None where there was none yet."""
         mine = [c for c in self.confusions if not c.output] or self.confusions
-        until = [c for c in mine if self.at is None or c.step <= self.at]
-        return until[-1] if until else mine[0] if mine else None
+        return next((c for c in reversed(mine) if self.at is None or c.step <= self.at), None)
 
     def weights_step(self) -> int | None:
         """The kept step whose weights belong to what is looked at; None: the best weights do.

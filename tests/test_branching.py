@@ -110,12 +110,19 @@ def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_an
     window.docks.reveal("predictions")
     panel.tabs.setCurrentIndex(1)
     panel.flush()
-    assert panel.confusion.counts.sum() == sum(session.confusions[0].counts)
-    assert panel.confusion.counts.ravel().tolist() == list(session.confusions[0].counts)
-    # The examples follow, by the weights that the run keeps of that step.
-    qtbot.waitUntil(
-        lambda: panel.model.predicted.weights == f"weights of step {session.kept[0]:,}", timeout=LONG
-    )
+    # Nothing was validated up to this step, so what came later is not shown: the kept weights are asked.
+    assert session.confusions[0].step > early == session.kept[0]
+    assert panel.confusion.counts.sum() == 0
+    assert panel.confusion.told == f"Asking the weights of step {early:,} …"
+    qtbot.waitUntil(lambda: panel.model.predicted.weights == f"weights of step {early:,}", timeout=LONG)
+    qtbot.waitUntil(lambda: panel.confusion.counts.sum() == sum(session.confusions[0].counts), timeout=LONG)
+    assert panel.confusion.told.endswith(f"weights of step {early:,}")
+    later = next(o.step for o in session.observations if o.step >= session.confusions[0].step)
+    session.seek(later)
+    panel.flush()
+    last = [confused for confused in session.confusions if confused.step <= later][-1]
+    assert panel.confusion.counts.ravel().tolist() == list(last.counts)
+    assert panel.confusion.told.endswith(f"validation at step {last.step:,}")
     session.seek(None)
     said = []
     target = tmp_path / "run.gif"

@@ -430,6 +430,8 @@ class FakeWorkers(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.asked: dict[int, tuple[str, int, int]] = {}
+        #: The step whose weights were asked for, by request.
+        self.steps: dict[int, int | None] = {}
         self.evaluated = 0
 
     def predict(
@@ -442,7 +444,7 @@ class FakeWorkers(QObject):
         step: int | None = None,
     ) -> int:
         request = len(self.asked) + self.evaluated + 1
-        self.asked[request] = split, first, count
+        self.asked[request], self.steps[request] = (split, first, count), step
         return request
 
     def evaluate(self, run: str) -> int:
@@ -628,6 +630,32 @@ def test_predicted_values_are_drawn_against_true_ones(qtbot: Any, session: Sessi
     assert panel.tabs.tabText(1) == "Agreement"
     panel.tabs.setCurrentIndex(1)
     panel.grab()
+
+
+def test_predicted_and_true_values_are_those_of_the_step_that_is_looked_at(
+    qtbot: Any, session: Session
+) -> None:
+    workers = FakeWorkers()
+    panel = PredictionsPanel(session, workers)
+    qtbot.addWidget(panel)
+    panel.show()
+    begin(session)
+    panel.tabs.setCurrentIndex(1)
+    session.take(protocol.WeightsKept((2, 40)))
+
+    def compared(step: int) -> bool:
+        for request, (_, _, count) in list(workers.asked.items()):
+            note = f"weights of step {workers.steps[request]}"
+            examples = (protocol.Prediction(0, (1.0 + (workers.steps[request] or 0),), target=1.0),)
+            if request in (panel._page, panel._whole):
+                told = examples if count > 24 else ()
+                workers.answered.emit(request, protocol.Predicted(request, (), told, weights=note))
+        return drawn(panel.agreement.points) == ([1.0], [1.0 + step])
+
+    for looked_at, step in ((None, 40), (2, 2), (39, 2), (40, 40)):
+        session.seek(looked_at)
+        qtbot.waitUntil(lambda step=step: compared(step))
+        assert panel.agreement._titles[0].text().endswith(f"weights of step {step}")
 
 
 @pytest.mark.parametrize("width", [182, 320, 900])

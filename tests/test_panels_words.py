@@ -20,7 +20,14 @@ from engine.network import Data, Network, Node, Recipe
 from gui.diagnosing import carried
 from gui.document import Document
 from gui.narrow import Pick
-from gui.panels import CurvesPanel, GradientsPanel, PredictionsPanel, ProblemsPanel, ResponsesPanel
+from gui.panels import (
+    CurvesPanel,
+    GradientsPanel,
+    PredictionsPanel,
+    ProblemsPanel,
+    ResponsesPanel,
+    WeightsPanel,
+)
 from gui.panels.measures import MEASURES
 from gui.panels.plane import Plane
 from gui.panels.words import Line
@@ -133,9 +140,56 @@ def test_the_slider_follows_whoever_looks_at_another_step(qtbot: Any) -> None:
     scrubber = shown(qtbot, Scrubber(session))
     session.seek(4)  # as a film does
     assert scrubber.slider.value() == 1
-    assert scrubber.where.text() == "step 4"
+    assert scrubber.where.text() == "step 4 of 16"
     session.seek(None)
     assert scrubber.slider.value() == 3
+    assert scrubber.where.text() == "step 16 (newest)"
+    metric(session, 50, loss=1.0)  # the run goes on, and has not been looked at since
+    assert scrubber.where.text() == "step 16 of 50, newest look"
+
+
+def test_no_panel_shows_a_figure_that_came_after_the_step_that_is_looked_at(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session), 900)
+    begin(session)
+    for step in (1, 10, 20, 23, 33, 43):
+        metric(session, step, loss=100.0 + step)
+        if step == 23:
+            metric(session, step, "validation", loss=523.0)
+    for step in (2, 42, 43):
+        observe(session, step)
+    weights = shown(qtbot, WeightsPanel(session, Selection()), 900)
+    curves.flush()
+    said = curves.charts["loss"].readout
+
+    def values() -> list[str]:
+        curves.flush()
+        weights.flush()
+        assert weights.figures.text().startswith(f"step\u00a0{session.at}")
+        return said.text().split()
+
+    for axis in range(3):
+        curves.axis.setCurrentIndex(axis)
+        session.seek(2)
+        assert values() == "step 2 ● Training 101 ● Validation –".split()
+        session.seek(42)
+        assert values() == "step 42 ● Training 133 ● Validation 523".split()
+        session.seek(43)
+        assert values() == "step 43 ● Training 143 ● Validation 523".split()
+
+
+def test_what_a_slow_validation_measured_belongs_to_its_step(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session), 900)
+    begin(session)
+    session.take(protocol.Metrics(23, 1.0, "train", {"loss": 2.0}, 4.0))
+    session.take(protocol.Metrics(23, 1.0, "validation", {"loss": 3.0}, 9.0))
+    observe(session, 23)
+    observe(session, 46)
+    session.seek(23)
+    curves.axis.setCurrentIndex(2)
+    curves.flush()
+    assert curves.charts["loss"].readout.text().split() == "step 23 ● Training 2 ● Validation 3".split()
 
 
 # ---------------------------------------------------------------------------- health

@@ -61,6 +61,8 @@ def test_the_confusion_matrix_of_a_recorded_step_is_that_of_its_validation(
     assert session.confusion() == first
     session.seek(last.step)
     assert session.confusion() == last
+    session.seek(first.step - 1)
+    assert session.confusion() is None
 
 
 def test_a_run_without_recorded_matrices_still_opens(

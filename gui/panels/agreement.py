@@ -56,7 +56,8 @@ class Agreement(QWidget):
         self._lines[1].setData(across, np.zeros(2))
         self._plots[0].show_range(span, span)
         self._plots[1].show_range(span, (-furthest, furthest))
-        self._titles[0].say(f"Predicted over true value, {len(pairs):,} examples")
+        whose = f" · {predicted.weights}" if predicted.weights else ""
+        self._titles[0].say(f"Predicted over true value, {len(pairs):,} examples{whose}")
         if len(pairs):
             spread = f"mean {figure(float(missed.mean()))}, std {figure(float(missed.std()))}"
             self._titles[1].say(f"Residual over true value: {spread}")

@@ -17,6 +17,9 @@ from gui.panels.readout import Readout, Word
 from gui.panels.series import Array, Track, bounds, duration, figure, padded, thin
 from gui.theme import SPACE, theme
 
+#: What is said of a figure that has not been measured yet.
+NOT_YET = "–"
+
 #: A run before that reaches further than so many times what this one does is left out of the range.
 DWARFS = 2.0
 
@@ -222,33 +225,42 @@ class Chart(QWidget):
         earlier: Sequence[dict[str, Track]],
         column: str,
         at: float | None,
+        step: int | None = None,
     ) -> None:
-        """Say the values at the cross-hair, those of the runs before it too; else the newest."""
+        """Say the values at a place, those of the runs before it too; else the newest.
+
+        A value that came later is none of this place's. With a `step`, `at` is where that one is;
+        what was measured at it counts, though measuring took its time.
+        """
         self.plot.show_cross(at)
         words: list[Word] = []
         told = "".join(f"●   {split_title(split)} {8 * '0'}" for split in tracks)
         room = self.width() - self.title.sizeHint().width() - 6 * SPACE
         names = self.title.fontMetrics().horizontalAdvance(told) <= room  # in its heavier letters
         for split, track in tracks.items():
-            index = track.size - 1 if at is None else nearest(track.column(column), at)
-            value = float(track.column("value")[index])
+            index = track.size - 1
+            if at is not None:
+                index = known(*((track.column(column), at) if step is None else (track.column("step"), step)))
             words.append(Word("●", split_color(split)))
             if names:
                 words.append(Word(split_title(split)))
-            words.append(Word(self.format(value), strong=True, last=True))
+            words.append(Word(self._said(track, index), strong=True, last=True))
         if at is not None and tracks:
-            track = next(iter(tracks.values()))
-            where = float(track.column(column)[nearest(track.column(column), at)])
-            text = duration(where) if column == "seconds" else f"{column} {figure(where)}"
+            if step is not None or column == "step":
+                text = f"step {at if step is None else step:,.0f}"
+            else:
+                text = duration(at) if column == "seconds" else f"{column} {figure(at)}"
             words.insert(0, Word(text, "muted", last=True))
             # Of the split that a run is judged by: the last, validation.
             split = list(tracks)[-1]
             past = [found[split] for found in reversed(earlier) if split in found]
-            values = [t.column("value")[nearest(t.column(column), at)] for t in past]
+            values = [self._said(t, known(t.column(column), at)) for t in past]
             if values and names:
-                told = ", ".join(self.format(float(value)) for value in values)
-                words.append(Word(f"before: {told}", "muted"))
+                words.append(Word(f"before: {', '.join(values)}", "muted"))
         self.readout.show_words(words)
+
+    def _said(self, track: Track, index: int) -> str:
+        return self.format(float(track.column("value")[index])) if index >= 0 else NOT_YET
 
 
 def _reach(runs: Sequence[list[Array]], log: bool) -> tuple[float, float]:
@@ -268,3 +280,8 @@ def nearest(x: Array, at: float) -> int:
     if index == 0:
         return 0
     return index if index < len(x) and x[index] - at < at - x[index - 1] else index - 1
+
+
+def known(x: Array, at: float) -> int:
+    """Index of the last point up to `at`, -1 where there is none; `x` does not fall."""
+    return int(np.searchsorted(x, at, "right")) - 1

@@ -49,14 +49,15 @@ class Confusion(QWidget):
 
     def show_predicted(self, predicted: Predicted) -> None:
         """Count these."""
-        self.show_counts(confusion(predicted), predicted.classes, predicted.weights)
+        counts = confusion(predicted)
+        self.show_counts(counts, predicted.classes, predicted.weights if counts.any() else "")
 
     def show_counts(self, counts: NDArray[np.int64], classes: Sequence[str], note: str = "") -> None:
-        """Show counts by class (row) and answer (column); `note` says whose they are."""
+        """Show counts by class (row) and answer (column); `note` says whose they are, or why there are none."""
         self.counts = counts
         self.classes = tuple(classes[i] if i < len(classes) else str(i) for i in range(len(counts)))
         total, right = int(counts.sum()), int(np.trace(counts))
-        self.told = f"{right:,} of {total:,} right" + (f" · {note}" if note else "") if total else ""
+        self.told = f"{right:,} of {total:,} right" + (f" · {note}" if note else "") if total else note
         self.setAccessibleDescription(self.told)
         self.update()
 
@@ -77,7 +78,8 @@ class Confusion(QWidget):
         size = len(self.counts)
         painter.setPen(theme.color("muted"))
         if not self.counts.sum():
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No classes to compare")
+            centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect(), centred, self.told or "No classes to compare")
             return
         field = self._field()
         wide, high = field.width() / size, field.height() / size

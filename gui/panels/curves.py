@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from gui.actions import local
 from gui.narrow import Pick
 from gui.panels.bar import Bar
-from gui.panels.chart import Chart
+from gui.panels.chart import Chart, nearest
 from gui.panels.figures import History
 from gui.panels.panel import Panel
 from gui.panels.series import figure
@@ -151,20 +151,25 @@ class CurvesPanel(Panel):
 
     def _say_values(self, metric: str) -> None:
         """Say the values under the pointer, else those of the step that is looked at."""
-        column = self.axis.currentData()
+        column, tracks = self.axis.currentData(), self._history.splits(metric)
         at, looked = self._at, self._session.at
-        if at is None and looked is not None:
+        if at is not None:
+            near = [x[nearest(x, at)] for x in (track.column(column) for track in tracks.values())]
+            at, looked = float(min(near, key=lambda place: abs(place - at))), None
+        elif looked is not None:
             at = self._place(looked, column)
         earlier = [history.splits(metric) for history in self._before]
-        self.charts[metric].show_values(self._history.splits(metric), earlier, column, at)
+        self.charts[metric].show_values(tracks, earlier, column, at, looked)
 
     def _place(self, step: int, column: str) -> float:
-        """Where a step is on the horizontal axis."""
+        """Where a step is on the horizontal axis; between two that are told of, in proportion."""
         metrics = self._session.metrics
         if column == "step" or not metrics:
             return float(step)
-        at = bisect.bisect_left(metrics, step, key=lambda event: event.step)
-        return float(getattr(metrics[min(at, len(metrics) - 1)], column))
+        after = min(bisect.bisect_left(metrics, step, key=lambda event: event.step), len(metrics) - 1)
+        ends = metrics[max(after - 1, 0)], metrics[after]
+        steps = [event.step for event in ends]
+        return float(np.interp(step, steps, [getattr(event, column) for event in ends]))
 
     def _marks(self, column: str) -> list[tuple[float, str, str]]:
         """Where the best weights were had, the learning rate changed, the drawing was edited, and

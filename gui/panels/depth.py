@@ -32,7 +32,7 @@ class DepthPlot(QWidget):
         super().__init__()
         self._measure = measure
         self._names: tuple[str, ...] = ()
-        self.title = Line(f"{measure.title} by layer (line: now, faint: at first)")
+        self.title = Line(f"{measure.title} by layer")
         self.title.setProperty("role", "muted")
         self.title.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
         self.plot = Plot(f"{title}: {measure.title.lower()} through depth", vertical_grid=True)

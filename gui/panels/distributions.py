@@ -105,7 +105,6 @@ class DistributionsPanel(Panel):
         self.through_depth.toggled.connect(self._depth_toggled)
         self.mean = self.heat_plot.curve("text", 1.0, 0.7)
         self.now_plot = Plot(f"{title}: distribution now")
-        self.now_plot.setToolTip("The distribution now (filled) and at the first step (line).")
         self.now_plot.hideAxis("left")
         self.now_plot.axes["bottom"].format = lambda share: f"{share:.3g} %"
         # Not linked by pyqtgraph, which would shift the range by how the two overlap on the screen.
@@ -233,9 +232,10 @@ class DistributionsPanel(Panel):
 
     def _draw_depth(self, observations: list[Observation]) -> None:
         """Every measure of everything that is listed, now and at the first look."""
-        self.heading.say(f"All {self.listed.lower()}s, from input to output")
         names = self.parameters.list.names
         first, newest = observations[0], observations[-1]
+        steps = f"step {newest.step:,}, faint: step {first.step:,}"
+        self.heading.say(f"All {self.listed.lower()}s, from input to output", steps)
         self.depth_plots.show_figures(
             names, self.measured(newest), self.measured(first), self.parameters.name
         )
@@ -281,7 +281,7 @@ class DistributionsPanel(Panel):
         self.heat_plot.show_range(span, (edges[0], edges[-1]))
         self._say_figures(name, found[-1], observations[-1])
         yield
-        self._draw_now(edges, 100 * shares[0], 100 * shares[-1])
+        self._draw_now(edges, 100 * shares[0], 100 * shares[-1], steps[0], steps[-1])
         for trend in self.trend_plots:
             yield
             values = np.array([trend.trend.of(observation, name) for observation in observations])
@@ -291,9 +291,10 @@ class DistributionsPanel(Panel):
         self.now_plot.view.setYRange(*span, padding=0)
         self.now_plot.view.updateMatrix()
 
-    def _draw_now(self, edges: Array, first: Array, now: Array) -> None:
+    def _draw_now(self, edges: Array, first: Array, now: Array, start: int, last: int) -> None:
         height = float(edges[1] - edges[0])
         filled = now > 0
+        self.now_plot.setToolTip(f"The distribution at step {last:,} (filled) and at step {start:,} (line).")
         self.bars.setOpts(
             x0=np.zeros(int(filled.sum())), y0=edges[:-1][filled], width=now[filled], height=height
         )
@@ -317,6 +318,7 @@ class DistributionsPanel(Panel):
             f"{name}{size}\nObserving has cost {100 * observation.cost:.2g} % of training time."
         )
         words = [
+            f"step {observation.step:,}",
             f"mean {figure(now.mean)}",
             f"std {figure(now.std)}",
             f"norm {figure(now.norm)}",

@@ -71,8 +71,8 @@ class FiltersPanel(Panel):
         for key, excerpt in zip(self._keys, (weight, gradient), strict=True):
             key.show_scale(None if excerpt is None else excerpt.scale)
         shape = self._session.begun.parameters.get(name, ()) if self._session.begun else ()
-        self._titles[0].setText(_told("Weights", weight, shape))
-        self._titles[1].setText(_told("Gradient", gradient, shape))
+        self._titles[0].setText(_told("Weights", weight, shape, last.step))
+        self._titles[1].setText(_told("Gradient", gradient, shape, last.step))
 
     def _point(self) -> None:
         """Show where the parameter's node is on the canvas."""
@@ -107,13 +107,13 @@ class FiltersPanel(Panel):
         return ("what", "parameter", "index", "value"), rows
 
 
-def _told(what: str, excerpt: Excerpt | None, shape: Sequence[int]) -> str:
+def _told(what: str, excerpt: Excerpt | None, shape: Sequence[int], step: int) -> str:
     if excerpt is None:
-        return f"{what}: none at this step"
+        return f"{what}: none at step {step:,}"
     part = " × ".join(map(str, excerpt.shape))
     whole = " × ".join(map(str, shape))
     count, of = len(excerpt.values), 1
     for size in shape:
         of *= size
     words = whole if count == of else f"{part} of {whole}"
-    return f"{what}  {words}"
+    return f"{what}  {words}  step {step:,}"

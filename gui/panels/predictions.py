@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.host.protocol import Evaluated, Failed, Predicted
+from engine.host.protocol import Confused, Evaluated, Failed, Predicted
 from gui.asking import Asking
 from gui.narrow import Pick, elide
 from gui.panels.agreement import Agreement
@@ -100,6 +100,9 @@ class PredictionsPanel(Panel):
         #: Why nothing was answered.
         self._trouble = ""
         self._all = Predicted(0, (), ())
+        #: The step whose weights gave these; None: the best ones.
+        self._all_of: int | None = None
+        self._asked_of: int | None = None
         self._pictured = False
         #: The step whose weights the examples on show are predicted with; None: the best ones.
         self._step: int | None = None
@@ -184,6 +187,7 @@ class PredictionsPanel(Panel):
         self.next.clicked.connect(lambda: self._turn(PAGE))
         self.update_button.clicked.connect(self.ask)
         self.order.currentIndexChanged.connect(self._order)
+        self.tabs.currentChanged.connect(self._follow)
         workers.answered.connect(self._answered)
         session.state_changed.connect(self._state_changed)
         session.started.connect(self.request)
@@ -217,7 +221,9 @@ class PredictionsPanel(Panel):
     def _follow(self, *_: object) -> None:
         """Other weights belong to what is looked at: ask them, as soon as that is fair."""
         self.request()
-        if self.isVisible() and self._session.weights_step() != self._step:
+        wanted = self._session.weights_step()
+        behind = wanted != self._step or (self._compares and wanted != self._all_of)
+        if self.isVisible() and behind and (self._have or self._session.active):
             self._asking.soon()
 
     def _ask_again(self) -> None:
@@ -226,9 +232,20 @@ class PredictionsPanel(Panel):
         self._step = self._session.weights_step()
         if self.ordered:
             self._ask_page()
-        elif self._session.run is not None:
+        if self._session.run is not None and (self._compares or not self.ordered):
             self._asking.asked()
             self._ask_whole(self._session.run)
+
+    @property
+    def _compares(self) -> bool:
+        """Whether all answers are compared with what is right, for want of a validation that was."""
+        return self.tabs.currentWidget() is self._compare and self._validated() is None
+
+    def _validated(self) -> Confused | None:
+        """The run's own matrix of what is looked at."""
+        session = self._session
+        told = session.confusion() if self.split.currentData() == "validation" else None
+        return told if session.active or session.at is not None or not self._all.predictions else None
 
     @property
     def ordered(self) -> bool:
@@ -236,6 +253,7 @@ class PredictionsPanel(Panel):
         return self.order.currentData() is None
 
     def _ask_whole(self, run: str) -> None:
+        self._asked_of = self._step
         # Pictures of thousands of examples are worth asking for only where some are shown.
         self._whole = self._workers.predict(
             run,
@@ -305,7 +323,7 @@ class PredictionsPanel(Panel):
 
     def _show_whole(self, predicted: Predicted) -> None:
         """Compare all answers of the split with their targets: counts of classes, or values."""
-        self._all = predicted
+        self._all, self._all_of = predicted, self._asked_of
         self._pictured = not self.ordered
         values = any(e.predicted is None and e.target is not None for e in predicted.predictions)
         self.tabs.setTabText(1, "Agreement" if values else "Confusion")
@@ -401,14 +419,16 @@ class PredictionsPanel(Panel):
 
     def _show_confusion(self) -> None:
         """The matrix of the validation that belongs to what is looked at, else that of all answers."""
-        session = self._session
-        live = session.confusion() if self.split.currentData() == "validation" else None
-        if live is not None and (session.active or session.at is not None or not self._all.predictions):
+        session, live = self._session, self._validated()
+        if live is not None:
             size = math.isqrt(len(live.counts))
             counts = np.asarray(live.counts, dtype=np.int64).reshape(size, size)
             self.confusion.show_counts(counts, live.classes, f"validation at step {live.step:,}")
-        else:
+        elif session.at is None or self._all_of == session.weights_step():
             self.confusion.show_predicted(self._all)
+        else:  # what came later is none of this step's
+            none = np.zeros((0, 0), dtype=np.int64)
+            self.confusion.show_counts(none, (), f"Asking the weights of step {session.weights_step():,} …")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit to the room."""
