@@ -389,8 +389,10 @@ class Trainer:
                 scaler.unscale_(optimizer)
             if peeking is not None:
                 peeking.peek()
+            rate = None
             if looking is not None:
                 looking.before()
+                rate = float(optimizer.param_groups[0]["lr"])  # of this step; a schedule moves it behind it
             if self._clips:
                 self._clip()
             if self.watch is not None:
@@ -407,7 +409,6 @@ class Trainer:
             if self.watch is not None:
                 self.watch.after(step)
             if looking is not None:
-                rate = float(optimizer.param_groups[0]["lr"])
                 observation = looking.after(step, step / self.feed.steps, rate)
                 self.emit(observation)
                 looking.done()

@@ -53,7 +53,7 @@ class Confusion(QWidget):
         self.show_counts(counts, predicted.classes, predicted.weights if counts.any() else "")
 
     def show_counts(self, counts: NDArray[np.int64], classes: Sequence[str], note: str = "") -> None:
-        """Show counts by class (row) and answer (column); `note` says whose they are, or why there are none."""
+        """Show counts by class (row) and answer (column); `note` says whose, or why there are none."""
         self.counts = counts
         self.classes = tuple(classes[i] if i < len(classes) else str(i) for i in range(len(counts)))
         total, right = int(counts.sum()), int(np.trace(counts))
