@@ -1,16 +1,25 @@
-"""Notices above the canvas: a sentence, and buttons that do something about it."""
+"""Notices over the canvas: a sentence, and buttons that do something about it.
+
+They lie over the drawing, which does not move when one comes or goes, and keep away from the
+cursor and from what is selected.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QCursor, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from gui.theme import SPACE, theme
 
 _ICONS = {"info": "mdi6.information-outline", "warning": "mdi6.alert-outline", "error": "mdi6.alert-circle"}
 _COLORS = {"info": "accent", "warning": "warning", "error": "error"}
+#: Pixels between the notices and the edge of what they lie over, and how wide they are at most.
+_MARGIN, _WIDEST = 3 * SPACE, 760
+#: The cursor is kept clear by so many pixels.
+_CLEAR = 4 * SPACE
 
 
 class Banner(QFrame):
@@ -27,10 +36,11 @@ class Banner(QFrame):
         self.setProperty("banner", kind)
         self.setAccessibleName(text)
         self._kind = kind
+        self.dismiss = dismiss
         self._icon = QLabel()
         self.label = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         row = QHBoxLayout(self)
-        row.setContentsMargins(3 * SPACE, SPACE, SPACE, SPACE)
+        row.setContentsMargins(3 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         row.setSpacing(2 * SPACE)
         row.addWidget(self._icon)
         row.addWidget(self.label, 1)
@@ -39,12 +49,24 @@ class Banner(QFrame):
             button.clicked.connect(lambda checked=False, run=run: run())
             row.addWidget(button)
         self._close = QToolButton(autoRaise=True)
-        self._close.setToolTip("Dismiss")
+        self._close.setToolTip("Dismiss (Shift+Esc)")
         self._close.setAccessibleName("Dismiss this notice")
-        self._close.clicked.connect(lambda: dismiss())
+        self._close.clicked.connect(lambda: self.dismiss())
         row.addWidget(self._close)
         self._repaint()
         theme.changed.connect(self._repaint)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape takes the notice away in which the keyboard is."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        else:
+            super().keyPressEvent(event)
+
+    def focus_first(self) -> None:
+        """Put the keyboard on the first button."""
+        first = self.findChild(QPushButton) or self._close
+        first.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _repaint(self) -> None:
         self._icon.setPixmap(theme.icon(_ICONS[self._kind], _COLORS[self._kind]).pixmap(16, 16))
@@ -54,12 +76,24 @@ class Banner(QFrame):
 class Banners(QWidget):
     """All notices, at most one per key."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    #: Pixels of the ground that are covered at its upper and at its lower edge.
+    placed = Signal(int, int)
+
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._home = parent
         self._banners: dict[str, Banner] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
+        self._ground: QWidget = parent
+        #: The ground, and what it stands in.
+        self._watched: list[QWidget] = []
+        self._covers: Callable[[QRect], tuple[int, ...]] = lambda area: ()
+        self._low = False
+        self.hide()
+
+    # ------------------------------------------------------------------ what is said
 
     def show_banner(
         self,
@@ -73,6 +107,7 @@ class Banners(QWidget):
         shown = self._banners.get(key)
         if shown is not None and shown.label.text() == text:
             return
+        place = self._column.count() if shown is None else self._column.indexOf(shown)
         self.hide_banner(key)
 
         def dismiss() -> None:
@@ -81,15 +116,22 @@ class Banners(QWidget):
                 on_dismiss()
 
         banner = self._banners[key] = Banner(kind, text, buttons, dismiss)
-        self._column.addWidget(banner)
+        self._column.insertWidget(place, banner)
+        banner.show()
+        self.place()
+        QAccessible.updateAccessibility(QAccessibleEvent(banner, QAccessible.Event.Alert))
 
     def hide_banner(self, key: str) -> None:
         """Take the notice away, if it is there."""
         banner = self._banners.pop(key, None)
         if banner is not None:
             self._column.removeWidget(banner)
+            focus = banner.focusWidget()
+            if focus is not None:
+                focus.clearFocus()  # hidden with it, it would go to whatever comes next
             banner.hide()
             banner.deleteLater()
+            self.place()
 
     def text(self, key: str) -> str | None:
         """What the notice says, or None if it is not shown."""
@@ -99,3 +141,68 @@ class Banners(QWidget):
     def button(self, key: str, title: str) -> QPushButton:
         """A notice's button by its title."""
         return next(b for b in self._banners[key].findChildren(QPushButton) if b.text() == title)
+
+    def dismiss_last(self) -> None:
+        """Take the notice away that came last."""
+        if self._banners:
+            self._banners[next(reversed(self._banners))].dismiss()
+
+    def focus_first(self) -> bool:
+        """Put the keyboard on the first notice; False: there is none."""
+        banner = next(iter(self._banners.values()), None)
+        if banner is not None:
+            banner.focus_first()
+        return banner is not None
+
+    # ------------------------------------------------------------------ where
+
+    def lie_over(self, ground: QWidget, covers: Callable[[QRect], tuple[int, ...]] = lambda area: ()) -> None:
+        """Lie over `ground`; `covers` says what an area of it would cover, the worst first."""
+        for watched in self._watched:
+            watched.removeEventFilter(self)
+        self._ground, self._covers = ground, covers
+        self._watched = [ground]
+        while (above := self._watched[-1].parentWidget()) is not self._home and above is not None:
+            self._watched.append(above)
+        for watched in self._watched:
+            watched.installEventFilter(self)
+        self.place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The ground has moved, or has another size."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show):
+            self.place()
+        return False
+
+    def place(self) -> None:
+        """Stand at the upper edge; at the lower one where the cursor, or what is edited, is in the way.
+
+        Once there, they stay for as long as they are in nobody's way.
+        """
+        if not self._banners:
+            self.hide()
+            self._low = False
+            self.placed.emit(0, 0)
+            return
+        ground, home = self._ground, self._home
+        width = min(_WIDEST, max(1, ground.width() - 2 * _MARGIN))
+        height = self._column.heightForWidth(width)
+        left = (ground.width() - width) // 2
+        high = QRect(left, _MARGIN, width, height)
+        low = QRect(left, max(_MARGIN, ground.height() - _MARGIN - height), width, height)
+        cursor = ground.mapFromGlobal(QCursor.pos())
+        aimed = self.isVisible() and self.geometry().contains(home.mapFromGlobal(QCursor.pos()))
+
+        def cost(area: QRect) -> tuple[int, ...]:
+            reach = area.adjusted(-_CLEAR, -_CLEAR, _CLEAR, _CLEAR)
+            return (int(reach.contains(cursor)), *self._covers(area))
+
+        if not aimed:
+            stay, go = (low, high) if self._low and self.isVisible() else (high, low)
+            self._low = (stay if cost(stay) <= cost(go) else go) is low
+        area = low if self._low else high
+        self.setGeometry(area.translated(ground.mapTo(home, QPoint())))
+        self.show()
+        self.raise_()
+        covered = height + _MARGIN
+        self.placed.emit(*((0, covered) if self._low else (covered, 0)))

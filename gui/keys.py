@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QKeyCombination, Qt
+from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
@@ -17,6 +19,9 @@ from PySide6.QtWidgets import (
     QTextEdit,
     QWidget,
 )
+
+if TYPE_CHECKING:
+    from gui.window import Window
 
 _TEXT = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox)
 #: What Enter presses, chooses or opens; it must do nothing else there as well.
@@ -51,3 +56,41 @@ def action_for(event: QKeyEvent, actions: Iterable[QAction], focus: QWidget | No
         (action for keys in pressed for action in enabled if keys in action.shortcuts()),
         None,
     )
+
+
+class Keyboard(QObject):
+    """Where a window's keys go: to the canvas, wherever nothing else has a use for them."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        window.installEventFilter(self)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
+
+    def to_canvas(self) -> None:
+        """Give the keyboard to the canvas, once there is one and it is what is shown."""
+        if self._window.desk.count() and not self._window.welcoming:
+            self._window.canvas.setFocus()
+
+    def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        """What had the keyboard has given it up, or is gone."""
+        if now is None and QApplication.activeWindow() is self._window:
+            self.to_canvas()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A key that nothing in the window took: Escape leads back to the canvas, the others are its own."""
+        window = self._window
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        if not window.desk.count() or window.welcoming:
+            return False
+        if event.key() == Qt.Key.Key_Escape:
+            window.activateWindow()  # from a panel that was torn off
+            self.to_canvas()
+            return True
+        action = action_for(event, window.canvas.commands, QApplication.focusWidget())
+        if action is not None:
+            action.trigger()
+        return action is not None

@@ -58,6 +58,10 @@ class Views:
         menu.addSeparator()
         menu.addAction(add("view.canvas", "Go to the &canvas", self._to_canvas, keys="Ctrl+J, J"))
         menu.addAction(add("view.toolbar", "Go to the tool&bar", self._to_toolbar, keys="Ctrl+J, T"))
+        menu.addAction(add("view.notice", "Go to the &notice", self._to_notice, keys="Ctrl+J, N"))
+        menu.addAction(
+            add("view.dismiss", "&Dismiss the notice", window.banners.dismiss_last, keys="Shift+Esc")
+        )
         menu.addSeparator()
 
     def _panels(self, menu: QMenu) -> None:
@@ -99,6 +103,11 @@ class Views:
     def _to_toolbar(self) -> None:
         self._window.activateWindow()
         self._window.toolbar.device.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _to_notice(self) -> None:
+        self._window.activateWindow()
+        if not self._window.banners.focus_first():
+            self._window.status.showMessage("There is no notice.", 4000)
 
     def _themes(self, menu: QMenu) -> None:
         add = self._window.commands.add

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
 from engine.host.pool import Pool
@@ -25,7 +25,7 @@ from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
 from gui.fitting import Fitting
-from gui.keys import action_for
+from gui.keys import Keyboard
 from gui.menus import Menus
 from gui.running import RESUMABLE, Running
 from gui.scrubber import Scrubber
@@ -74,8 +74,6 @@ class Window(QMainWindow):
         self._settled = False
         self._welcome_wanted = True
 
-        self.banners = Banners()
-        self.fitting = Fitting(self.document, self.workers, self.banners, self.settings, self)
         self.welcome = Welcome(self.settings)
         # Canvas and docks are a main window inside this one, so that the welcome can stand in for
         # all of them without touching their arrangement.
@@ -91,9 +89,11 @@ class Window(QMainWindow):
         column = self._column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.banners)
         column.addWidget(self.stack, 1)
         self.setCentralWidget(centre)
+        self.banners = Banners(centre)
+        self.banners.lie_over(self.stack)
+        self.fitting = Fitting(self.document, self.workers, self.banners, self.settings, self)
 
         self.docks = Docks(self.workbench)
         self.menus = Menus(self)
@@ -101,6 +101,7 @@ class Window(QMainWindow):
         self.addToolBar(self.toolbar)
         self.status = Status(self.workers)
         self.setStatusBar(self.status)
+        self.keyboard = Keyboard(self)
         self._connect()
         self._restore()
         self._show_title()
@@ -124,9 +125,6 @@ class Window(QMainWindow):
         self.welcome.file_chosen.connect(self.files.open_path)
         self.welcome.open_chosen.connect(self.files.open)
         self.welcome.empty_chosen.connect(self.begin_empty)
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        application.focusChanged.connect(self._focus_changed)
 
     def complete(self) -> None:
         """Make what the first paint did not need."""
@@ -160,8 +158,11 @@ class Window(QMainWindow):
         self.workers.welcomed.connect(self.palette_view.refresh)
         self.docks.fill("palette", self.palette_view)
         self.menus.add_canvas(self.canvas)
+        self.selection.changed.connect(self.banners.place)
+        self.banners.placed.connect(self.canvas.set_covered)
+        self._lay_banners()
         QTimer.singleShot(0, self.canvas, self.canvas.fit)
-        self.focus_canvas()
+        self.keyboard.to_canvas()
 
     def _build_inspector(self) -> None:
         from gui.inspector import Inspector
@@ -256,10 +257,18 @@ class Window(QMainWindow):
         shown = self.welcome if welcoming else self.workbench
         if self.stack.currentWidget() is not shown:
             self.stack.setCurrentWidget(shown)
+            self._lay_banners()
             self._settle()
             if self._complete and not welcoming:
-                self.focus_canvas()
+                self.keyboard.to_canvas()
                 QTimer.singleShot(0, self.canvas, self.canvas.fit)
+
+    def _lay_banners(self) -> None:
+        """Let notices lie over what is shown."""
+        if self.desk.count() and self.stack.currentWidget() is self.workbench:
+            self.banners.lie_over(self.canvas, self.canvas.covered)
+        else:
+            self.banners.lie_over(self.stack)
 
     def _show_title(self) -> None:
         self.setWindowTitle(f"{self.files.title()}{'' if self.document.clean else ' •'} — Layerlab")
@@ -285,19 +294,9 @@ class Window(QMainWindow):
         if self.workers.current:  # the same network as before, so no analysis follows
             self._offer_weights(self.workers.analysis)
         self._show_page()
-        self.focus_canvas()
+        self.keyboard.to_canvas()
         if self._complete:
             QTimer.singleShot(0, self.canvas, self.canvas.fit)
-
-    def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
-        """What had the keyboard has given it up, or is gone: the canvas takes it."""
-        if now is None and QApplication.activeWindow() is self:
-            self.focus_canvas()
-
-    def focus_canvas(self) -> None:
-        """Give the keyboard to the canvas, once there is one and it is what is shown."""
-        if self.desk.count() and not self.welcoming:
-            self.canvas.setFocus()
 
     def _analyzed(self, analysis: Analysis) -> None:
         self.status.show_analysis(analysis)
@@ -311,18 +310,6 @@ class Window(QMainWindow):
             self.rate.set_analysis(analysis)
             self.lab_ste.set_analysis(analysis)
         self._offer_weights(analysis)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape leads back to the canvas, and its keys work, where nothing else has a use for them."""
-        if not self._complete or self.welcoming:
-            super().keyPressEvent(event)
-        elif event.key() == Qt.Key.Key_Escape:
-            self.activateWindow()  # from a panel that was torn off
-            self.canvas.setFocus()
-        elif (action := action_for(event, self.canvas.commands, QApplication.focusWidget())) is not None:
-            action.trigger()
-        else:
-            super().keyPressEvent(event)
 
     def _edit_layer(self, node: str) -> None:
         self.docks.reveal("inspector")

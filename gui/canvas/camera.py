@@ -82,6 +82,8 @@ class Camera(QGraphicsView):
         self.fit_wanted = True
         #: The whole is in view, and stays so when the canvas changes its size.
         self._fitted = False
+        #: Pixels at the upper and the lower edge over which something else lies.
+        self._covered = (0, 0)
         self._animation: QVariantAnimation | None = None
         #: Runs while one zooms, frame after frame.
         self._zooming = QTimer(self, singleShot=True, interval=REST_MS)
@@ -179,6 +181,10 @@ class Camera(QGraphicsView):
         """Show cards at their own size."""
         self.zoom(1.0 / self.zoom_factor)
 
+    def set_covered(self, above: int, below: int) -> None:
+        """Something lies over so many pixels of the upper and the lower edge: who fits makes room for it."""
+        self._covered = (above, below)
+
     def fit(self, ids: Iterable[str] | None = None) -> None:
         """Bring all nodes, or `ids`, into view."""
         self.glide.stop()
@@ -192,11 +198,13 @@ class Camera(QGraphicsView):
             return
         content.adjust(0, 0, LABEL / 2, 0)
         margin = 10.0 * SPACE
-        room = QSizeF(self.viewport().width() - 2 * margin, self.viewport().height() - 2 * margin)
+        above, below = self._covered
+        height = self.viewport().height() - above - below
+        room = QSizeF(self.viewport().width() - 2 * margin, height - 2 * margin)
         self.set_zoom(
             min(1.0, max(room.width(), 1) / content.width(), max(room.height(), 1) / content.height())
         )
-        self.centerOn(content.center())
+        self.centerOn(content.center() + QPointF(0, (below - above) / 2 / self.zoom_factor))
         self._fitted = ids is None
         self.looked.emit()
 

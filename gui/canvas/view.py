@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -240,6 +240,14 @@ class Canvas(Camera):
         wanted = self._minimap_wanted and not content.isNull()
         self.minimap.setVisible(wanted and not self.visible_rect().contains(content))
         self.minimap.update()
+
+    def covered(self, area: QRect) -> tuple[int, ...]:
+        """What something over `area` of the view would hide: selected cards, the overview, cards."""
+        if self.drawing.expected():
+            return ()  # a look at all cards would have them all come at once
+        cards = self.drawing.nodes_in(self.mapToScene(area).boundingRect())
+        overview = self.minimap.isVisible() and self.minimap.geometry().intersects(area)
+        return (len({*cards}.intersection(self.selection.nodes)), int(overview), len(cards))
 
     def reveal(self, ids: Iterable[str]) -> None:
         """Scroll so far that `ids` are in view, and not below the overview."""

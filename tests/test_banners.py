@@ -1,0 +1,139 @@
+"""Notices lie over the drawing: nothing moves under the hand, and what is at work stays in sight."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import gui_helpers as hands
+from tests.window_helpers import PlayedPool, close_window, open_window, template
+
+from tests.gui_helpers import CTRL, SHIFT  # isort: skip
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QApplication, QPushButton
+
+pytestmark = pytest.mark.gui
+
+SAID = "The drawing differs from the run."
+
+
+@pytest.fixture
+def window(qtbot, tmp_path):
+    shown = open_window(tmp_path, PlayedPool(), template("lenet5_mnist"))
+    shown.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is shown)
+    qtbot.waitUntil(lambda: shown.canvas.resting)
+    QCursor.setPos(shown.mapToGlobal(shown.rect().bottomRight() - QPoint(5, 5)))
+    yield shown
+    close_window(shown)
+
+
+def place(window) -> QRect:
+    """Where the notices are, in the canvas's coordinates."""
+    banners = window.banners
+    assert banners.isVisible()
+    return QRect(window.canvas.mapFromGlobal(banners.mapToGlobal(QPoint(0, 0))), banners.size())
+
+
+def say(window, key: str = "differs", text: str = SAID, then=lambda: None) -> None:
+    window.banners.show_banner(key, text, [("Bring its version back", then)])
+    QApplication.processEvents()
+
+
+def test_nothing_moves_as_a_notice_comes_and_goes(window):
+    canvas = window.canvas
+    before = (canvas.mapToGlobal(QPoint(0, 0)), canvas.size(), canvas.mapToScene(QPoint(100, 100)))
+    say(window)
+    assert canvas.rect().contains(place(window))
+    assert (canvas.mapToGlobal(QPoint(0, 0)), canvas.size(), canvas.mapToScene(QPoint(100, 100))) == before
+    window.banners.hide_banner("differs")
+    QApplication.processEvents()
+    assert not window.banners.isVisible()
+    assert (canvas.mapToGlobal(QPoint(0, 0)), canvas.size(), canvas.mapToScene(QPoint(100, 100))) == before
+
+
+def test_a_click_meant_for_the_canvas_never_hits_a_notice_that_just_came(window):
+    pressed = []
+    for aim in (0.02, 0.1, 0.5, 0.9, 0.98):
+        at = QPoint(window.canvas.width() // 2, round(window.canvas.height() * aim))
+        QCursor.setPos(window.canvas.mapToGlobal(at))
+        say(window, then=lambda: pressed.append(True))
+        assert not place(window).contains(at)
+        under = window.childAt(window.mapFromGlobal(window.canvas.mapToGlobal(at)))
+        assert under is window.canvas.viewport()
+        window.banners.hide_banner("differs")
+    assert not pressed
+
+
+def test_a_notice_keeps_off_the_layer_that_is_selected(window):
+    canvas = window.canvas
+    say(window)
+    over = place(window)
+    id = "conv1"
+    card = canvas.drawing.nodes[id].rect.center()
+    canvas.scroll_to(canvas.scroll_position() + canvas.mapFromScene(card) - over.center())
+    QApplication.processEvents()
+    assert over.contains(canvas.mapFromScene(card))
+    window.selection.set((id,))
+    assert not place(window).contains(canvas.mapFromScene(card))
+
+
+def test_a_notice_stays_while_the_cursor_aims_at_it(window):
+    canvas = window.canvas
+    say(window)
+    over = place(window)
+    QCursor.setPos(canvas.mapToGlobal(over.center()))
+    card = canvas.drawing.nodes["conv1"].rect.center()
+    canvas.scroll_to(canvas.scroll_position() + canvas.mapFromScene(card) - over.center())
+    window.selection.set(("conv1",))
+    assert place(window) == over
+
+
+def test_new_words_come_where_the_old_ones_were(window):
+    say(window, "run", "The loss became not a number.")
+    say(window)
+    say(window, "run", "The run was killed.")
+    told = {key: window.banners.text(key) for key in ("run", "differs")}
+    assert told == {"run": "The run was killed.", "differs": SAID}
+    above = window.banners.button("run", "Bring its version back").mapToGlobal(QPoint(0, 0))
+    assert (
+        above.y() < window.banners.button("differs", "Bring its version back").mapToGlobal(QPoint(0, 0)).y()
+    )
+
+
+def test_by_keyboard_a_notice_is_reached_pressed_and_dismissed(window):
+    pressed = []
+    say(window, then=lambda: pressed.append(True))
+    window.canvas.setFocus()
+    hands.key(window, Qt.Key.Key_J, CTRL)
+    hands.key(window, Qt.Key.Key_N)
+    button = QApplication.focusWidget()
+    assert isinstance(button, QPushButton)
+    hands.key(button, Qt.Key.Key_Space)
+    assert pressed == [True]
+    hands.key(button, Qt.Key.Key_Escape)
+    assert window.banners.text("differs") is None
+    assert window.canvas.hasFocus()
+    say(window)
+    hands.key(window.canvas, Qt.Key.Key_Escape, SHIFT)
+    assert window.banners.text("differs") is None
+    assert window.canvas.hasFocus()
+
+
+def test_a_notice_of_the_welcome_lies_over_it(window):
+    window.files.new()
+    assert window.welcoming
+    say(window)
+    assert window.banners.isVisible()
+    assert window.stack.rect().contains(QRect(window.banners.pos(), window.banners.size()))
+
+
+def test_fitting_leaves_room_for_notices(window):
+    canvas = window.canvas
+    say(window)
+    say(window, "run", "The loss became not a number.")
+    hands.key(canvas, Qt.Key.Key_F)
+    shown = canvas.mapFromScene(canvas.drawing.content()).boundingRect()
+    assert canvas.rect().contains(shown)
+    assert not place(window).intersects(shown)
