@@ -57,6 +57,8 @@ class NodeReport(msgspec.Struct, frozen=True):
     parameters: Mapping[str, tuple[int, ...]] = {}
     #: Buffer name -> shape.
     buffers: Mapping[str, tuple[int, ...]] = {}
+    #: How many layers, of it and of what is in it, could not be analysed: the costs are of the others.
+    unknown: int = 0
     parameter_count: int = 0
     trainable_count: int = 0
     #: Multiply–accumulate operations for one example, forward.
@@ -74,6 +76,7 @@ class Analysis(msgspec.Struct, frozen=True):
 
     nodes: Mapping[str, NodeReport] = {}
     problems: tuple[Problem, ...] = ()
+    #: Sums by name; as long as "unknown" layers are left out of them, they are the least that there is.
     totals: Mapping[str, int] = {}
 
     @property

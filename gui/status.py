@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton
 
 from engine.findings import Analysis
+from gui.amounts import at_least, left_out
 from gui.theme import theme
 from gui.workers import Workers
 
@@ -68,13 +69,16 @@ class Status(QStatusBar):
         self.problems.setToolTip("Show the problems")
         self.problems.setIcon(theme.icon(icon, color))
         totals = self._analysis.totals
-        self.totals.setVisible(bool(totals.get("parameters")))
+        parameters, macs, unknown = (totals.get(name, 0) for name in ("parameters", "macs", "unknown"))
+        self.totals.setVisible(bool(parameters or unknown))
         self.totals.setText(
-            f"{count(totals.get('parameters', 0))} parameters · {count(totals.get('macs', 0))} MACs"
+            f"{at_least(count(parameters), unknown)} parameters · {at_least(count(macs), unknown)} MACs"
+            if parameters or macs
+            else "Parameters and MACs unknown"
         )
         self.totals.setToolTip(
-            f"{totals.get('parameters', 0):,} parameters; {totals.get('macs', 0):,} multiply–accumulate "
-            "operations for one example"
+            f"{at_least(f'{parameters:,}', unknown)} parameters; {at_least(f'{macs:,}', unknown)} "
+            f"multiply–accumulate operations for one example.{left_out(unknown)}"
         )
 
 

@@ -44,8 +44,9 @@ def analyze(network: Network) -> Analysis:
     -------
     Analysis
         Reports by node in the order of running, problems in the order of nodes, and totals:
-        "parameters", "trainable", "macs" and "activation_bytes", the last two for one example, and
-        "inference_bytes" and "training_bytes", peaks with the recipe's batch size and optimizer.
+        "parameters", "trainable", "macs" and "activation_bytes", the last two for one example,
+        "inference_bytes" and "training_bytes", peaks with the recipe's batch size and optimizer, and
+        "unknown", how many layers could not be analysed and are in none of these.
     """
     with _collector_resting():
         return _analyze(network)
@@ -73,6 +74,7 @@ def _analyze(network: Network) -> Analysis:
         "macs": sum(report.macs for report in steps),
         "activation_bytes": sum(report.activation_bytes for report in steps),
         **predicted(network, walked),
+        "unknown": sum(reports[id].unknown for id in network.nodes if id in reports),
     }
     problems = _sorted(
         network,
@@ -146,6 +148,7 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
             outputs=result.tensors,
             parameters=result.parameters if len(own) == len(result.parameters) else own,
             buffers=result.buffers,
+            unknown=int(not result.outputs and step.node.type != "Output"),
             parameter_count=count,
             trainable_count=0 if frozen else count,
             macs=result.macs,
@@ -167,12 +170,14 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
             ordered[path] = reports[path]
             continue
         values, total = around.get(path, {}), sums.get(path, _NOTHING)
+        unknown = total["unknown"] if path in around else 1
         tensors = {port: tensor(walked.values[v]) for port, v in values.items() if v in walked.values}
         first = next((value for value in values.values() if value in walked.values), None)
         ordered[path] = NodeReport(
             outputs=tensors,
             receptive_field=tuple(sight.size for sight in fields[first.path]) if first is not None else (),
             dimensions=_dimensions(tensors),
+            unknown=unknown,
             parameter_count=total["parameter_count"],
             trainable_count=total["trainable_count"],
             macs=total["macs"],
@@ -182,7 +187,7 @@ def _reports(walked: Walked) -> dict[str, NodeReport]:
 
 
 #: What a block has as much of as all that is in it.
-_NOTHING = {"parameter_count": 0, "trainable_count": 0, "macs": 0, "activation_bytes": 0}
+_NOTHING = {"unknown": 0, "parameter_count": 0, "trainable_count": 0, "macs": 0, "activation_bytes": 0}
 
 
 def _dimensions(

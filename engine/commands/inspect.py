@@ -112,9 +112,11 @@ def summary(
         print_json({"nodes": rows, "totals": totals})
     else:
         out.print(_table(network.name, rows))
+        least = "At least " if totals.get("unknown") else ""
         out.print(
-            f"{totals.get('parameters', 0):,} parameters, {scaled(totals['macs'])} multiply–accumulates and "
-            f"{scaled(totals['activation_bytes'], 'B')} of outputs for {count(batch, 'example')}."
+            f"{least}{totals.get('parameters', 0):,} parameters, {scaled(totals['macs'])} "
+            f"multiply–accumulates and {scaled(totals['activation_bytes'], 'B')} of outputs "
+            f"for {count(batch, 'example')}."
         )
         out.print(
             f"With batches of {network.recipe.batch_size}: about {scaled(totals['training_bytes'], 'B')} "

@@ -149,6 +149,8 @@ class Variant(msgspec.Struct, frozen=True):
     output: tuple[int, ...] = ()
     #: Multiply–accumulate operations of the whole network for one example.
     macs: int = 0
+    #: How many layers that sum leaves out, for nothing is known of them.
+    unknown: int = 0
     #: The largest receptive field in the network, in input pixels.
     receptive_field: tuple[int, ...] = ()
     #: What is wrong with it that is right now; empty: nothing.

@@ -28,6 +28,7 @@ def what_if(request: WhatIf, network: Network) -> Variants:
                 value,
                 tuple(output),
                 int(analysis.totals.get("macs", 0)),
+                int(analysis.totals.get("unknown", 0)),
                 _widest(analysis),
                 f"{fresh[0].node}: {fresh[0].message}" if fresh else "",
             )

@@ -15,6 +15,7 @@ from engine.catalog.entry import Port
 from engine.catalog.fields import Field
 from engine.findings import NodeReport, Problem, Tensor
 from engine.network import Network, Node
+from gui.amounts import at_least
 
 #: Sizes in scene units, multiples of the spacing unit.
 WIDTH = 168
@@ -51,6 +52,8 @@ class Card:
     outputs: tuple[Port, ...] = ()
     #: Output port -> what flows out of it; empty while unknown.
     tensors: tuple[tuple[str, Tensor], ...] = ()
+    #: Of a block: how many layers in it the costs leave out.
+    unknown: int = 0
     parameters: int = 0
     #: Multiply–accumulate operations for one example.
     macs: int = 0
@@ -118,6 +121,7 @@ def card_of(
         inputs=ports.input_ports(network, node, wired),
         outputs=ports.output_ports(network, node),
         tensors=tuple(report.outputs.items()) if report else (),
+        unknown=report.unknown if report and node.block is not None else 0,
         parameters=report.parameter_count if report else 0,
         macs=report.macs if report else 0,
         cost=round(report.macs / most_macs, 2) if report and most_macs else 0.0,
@@ -204,11 +208,11 @@ def count_text(count: int) -> str:
 
 def cost_text(shown: Card) -> str:
     """What hovering over a card says of its cost; empty where it has none."""
-    parts = []
+    parts, unknown = [], shown.unknown
     if shown.parameters:
-        parts.append(f"{shown.parameters:,} parameters")
+        parts.append(f"{at_least(f'{shown.parameters:,}', unknown)} parameters")
     if shown.macs:
-        parts.append(f"{shown.macs:,} multiply–accumulates per example")
+        parts.append(f"{at_least(f'{shown.macs:,}', unknown)} multiply–accumulates per example")
     return "\n".join(parts)
 
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
+from gui.amounts import at_least
 from gui.canvas import card, look, overlay
 from gui.canvas.levels import MIDDLE, NEAR
 from gui.theme import theme
@@ -47,7 +48,8 @@ class CardText:
             self.chips.append((QRectF(x, y + 1, width, 18), text, chip.kind))
             x += width + 4
         self.shapes = {port: card.shape_text(tensor) for port, tensor in shown.tensors}
-        self.parameters = f"{card.count_text(shown.parameters)} par." if shown.parameters else ""
+        count = at_least(card.count_text(shown.parameters), shown.unknown)
+        self.parameters = f"{count} par." if shown.parameters else ""
         room = inner - look.metrics(11).horizontalAdvance(self.parameters) - 8
         self.footer = look.elided(next(iter(self.shapes.values()), ""), 11, room)
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWi
 from engine import diff, edit
 from engine.findings import Problem
 from engine.problems import FileProblem
+from gui.amounts import at_least, left_out
 from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
 from gui.inspector.subject import Subject
@@ -136,34 +137,36 @@ class Header(QWidget):
             dims = f" ({report.dimensions})" if report.dimensions else ""
             tip = f"Shape of one example, the batch left out{dims}."
             figures.append(("Output", ",  ".join(shapes) or "not known yet", tip))
-        if report.parameter_count:
-            figures.append(
-                (
-                    "Parameters",
-                    count_text(report.parameter_count),
-                    f"{report.parameter_count:,} numbers to learn.",
-                )
-            )
-        if report.macs:
-            figures.append(
-                (
-                    "MACs",
-                    count_text(report.macs),
-                    f"{report.macs:,} multiply–accumulate operations per example, forward.",
-                )
-            )
+        # A layer by itself has no part of its costs that is known.
+        unknown = report.unknown if self._subject.node.block is not None else 0
+        lacking = left_out(unknown)
+        if report.parameter_count or unknown:
+            said = at_least(count_text(report.parameter_count), unknown)
+            exactly = at_least(f"{report.parameter_count:,}", unknown)
+            figures.append(("Parameters", said, f"{exactly} numbers to learn.{lacking}"))
+        if report.macs or unknown:
+            said, exactly = at_least(count_text(report.macs), unknown), at_least(f"{report.macs:,}", unknown)
+            tip = f"{exactly} multiply–accumulate operations per example, forward.{lacking}"
+            figures.append(("MACs", said, tip))
         if report.receptive_field and max(report.receptive_field) > 1:
             tip = "Side of the region of the network's input that one output sees."
             figures.append(("Receptive field", shape_text(report.receptive_field), tip))
         return figures
 
     def _several_figures(self) -> list[tuple[str, str, str]]:
-        reports = [self._subject.analysis.nodes.get(id) for id in self._subject.ids]
-        parameters = sum(report.parameter_count for report in reports if report)
-        macs = sum(report.macs for report in reports if report)
+        subject = self._subject
+        path = subject.path
+        head = path[: len(path) - len(subject.id)]
+        found = [subject.analysis.nodes.get(head + id) for id in subject.ids]
+        reports = [report for report in found if report is not None]
+        parameters, macs = (sum(getattr(r, name) for r in reports) for name in ("parameter_count", "macs"))
+        unknown = sum(report.unknown for report in reports) + len(found) - len(reports)
+        lacking = left_out(unknown)
+        told = [at_least(count_text(amount), unknown) for amount in (parameters, macs)]
+        exactly = [at_least(f"{amount:,}", unknown) for amount in (parameters, macs)]
         return [
-            ("Parameters", count_text(parameters), f"{parameters:,} in all of them."),
-            ("MACs", count_text(macs), f"{macs:,} in all of them, per example."),
+            ("Parameters", told[0], f"{exactly[0]} in all of them.{lacking}"),
+            ("MACs", told[1], f"{exactly[1]} in all of them, per example.{lacking}"),
         ]
 
     def _is_sink(self) -> bool:

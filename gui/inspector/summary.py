@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from engine import edit, ports
 from engine.findings import NodeReport
 from engine.network import Edge
+from gui.amounts import at_least, left_out
 from gui.forms import show_if
 from gui.inspector.common import Figures, text_label
 from gui.inspector.defaults import DefaultsPart
@@ -79,20 +80,22 @@ class Summary(QWidget):
             else "An empty network"
         )
         figures = []
-        totals = analysis.totals
+        totals, unknown = analysis.totals, analysis.totals.get("unknown", 0)
+        lacking = left_out(unknown)
         names = {
             "parameters": ("Parameters", "Numbers to learn."),
             "macs": ("MACs", "Multiply–accumulate operations for one example, forward."),
         }
         for key, (name, tip) in names.items():
             if key in totals:
-                figures.append((name, count_text(totals[key]), f"{totals[key]:,}. {tip}"))
+                said = at_least(count_text(totals[key]), unknown)
+                figures.append((name, said, f"{at_least(f'{totals[key]:,}', unknown)}. {tip}{lacking}"))
         if "parameters" in totals:
-            tip = "The weights as 32-bit numbers."
-            figures.append(("Size of the weights", bytes_text(4 * totals["parameters"]), tip))
+            said = at_least(bytes_text(4 * totals["parameters"]), unknown)
+            figures.append(("Size of the weights", said, f"The weights as 32-bit numbers.{lacking}"))
         if "activation_bytes" in totals:
-            tip = "Bytes of all outputs for one example."
-            figures.append(("Activations", bytes_text(totals["activation_bytes"]), tip))
+            said = at_least(bytes_text(totals["activation_bytes"]), unknown)
+            figures.append(("Activations", said, f"Bytes of all outputs for one example.{lacking}"))
         errors = len(analysis.errors)
         # An analysis of the drawing before this one says nothing of it.
         if layers and not network.nodes.keys() & analysis.nodes.keys() and not analysis.problems:

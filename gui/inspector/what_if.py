@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWi
 
 from engine import edit
 from engine.host.protocol import Variant, Variants
+from gui.amounts import at_least
 from gui.forms import set_state, show_if
 from gui.inspector.common import text_label
 from gui.inspector.preview import Desk, Preview
@@ -117,7 +118,8 @@ def _texts(variant: Variant) -> tuple[str, str, str]:
     if not variant.output:
         return "does not fit", "–", "–"
     sees = " × ".join(map(str, variant.receptive_field)) or "–"
-    return shape_text(variant.output).replace(" × ", "×\u200b"), count_text(variant.macs), sees
+    cost = at_least(count_text(variant.macs), variant.unknown)
+    return shape_text(variant.output).replace(" × ", "×\u200b"), cost, sees
 
 
 def _single(value: Any) -> Any:
