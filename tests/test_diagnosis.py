@@ -6,11 +6,15 @@ import math
 
 import pytest
 from msgspec.structs import replace
+from torch import nn
 
 from engine import diff
+from engine.catalog import ACTIVATIONS
 from engine.diagnosis import ILLNESSES, Record, diagnose
+from engine.diagnosis.repairs import BOUNDED
 from engine.host.protocol import BinaryWeight, Distribution, Metrics, Observation
 from engine.network import Choice, Network
+from engine.training.activations import bounded_range
 from tests.diagnosis_table import heals, measure, templates_that_train, trained
 from tests.sick_networks import SGD, dense, healthy, network, sick
 
@@ -130,6 +134,14 @@ def test_slow_and_unlearned_is_too_low_slow_and_learned_is_well() -> None:
 def test_nothing_is_said_before_anything_is_known() -> None:
     assert codes(Record(network("n", []))) == set()
     assert codes(record(even(0.1), 1e-6, (2.3,))) == set()
+
+
+def test_the_activations_whose_saturation_is_judged_are_those_whose_ends_are_told_of() -> None:
+    plain = {id: getattr(nn, id) for id in ACTIVATIONS if hasattr(nn, id)}
+    takes_nothing = {
+        id: kind() for id, kind in plain.items() if id not in ("Threshold", "MultiheadAttention")
+    }
+    assert {id for id, module in takes_nothing.items() if bounded_range(module)} == set(BOUNDED)
 
 
 @pytest.mark.parametrize(("rate", "stuck"), [(0.0, True), (1e-3, False)])

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
 
 import engine
-from engine.findings import Analysis
+from engine.findings import Analysis, Problem
 from engine.host import protocol
 from gui.diagnosing import carried, said
 from gui.document import Document
@@ -148,6 +148,71 @@ def test_a_well_network_gets_no_diagnosis(qtbot: Any, session: Session) -> None:
     panel = shown(qtbot, HealthPanel(Document(session.network), Selection(), session))
     assert panel.findings == ()
     assert panel.list.is_empty
+
+
+def until(events: list[Any], step: int) -> list[Any]:
+    """What a run has told up to a step."""
+    return [event for event in events if getattr(event, "step", 0) <= step]
+
+
+def test_before_the_rules_can_tell_the_doctor_says_what_they_wait_for(
+    qtbot: Any, trained: tuple[Any, list[Any]]
+) -> None:
+    drawn, events = trained
+    session = told(drawn, until(events, 2))
+    panel = shown(qtbot, HealthPanel(Document(drawn), Selection(), session))
+    said = panel.list.empty
+    assert said.title.text() == "Too early to tell"
+    # Of ten rules saturation (ReLU alone) and stuck signs (none are binary) concern it not; a gradient
+    # that explodes shows at the first look.
+    assert said.hint.text().startswith("1 of 8 rules can tell at step 2. The others need ")
+    assert "5 training points (1 so far), 3 looks (1 so far)" in said.hint.text()
+    assert "step 50" in said.hint.text()
+    assert "5 validations (0 so far)" in said.hint.text()
+    rules = panel.list.toolTip().splitlines()
+    assert len(rules) == 10
+    assert "Gradients explode from the first step: not found" in rules
+    assert "A layer does not learn: needs 3 looks (1 so far)" in rules
+    assert "A binarized layer is stuck: does not concern this network" in rules
+    for event in events:
+        if 2 < getattr(event, "step", 0) <= 46 and not isinstance(event, protocol.RunState):
+            session.take(event)
+    panel.flush()
+    assert said.hint.text().endswith("The others need step 50 and 5 validations (2 so far), about step 115.")
+
+
+def test_a_run_too_short_for_some_rules_says_so_when_it_has_ended(
+    qtbot: Any, trained: tuple[Any, list[Any]]
+) -> None:
+    drawn, events = trained
+    session = told(drawn, events)
+    panel = shown(qtbot, HealthPanel(Document(drawn), Selection(), session))
+    assert panel.list.empty.title.text() == "Nothing found, in so short a run"
+    assert panel.list.empty.hint.text().startswith("5 of 8 rules could tell at step 46. The others would")
+    ill = network("ill", [dense(48, "Sigmoid") for _ in range(10)], epochs=6)
+    session = told(ill, events_of(ill))
+    panel = shown(qtbot, HealthPanel(Document(ill), Selection(), session))
+    assert panel.findings
+    assert panel.standing.text() == "8 of 8 rules could tell at step 138"
+    assert panel.standing.toolTip().count(": found") == len({f.code for f in panel.findings})
+
+
+def test_three_findings_are_seen_at_once_where_colours_have_a_scale_in_a_small_window(qtbot: Any) -> None:
+    drawn = network("ill", [dense(48) for _ in range(3)])
+    panel = HealthPanel(Document(drawn), Selection(), told(drawn, []))
+    shown(qtbot, panel)
+    panel.resize(319, 266)  # what it has in a window of 1280 × 800
+    panel.chooser.setCurrentIndex(1)
+    problems = tuple(Problem("warning", f"code-{i}", f"Something {i}", node=f"h{i}") for i in range(4))
+    panel.list.set_analysis(Analysis(problems=problems))
+    panel.list.flush()
+    qtbot.waitUntil(lambda: panel.list.list.viewport().height() >= 3 * 28)
+    assert panel.legend.isVisible()
+    assert panel.list.message.isVisible()
+    assert (
+        panel.list.list.visualRect(panel.list.model.index(2, 0)).bottom()
+        < panel.list.list.viewport().height()
+    )
 
 
 def test_filters_show_the_newest_weights_and_their_gradient(qtbot: Any, session: Session) -> None:

@@ -8,8 +8,9 @@ import msgspec
 
 import engine
 from engine.host.protocol import Observation, Progress, RunState
+from engine.network import Choice
 from engine.training.control import Control
-from tests.diagnosis_table import fewest
+from tests.diagnosis_table import every_other_step, fewest
 from tests.sick_networks import dense, network
 
 
@@ -55,3 +56,17 @@ def test_a_run_that_pauses_shows_the_step_at_which_it_stands(tmp_path):
     with fewest():
         engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=emit, control=control)
     assert paused == [seen[-1]]
+
+
+def test_a_looks_learning_rate_is_the_one_that_its_step_was_made_with(tmp_path):
+    drawn = network("cycle", [dense(16)], epochs=2)
+    cycles = msgspec.structs.replace(drawn.recipe, schedule=Choice("OneCycleLR", {"max_lr": 0.1}))
+    told = []
+    with every_other_step():
+        recipe = msgspec.structs.replace(drawn, recipe=cycles)
+        engine.train(recipe, device="cpu", run_dir=str(tmp_path), emit=told.append)
+    curve = {event.step: event.values["lr"] for event in told if "lr" in getattr(event, "values", {})}
+    seen = {event.step: event.learning_rate for event in told if isinstance(event, Observation)}
+    both = curve.keys() & seen.keys()
+    assert len(both) >= 3
+    assert {step: seen[step] for step in both} == {step: curve[step] for step in both}

@@ -7,12 +7,13 @@ import math
 from engine import edit
 from engine.diagnosis import repairs
 from engine.diagnosis.record import Record, median, owner
-from engine.diagnosis.rule import Evidence, Illness
+from engine.diagnosis.rule import Evidence, Illness, Needs
 from engine.findings import Repair
 from engine.network import Choice, Network, Node
 
 #: Observations that must be there before a layer is judged.
-_LOOKS = 3
+_LOOKS = Needs(looks=3)
+_OUTPUTS = Needs(looks=3, activations=True)
 
 
 def _said(value: float) -> str:
@@ -21,8 +22,9 @@ def _said(value: float) -> str:
 
 # ---------------------------------------------------------------------------- vanishing, exploding
 
-#: Between the first and the last matrix a gradient may fade to this share.
+#: Between the first and the last matrix a gradient may fade to this share; with so many it can.
 VANISHES = 1e-3
+_DEEP = 3
 #: A norm of all gradients together that no healthy start comes near.
 EXPLODES = 100.0
 #: First loss beyond this many times ln C: the outputs are huge before anything was learned.
@@ -31,7 +33,7 @@ LOUD = 3.0
 
 def _fading(record: Record) -> list[Evidence]:
     sizes = {name: size for name, size in record.gradient_sizes.items() if math.isfinite(size)}
-    if len(record.observations) < _LOOKS or len(sizes) < 3:
+    if len(sizes) < _DEEP:
         return []
     names = list(sizes)
     last = sizes[names[-1]]
@@ -61,14 +63,14 @@ VANISHING = Illness(
     cause="Each layer multiplies the gradient by its weights and by its activation's slope; where the product is below "
     "one, what is left after many layers is nothing.",
     source="Glorot and Bengio 2010, §4.2; He et al. 2015, §2.2; threshold: a thousandth between first and last layer.",
+    needs=_LOOKS,
+    concerns=lambda record: sum(len(shape) > 1 for shape in (record.shapes or {}).values()) >= _DEEP,
     find=_fading,
     repairs=_fresh,
 )
 
 
 def _blowing_up(record: Record) -> list[Evidence]:
-    if not record.observations or not record.losses:
-        return []
     first = record.observations[0]
     norm = math.hypot(*(d.norm for d in first.gradients.values()))
     bad = any(d.bad for d in first.gradients.values())
@@ -106,6 +108,7 @@ EXPLODING = Illness(
     cause="Each layer enlarges what passes through it, forwards and backwards; after several layers outputs and "
     "gradients are so large that any step is too long.",
     source="Pascanu et al. 2013; He et al. 2015, §2.2; threshold: norm over 100 and a first loss over three times ln C.",
+    needs=Needs(looks=1, points=1),
     find=_blowing_up,
     repairs=_damped,
     severity="error",
@@ -118,8 +121,6 @@ MOST = 0.5
 
 
 def _dead(record: Record) -> list[Evidence]:
-    if len(record.observations) < _LOOKS:
-        return []
     found = []
     for node, share in record.activation("dead").items():
         if share >= MOST and record.activation_id(node) in repairs.RECTIFIERS:
@@ -159,14 +160,14 @@ DEAD = Illness(
     cause="A unit whose input is negative for all examples gives zero and gets no gradient, so nothing brings it back; a "
     "negative bias or one step too long is enough.",
     source="Maas et al. 2013 (LeakyReLU); Lu et al. 2019, 'Dying ReLU and initialization'; threshold: half the units.",
+    needs=_OUTPUTS,
+    concerns=lambda record: record.ends_in(repairs.RECTIFIERS),
     find=_dead,
     repairs=_leaky,
 )
 
 
 def _saturated(record: Record) -> list[Evidence]:
-    if len(record.observations) < _LOOKS:
-        return []
     return [
         Evidence(
             f"{share:.0%} of the values of {node} lie within 1 % of an end of its range, where the slope is below 4 %.",
@@ -197,6 +198,8 @@ SATURATED = Illness(
     cause="Its inputs are so large that the function is flat there: the gradient is multiplied by nearly nothing, and "
     "neither this layer nor those before it learn.",
     source="Glorot and Bengio 2010, §3; LeCun et al. 1998, 'Efficient BackProp', §4.4; threshold: half the values.",
+    needs=_OUTPUTS,
+    concerns=lambda record: record.ends_in(repairs.BOUNDED),
     find=_saturated,
     repairs=_unsaturated,
 )
@@ -210,8 +213,6 @@ AWAKE = 1e-4
 
 
 def _asleep(record: Record) -> list[Evidence]:
-    if len(record.observations) < _LOOKS:
-        return []
     ratios = {name: ratio for name, ratio in record.update_ratios.items() if math.isfinite(ratio)}
     # A matrix of zeros that gets no gradient has no ratio: its update is as small as it is.
     awake = [ratio for ratio in ratios.values() if ratio >= AWAKE]
@@ -253,12 +254,13 @@ ASLEEP = Illness(
     cause="Its updates are tiny beside its weights: no gradient arrives, its weights are huge, or its own learning rate "
     "is next to nothing.",
     source="Karpathy, CS231n, 'Ratio of weights:updates' (healthy around 1e-3); threshold: below 1e-5 beside others above 1e-4.",
+    needs=_LOOKS,
     find=_asleep,
     repairs=_awaken,
 )
 
 #: Steps that a binarized layer is watched for.
-_WATCHED = 50
+_WATCHED = Needs(watched=50)
 
 
 def _stuck(record: Record) -> list[Evidence]:
@@ -273,7 +275,7 @@ def _stuck(record: Record) -> list[Evidence]:
         single = [o.binary_weights[name].flip_rate for o in observations if name in o.binary_weights]
         rate = sum(single) / max(1, len(single))
         size = math.prod((record.shapes or {}).get(name, ())) or 1
-        if steps >= _WATCHED and flipped < max(STILL * steps, 0.5 / size) and rate <= STILL:
+        if steps >= _WATCHED.watched and flipped < max(STILL * steps, 0.5 / size) and rate <= STILL:
             found.append(
                 Evidence(
                     f"{flipped:.2%} of the signs of {name} changed within {steps:,} steps, {rate:.2%} in a step.",
@@ -318,6 +320,10 @@ STUCK = Illness(
     cause="A binary weight changes only when its latent weight crosses zero; latent weights that are large beside a step "
     "never do, so the layer stays as it was drawn.",
     source="Helwegen et al. 2019, 'Latent weights do not exist'; threshold: under 1 in 100,000 signs per step, over 50 steps.",
+    needs=_WATCHED,
+    concerns=lambda record: (
+        any("weight" in node.binarize for node in record.drawn()) or any(o.flips for o in record.observations)
+    ),
     find=_stuck,
     repairs=_unstuck,
 )

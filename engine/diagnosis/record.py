@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,6 +44,8 @@ class Record:
     shapes: Mapping[str, tuple[int, ...]] | None = None
     steps_per_epoch: int = 1
     diverged: bool = False
+    #: Whether it measures itself on examples that it does not learn from.
+    validated: bool = True
     #: The metrics' curves where they are at hand; None: they are found when asked for.
     read: Curves | None = None
 
@@ -70,6 +72,7 @@ class Record:
             begun.parameters if begun else None,
             begun.steps_per_epoch if begun else 1,
             diverged,
+            begun is None or begun.validation_examples > 0,
         )
 
     # ------------------------------------------------------------------ figures over steps
@@ -189,6 +192,18 @@ class Record:
             return None
         node = found[2]
         return node.activation.id if node.activation is not None else node.type
+
+    def drawn(self) -> Iterator[Node]:
+        """Every node, those in blocks too."""
+        yield from self.network.nodes.values()
+        for block in self.network.blocks.values():
+            yield from block.nodes.values()
+
+    def ends_in(self, activations: Collection[str]) -> bool:
+        """Whether some node ends in one of these: its own, or itself."""
+        return any(
+            (node.activation.id if node.activation else node.type) in activations for node in self.drawn()
+        )
 
     def owners(self) -> Iterator[str]:
         """The nodes of :attr:`matrices`, each once, from the input on."""

@@ -15,6 +15,8 @@ from engine.network import Choice, Edge, End, Network, Node, Training
 
 #: Activations that saturate on both sides.
 SATURATING = ("Sigmoid", "Tanh", "Softsign", "Hardtanh", "Hardsigmoid", "LogSigmoid", "Tanhshrink")
+#: Those of them whose ends are told of (:func:`engine.training.activations.bounded_range`).
+BOUNDED = ("Sigmoid", "Tanh", "Softsign", "Hardtanh", "Hardsigmoid")
 #: Activations that are zero for all that is negative.
 RECTIFIERS = ("ReLU", "ReLU6")
 

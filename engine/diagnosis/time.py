@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import bisect
 import math
+from dataclasses import replace
 
 from engine.diagnosis import repairs
 from engine.diagnosis.record import Record, median
-from engine.diagnosis.rule import Evidence, Illness
+from engine.diagnosis.rule import Evidence, Illness, Needs
 from engine.findings import Repair
 
 # ---------------------------------------------------------------------------- at chance
 
-#: Steps and epochs after which guessing is no beginning any more.
-_STEPS, _EPOCHS = 50, 1
+#: When guessing, and creeping, are no beginning any more.
+_BEGUN = Needs(points=5, steps=50, epochs=1)
 #: A loss above this share of ln C is that of guessing.
 GUESSING = 0.95
 
 
 def _at_chance(record: Record) -> list[Evidence]:
     chance, loss = record.chance, record.latest_loss
-    if chance is None or record.step < max(_STEPS, _EPOCHS * record.steps_per_epoch):
-        return []
-    if len(record.losses) < 5 or not math.isfinite(loss) or loss < GUESSING * chance:
+    if chance is None or not math.isfinite(loss) or loss < GUESSING * chance:
         return []
     right = record.curve("train", "accuracy")
     share = right[-1][1] if right else math.nan
@@ -59,6 +58,8 @@ CHANCE = Illness(
     cause="What the network gives does not depend on its input: all weights alike, no gradient, or a learning rate "
     "beyond all measure.",
     source="Karpathy, 'A recipe for training neural networks' (verify the loss at chance); threshold: 95 % of ln C after an epoch.",
+    needs=_BEGUN,
+    concerns=lambda record: record.chance is not None,
     find=_at_chance,
     repairs=_begin_afresh,
 )
@@ -67,13 +68,10 @@ CHANCE = Illness(
 
 #: The validation loss is this many times its least value, after so many more epochs.
 WORSE = 1.25
-_VALIDATIONS = 5
 
 
 def _overfitting(record: Record) -> list[Evidence]:
-    validation, training = record.curve("validation", "loss"), record.losses
-    if len(validation) < _VALIDATIONS or not training:
-        return []
+    validation = record.curve("validation", "loss")
     values = [value for _, value in validation]
     best = min(range(len(values)), key=lambda index: values[index])
     now = median(values[-3:])
@@ -119,6 +117,8 @@ OVERFITTING = Illness(
     cause="It has room to remember single examples, and nothing new to learn from them: what still lowers the training "
     "loss does not hold for others.",
     source="Prechelt 1998, 'Early stopping - but when?'; threshold: validation loss a quarter above its least, training loss half of it.",
+    needs=Needs(points=1, validations=5),
+    concerns=lambda record: record.validated,
     find=_overfitting,
     repairs=_regularise,
 )
@@ -129,6 +129,8 @@ OVERFITTING = Illness(
 ROSE = 2.0
 #: … and what is left is not below this share of it.
 LOST = 0.5
+#: Points from which on a loss that has risen is judged; one that is no number is at once.
+_JUDGED = Needs(points=5)
 #: Ratio of update to weight that is healthy (CS231n), and the bounds beyond which a rate is judged.
 USUAL, SLOW = 1e-3, 5e-5
 
@@ -143,7 +145,7 @@ def _too_high(record: Record) -> list[Evidence]:
     finite = [value for value in losses if math.isfinite(value)]
     most = max(finite)
     broken = record.diverged or len(finite) < len(losses)
-    stays = len(losses) >= 5 and most > ROSE * first and record.latest_loss > LOST * first
+    stays = len(losses) >= _JUDGED.points and most > ROSE * first and record.latest_loss > LOST * first
     if not (broken or stays):
         return []
     ratio = median(o.updates.get(name, math.nan) for o in record.observations[:5] for name in record.matrices)
@@ -174,6 +176,8 @@ RATE_HIGH = Illness(
     title="The learning rate is too high",
     cause="A step is longer than the slope holds: it lands higher on the other side, and the next one higher still.",
     source="Goodfellow et al. 2016, §8.3.1 and §11.4.1; threshold: a loss twice its first value that does not come down, or no number.",
+    needs=_JUDGED,
+    early=True,
     find=_too_high,
     repairs=_slower,
     severity="error",
@@ -183,9 +187,7 @@ RATE_HIGH = Illness(
 def _too_low(record: Record) -> list[Evidence]:
     ratios = [r for r in record.update_ratios.values() if math.isfinite(r)]
     losses = record.losses
-    if len(record.observations) < 3 or len(losses) < 5 or not ratios:
-        return []
-    if record.step < max(_STEPS, _EPOCHS * record.steps_per_epoch):
+    if not ratios:
         return []
     ratio, loss, first = max(ratios), record.latest_loss, losses[0]
     # Gradients that vanish, or lie about in a minimum, are no matter of the rate: the loss must have far to go.
@@ -218,6 +220,7 @@ RATE_LOW = Illness(
     title="The learning rate is too low",
     cause="Every step goes the right way and hardly anywhere: it would take many times the epochs.",
     source="Goodfellow et al. 2016, §11.4.1; Karpathy, CS231n, 'Ratio of weights:updates' (around 1e-3); threshold: below 5e-5.",
+    needs=replace(_BEGUN, looks=3),
     find=_too_low,
     repairs=_faster,
 )

@@ -20,6 +20,7 @@ from gui.panels.judge import Judge
 from gui.panels.measures import MEASURES, HealthMeasure, NodeMark, Reader
 from gui.panels.panel import PACE, Panel
 from gui.panels.problems import ProblemsPanel
+from gui.panels.words import Line
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, TYPE, theme
@@ -28,6 +29,9 @@ from gui.workers import same_meaning
 #: Cards that are coloured at a time: painting one takes a fifth of a millisecond.
 CARDS = 12
 
+#: From this height on the list of findings has a head, in pixels.
+ROOMY = 280
+
 
 class Legend(QWidget):
     """The chosen measure's colours along its scale."""
@@ -35,7 +39,7 @@ class Legend(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.scale: HealthMeasure | None = None
-        self.setFixedHeight(34)
+        self.setFixedHeight(26)
         self.setMinimumWidth(120)
         self.setAccessibleName("Legend")
 
@@ -45,7 +49,7 @@ class Legend(QWidget):
             return
         stops = self.scale.stops
         low, high = stops[0][0], stops[-1][0]
-        strip = QRectF(2 * SPACE, 4, self.width() - 4 * SPACE, 8)
+        strip = QRectF(2 * SPACE, 2, self.width() - 4 * SPACE, 6)
         painter = QPainter(self)
         gradient = QLinearGradient(strip.topLeft(), strip.topRight())
         for at, token in stops:
@@ -53,7 +57,7 @@ class Legend(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(gradient)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.drawRoundedRect(strip, 4, 4)
+        painter.drawRoundedRect(strip, 3, 3)
         font = QFont(painter.font())
         font.setPixelSize(TYPE[0])
         painter.setFont(font)
@@ -65,13 +69,15 @@ class Legend(QWidget):
             x = strip.left() + (at - low) / (high - low) * strip.width() - wide / 2
             x = min(max(x, strip.left()), strip.right() - wide)
             if x > right + 4:
-                painter.drawText(QPointF(x, 28), text)
+                painter.drawText(QPointF(x, 21), text)
                 right = x + wide
 
 
 class Findings(ProblemsPanel):
     """The doctor's findings, listed and repaired like problems."""
 
+    #: How far each rule has come, a line each.
+    rules = ""
     #: What is said where nothing is found.
     well = ("Nothing to examine yet", "Press Train (F5): the doctor looks at every run.")
 
@@ -83,9 +89,13 @@ class Findings(ProblemsPanel):
         """Show list or empty state."""
         if self.model.problems:
             self.show_content()
+            # What its two columns are needs no words where these would cost a row of it.
+            self.list.horizontalHeader().setVisible(self.height() >= ROOMY)
+            self.fit_list()
             self.list.setColumnWidth(0, max(90, min(160, self.width() // 4)))
         else:
             self.show_empty(*self.well)
+        self.setToolTip(self.rules)
 
 
 class HealthPanel(Panel):
@@ -127,6 +137,10 @@ class HealthPanel(Panel):
         self.legend = Legend()
         self.legend.hide()
         self.list = Findings(document, selection)
+        #: How many rules could judge, below what they found.
+        self.standing = Line()
+        self.standing.setProperty("role", "muted")
+        self.standing.setContentsMargins(3 * SPACE, 0, 3 * SPACE, SPACE)
         self.try_button = QPushButton("Train on with the changes")
         self.try_button.setToolTip(
             "Train the drawing as it is now, from the weights that the run has reached"
@@ -138,6 +152,7 @@ class HealthPanel(Panel):
         column.addLayout(Bar(QLabel("Colour by"), self.chooser, None, self.try_button, self.menu_button()))
         column.addWidget(self.legend)
         column.addWidget(self.list, 1)
+        column.addWidget(self.standing)
         self.show_content()
 
         self.chooser.currentIndexChanged.connect(self._chosen)
@@ -189,12 +204,13 @@ class HealthPanel(Panel):
         return self._judge.findings
 
     def _show_findings(self) -> None:
-        self.list.well = (
-            ("Nothing to examine yet", "Press Train (F5): the doctor looks at every run.")
-            if self._session.begun is None
-            else ("Nothing found", "Gradients, activations and curves look as they should.")
-        )
+        judge, begun = self._judge, self._session.begun is not None
+        self.list.well = judge.said() if begun else Findings.well
+        self.list.rules = "\n".join(map(str, judge.standing)) if begun else ""
         problems = tuple(finding.problem() for finding in self.findings)
+        self.standing.setVisible(bool(problems))
+        self.standing.say(judge.counted())
+        self.standing.setToolTip(self.list.rules)
         if problems != self.list.model.problems:
             self.list.set_analysis(Analysis(problems=problems))
         self.list.flush()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from engine.diagnosis import ILLNESSES, Curves, Finding, Record
 from gui.session import Session
@@ -15,6 +16,29 @@ REST = 0.5
 PIECE = 0.002
 
 
+class Standing(NamedTuple):
+    """How far one rule has come."""
+
+    title: str
+    #: Whether the network could have it at all.
+    concerns: bool
+    found: bool
+    #: What it waits for; nothing: it has judged.
+    waits: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.concerns:
+            return f"{self.title}: does not concern this network"
+        if self.waits:
+            return f"{self.title}: needs {listed(self.waits)}"
+        return f"{self.title}: {'found' if self.found else 'not found'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
 class Judge:
     """What a session's run shows, as far as it has come or is looked at.
 
@@ -22,6 +46,10 @@ class Judge:
     ----------
     findings
         What the last examination found.
+    standing
+        How far it could judge, rule by rule.
+    step
+        The last step that it knew of.
     """
 
     def __init__(self, session: Session) -> None:
@@ -30,11 +58,32 @@ class Judge:
         self._judged: tuple[object, ...] | None = None
         self._judged_at = 0.0
         self.findings: tuple[Finding, ...] = ()
+        self.standing: tuple[Standing, ...] = ()
+        self.step = 0
 
     @property
     def _now(self) -> tuple[object, ...]:
         session = self._session
         return session.begun, len(session.metrics), session.newest, session.state, session.at
+
+    def counted(self) -> str:
+        """How many rules can tell, or could."""
+        concerned = [rule for rule in self.standing if rule.concerns]
+        have = sum(not rule.waits for rule in concerned)
+        can = "can" if self._session.active or self._session.at is not None else "could"
+        return f"{have} of {len(concerned)} rules {can} tell at step {self.step:,}"
+
+    def said(self) -> tuple[str, str]:
+        """What it means that nothing is found: in a few words, and in a sentence or two."""
+        needs = listed(list(dict.fromkeys(word for rule in self.standing for word in rule.waits)))
+        if not needs:
+            return (
+                "Nothing found",
+                f"{self.counted()}: gradients, activations and curves look as they should.",
+            )
+        if self._session.active or self._session.at is not None:
+            return "Too early to tell", f"{self.counted()}. The others need {needs}."
+        return "Nothing found, in so short a run", f"{self.counted()}. The others would have needed {needs}."
 
     @property
     def due(self) -> bool:
@@ -45,7 +94,7 @@ class Judge:
 
     def examine(self) -> Iterator[None]:
         """Examine the run, with breaks."""
-        now, found = self._now, []
+        now, found, standing = self._now, [], []
         record = self._record()
         begun = time.perf_counter()
         for illness in ILLNESSES.values() if record is not None else ():
@@ -53,8 +102,12 @@ class Judge:
                 yield
                 begun = time.perf_counter()
             assert record is not None
-            found += illness.diagnose(record)
-        self.findings = tuple(found)
+            ill = illness.diagnose(record)
+            found += ill
+            waits = () if ill else illness.waits(record)
+            standing.append(Standing(illness.title, illness.concerns(record), bool(ill), waits))
+        self.findings, self.standing = tuple(found), tuple(standing)
+        self.step = 0 if record is None else record.step
         self._judged, self._judged_at = now, time.perf_counter()
 
     def _record(self) -> Record | None:
@@ -76,5 +129,6 @@ class Judge:
             session.begun.parameters,
             session.begun.steps_per_epoch,
             session.state == "diverged",
+            session.begun.validation_examples > 0,
             curves,
         )

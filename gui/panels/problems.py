@@ -28,6 +28,9 @@ from gui.theme import SPACE, theme
 #: Pixels about the words of a repair's button: margins, icon, scroll bar.
 _AROUND = 88
 
+#: Rows of the list that are seen in any case, where there are so many.
+ROWS = 3
+
 Index = QModelIndex | QPersistentModelIndex
 
 #: Severity -> its icon and colour; also the order in which problems are listed.
@@ -152,9 +155,7 @@ class ProblemsPanel(Panel):
         self._analysis = analysis
         chosen = self.problem
         self.model.show_problems(analysis.problems)
-        # What a short list does not need, the chosen problem has.
-        rows = len(analysis.problems) * self.list.verticalHeader().defaultSectionSize()
-        self.list.setMaximumHeight(self.list.horizontalHeader().sizeHint().height() + rows + 4)
+        self.fit_list()
         severities = [problem.severity for problem in analysis.problems]
         self.count_changed.emit(severities.count("error"), severities.count("warning"))
         if self.model.problems:
@@ -165,6 +166,14 @@ class ProblemsPanel(Panel):
             ]
             self.list.setCurrentIndex(self.model.index(same[0] if same else 0, 0))
         self.request()
+
+    def fit_list(self) -> None:
+        """What a short list does not need, the chosen problem has; of a long one some rows are seen."""
+        header, row = self.list.horizontalHeader(), self.list.verticalHeader().defaultSectionSize()
+        head = 4 + (0 if header.isHidden() else header.sizeHint().height())
+        rows = len(self.model.problems)
+        self.list.setMinimumHeight(head + min(rows, ROWS) * row)
+        self.list.setMaximumHeight(head + rows * row)
 
     @property
     def problem(self) -> Problem | None:
