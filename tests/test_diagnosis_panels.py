@@ -177,8 +177,8 @@ def test_before_the_rules_can_tell_the_doctor_says_what_they_wait_for(
     for event in events:
         if 2 < getattr(event, "step", 0) <= 46 and not isinstance(event, protocol.RunState):
             session.take(event)
-    panel.flush()
-    assert said.hint.text().endswith("The others need step 50 and 5 validations (2 so far), about step 115.")
+    last = "The others need step 50 and 5 validations (2 so far), about step 115."
+    qtbot.waitUntil(lambda: said.hint.text().endswith(last))  # a run under way is given its rest
 
 
 def test_a_run_too_short_for_some_rules_says_so_when_it_has_ended(
