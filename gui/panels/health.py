@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -16,7 +16,7 @@ from engine.problems import FileProblem
 from gui.document import Document
 from gui.narrow import Pick
 from gui.panels.bar import Bar
-from gui.panels.judge import Judge
+from gui.panels.judge import REST, Judge
 from gui.panels.measures import MEASURES, HealthMeasure, NodeMark, Reader
 from gui.panels.panel import PACE, Panel
 from gui.panels.problems import ProblemsPanel
@@ -123,6 +123,8 @@ class HealthPanel(Panel):
         self._document, self._selection, self._session = document, selection, session
         self._judge = Judge(session)
         self._reader = Reader()
+        self._rest = QTimer(self, singleShot=True, interval=round(1000 * REST))
+        self._rest.timeout.connect(self.request)
         self._marks: dict[str, NodeMark] | None = None
         #: What they were found from: the measure, the newest look, the block that is shown.
         self._marked: tuple[object, ...] = ()
@@ -192,6 +194,8 @@ class HealthPanel(Panel):
             yield
             yield from self._judge.examine()
             self._show_findings()
+        elif self._judge.behind and not self._rest.isActive():
+            self._rest.start()  # nothing more may come that would ask for it
         session = self._session
         ended = not session.active and bool(session.run)
         trained, drawn = session.network, self._document.network

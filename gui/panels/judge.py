@@ -86,11 +86,16 @@ class Judge:
         return "Nothing found, in so short a run", f"{self.counted()}. The others would have needed {needs}."
 
     @property
+    def behind(self) -> bool:
+        """Whether there is something new to examine."""
+        return self._now != self._judged
+
+    @property
     def due(self) -> bool:
-        """Whether there is something new to examine; a run under way is given its rest."""
+        """Whether to examine it now; a run under way is given its rest."""
         session = self._session
         rests = time.perf_counter() - self._judged_at < REST
-        return self._now != self._judged and not (session.state == "running" and session.at is None and rests)
+        return self.behind and not (session.state == "running" and session.at is None and rests)
 
     def examine(self) -> Iterator[None]:
         """Examine the run, with breaks."""
