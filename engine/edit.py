@@ -496,7 +496,13 @@ def paste(
     if not isinstance(fragment, dict) or fragment.get("format") != "layerlab-fragment":
         raise EditProblem("The clipboard holds no layers.")
     try:
-        pasted = {str(k): form.node_from_form(v, f"nodes.{k}") for k, v in fragment["nodes"].items()}
+        alike: dict[bytes, Node] = {}  # a piece of hundreds of layers has few that differ
+        pasted = {}
+        for k, v in fragment["nodes"].items():
+            text = msgspec.json.encode(v)
+            if text not in alike:
+                alike[text] = form.node_from_form(v, f"nodes.{k}")
+            pasted[str(k)] = alike[text]
         edges = [form.edge_from_form(edge) for edge in fragment["edges"]]
         places = {k: (float(x), float(y)) for k, (x, y) in fragment.get("positions", {}).items()}
     except Exception as problem:
@@ -509,13 +515,13 @@ def paste(
         names[id] = id if good else fresh_id(network, id, block, nodes, tried)
         nodes[names[id]] = node
     for old, new in names.items():
-        shares = {
-            own: ".".join(
-                [names.get(target.partition(".")[0], target.partition(".")[0]), target.partition(".")[2]]
-            )
-            for own, target in pasted[old].shares.items()
-        }
-        if shares:
+        if pasted[old].shares:
+            shares = {
+                own: ".".join(
+                    [names.get(target.partition(".")[0], target.partition(".")[0]), target.partition(".")[2]]
+                )
+                for own, target in pasted[old].shares.items()
+            }
             nodes[new] = replace(pasted[old], shares=shares)
     wires = [
         Edge(

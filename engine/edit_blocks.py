@@ -82,7 +82,8 @@ def make_block(
     """
     _check_name(network, name)
     graph = network.graph(block)
-    chosen = [node for node in graph.nodes if node in set(ids)]
+    wanted = set(ids)
+    chosen = [node for node in graph.nodes if node in wanted]
     inside = set(chosen)
     if not chosen:
         raise EditProblem("Select the nodes that are to become a block.")
@@ -234,8 +235,7 @@ def _placed(
     inner |= {end: (0.0, 150.0 * i) for i, end in enumerate(into)}
     inner |= {end: (right - left + 2 * MARGIN, 150.0 * i) for i, end in enumerate(out_of)}
     network = edit.move(network, inner, block=name)
-    kept = {node: (x, y) for node, (x, y) in places.items() if node not in set(chosen)}
-    network = edit.with_positions(network, block, {n: list(at) for n, at in kept.items()})
+    network = edit.with_positions(network, block, {n: at for n, at in places.items() if n not in known})
     return edit.move(network, {id: middle(known.values())}, block=block)
 
 

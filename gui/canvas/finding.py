@@ -47,6 +47,8 @@ class Finder(QGraphicsScene):
         self._nodes: dict[str, NodeItem] = {}
         #: Where each card stands: kept by the cards, so that to ask for all is no walk over thousands.
         self.stands: dict[str, tuple[float, float]] = {}
+        #: And where it ends below.
+        self.floors: dict[str, float] = {}
         self._wires: dict[Edge, EdgeItem] = {}
         self.marks: dict[str, FrameItem | NoteItem] = {}
         self._content: QRectF | None = None
@@ -100,10 +102,20 @@ class Finder(QGraphicsScene):
             there = [kind[id].rect for kind in kinds for id in chosen if id in kind and id not in coming]
             return _around(there, [coming[id] for id in chosen if id in coming])
         if self._content is None:
-            shown = [item.rect for id, item in self._nodes.items() if id not in coming]
-            shown += [mark.rect for mark in self.marks.values()]
-            self._content = _around(shown, coming.values())
+            self._content = self._extent(coming)
         return QRectF(self._content)
+
+    def _extent(self, coming: Mapping[str, tuple[float, float]]) -> QRectF:
+        """The rectangle around all: of thousands of cards, taken from the numbers that they keep."""
+        around = _around([mark.rect for mark in self.marks.values()], coming.values())
+        there = self.stands.keys() - coming.keys() if coming else self.stands.keys()
+        if not there:
+            return around
+        places = [self.stands[id] for id in there] if coming else self.stands.values()
+        floors = [self.floors[id] for id in there] if coming else self.floors.values()
+        lefts, tops = zip(*places, strict=True)
+        left, top = min(lefts), min(tops)
+        return around.united(QRectF(left, top, max(lefts) + card.WIDTH - left, max(floors) - top))
 
     # ------------------------------------------------------------------ what lies under the cursor
 

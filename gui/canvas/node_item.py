@@ -94,6 +94,7 @@ class NodeItem(QGraphicsItem):
         self.card = shown
         self.far_rect.setHeight(shown.height)
         self.far_stripe.setHeight(shown.height)
+        self.owner.floors[self.id] = self.at[1] + shown.height
         self._measure()
         self.update()
         self.owner.far.touch_card(self)
@@ -103,6 +104,7 @@ class NodeItem(QGraphicsItem):
         """Move the card's top left corner to ``(x, y)``."""
         self.setPos(x, y)
         self.at = self.owner.stands[self.id] = (x, y)
+        self.owner.floors[self.id] = y + self.card.height
         self.show_at(x, y)
 
     def show_at(self, x: float, y: float) -> None:

@@ -94,7 +94,7 @@ class Scene(Items):
         self.renewals.forget()
         self.departures.leave([*self._wires.values(), *self._nodes.values()], view or QRectF())
         self.far.forget()
-        self._nodes, self._wires, self.placed, self.stands = {}, {}, {}, {}
+        self._nodes, self._wires, self.placed, self.stands, self.floors = {}, {}, {}, {}, {}
         self.chosen, self._chosen_wires, self._lifted = set(), set(), set()
         self._network, self._block = network, block
         self._found = found or Found()
@@ -297,7 +297,7 @@ class Scene(Items):
         wires = [wire for edge in edges if (wire := self._wires.pop(edge, None)) is not None]
         left = {item.id for item in items}
         for id in left:
-            del self.stands[id]
+            del self.stands[id], self.floors[id]
         for item in items:
             wires += [wire for wire in item.edges if self._wires.pop(wire.edge, None) is wire]
         for wire in wires:
