@@ -144,7 +144,7 @@ def _compare_children(
 
 
 def _only_more(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether `after` has all of `before`, as it is there, and may go on behind it: a thousandth of a walk."""
+    """Whether `after` has all of `before`, as it is there, and may go on behind it."""
     return (
         len(before) <= len(after)
         and all(map(operator.is_, before.values(), after.values()))

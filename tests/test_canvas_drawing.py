@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
 from engine.network import Edge, End
-from gui.canvas import Canvas, Mark, arrivals, card, pictures
+from gui.canvas import Canvas, Mark, arrivals, pictures
 from gui.canvas.edge_item import EdgeItem
-from gui.canvas.far import DUST, FarPainter
+from gui.canvas.far import FarPainter
 from gui.canvas.levels import FAR
 from gui.canvas.node_item import NodeItem
 from gui.document import Document
@@ -340,40 +340,6 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
         anew = pixels(b)
         canvas.drawing.far = kept
         assert (np.abs(shown - anew).max(axis=2) > 60).mean() < 0.001, number
-
-
-def test_from_so_far_that_a_border_would_hide_a_card_it_has_its_familys_colour(bench):
-    b = bench(network_of(300))
-    b.canvas.fit()
-    b.canvas.zoom(0.9 * DUST / card.WIDTH / b.canvas.zoom_factor)
-    item = b.canvas.drawing.nodes["conv2d_0"]
-    tools = b.canvas.drawing.look
-    for chosen, color in (((), tools.family(item.card.group)), ((item.id,), tools.accent)):
-        b.selection.set(chosen)
-        at = b.canvas.mapFromScene(item.rect.center())
-        assert b.port.grab().toImage().pixelColor(at) == color
-
-
-def test_from_afar_a_measure_keeps_its_colours_and_what_it_does_not_measure_has_none(bench):
-    b = bench(network_of(300))
-    b.canvas.fit()
-    drawing, tools = b.canvas.drawing, b.canvas.drawing.look
-    b.canvas.set_overlay({"conv2d_0": Mark("#cc3311", "0.1")})
-    item, other = drawing.nodes["conv2d_0"], drawing.nodes["batchnorm2d_1"]
-
-    def colors() -> list[str]:
-        image = b.port.grab().toImage()
-        return [image.pixelColor(b.canvas.mapFromScene(i.rect.center())).name() for i in (item, other)]
-
-    near = colors()
-    b.selection.set((item.id,))
-    assert colors() == near  # its border says that it is selected
-    b.canvas.zoom(0.9 * DUST / card.WIDTH / b.canvas.zoom_factor)
-    for chosen in ((), (item.id,)):
-        b.selection.set(chosen)
-        measured, unmeasured = colors()
-        assert measured == "#cc3311"
-        assert unmeasured not in {color.name() for color in tools.families.values()}
 
 
 def test_from_far_away_the_screen_is_painted_where_one_scrolls_and_selects_and_edits(bench, qtbot):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 from PySide6.QtCore import (
     QEasingCurve,
@@ -15,14 +13,12 @@ from PySide6.QtCore import (
     QPointF,
     QRectF,
     QSize,
-    QSizeF,
     Qt,
     QTimer,
     QVariantAnimation,
     Signal,
 )
 from PySide6.QtGui import (
-    QColor,
     QInputDevice,
     QNativeGestureEvent,
     QPainter,
@@ -34,7 +30,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
-from gui.canvas import card
+from gui.canvas import card, grid
 from gui.canvas.arrivals import HEIGHT
 from gui.canvas.glide import Glide
 from gui.canvas.levels import COARSE, FAR, MIDDLE, NEAR
@@ -42,12 +38,13 @@ from gui.canvas.node_item import LABEL
 from gui.canvas.scene import Scene
 from gui.theme import SPACE
 
-MIN_ZOOM, MAX_ZOOM = 0.02, 4.0
+MAX_ZOOM = 4.0
+#: One can step back until the whole takes half the room that it has; where it is small, this far.
+LEAST_ZOOM = 0.25
 #: Zoom factors from which cards show id and fields, and everything.
 MIDDLE_FROM, NEAR_FROM = 0.36, 0.56
 #: From here they show their id alone: later where there are more than so many.
 COARSE_FROM, CROWDED_FROM, CROWD = 0.18, 0.3, 150
-GRID = 32
 ANIMATION_MS = 140
 #: So many cards glide at most, from afar and from near; more come to their places as they can.
 AFAR, ANEAR = 1500, 400
@@ -142,10 +139,20 @@ class Camera(QGraphicsView):
         place = self.viewport().mapFromGlobal(self.cursor().pos())
         return self.mapToScene(place) if self.viewport().rect().contains(place) else None
 
-    @staticmethod
-    def possible(factor: float) -> float:
+    def possible(self, factor: float) -> float:
         """The zoom factor nearest to `factor` that there is."""
-        return max(MIN_ZOOM, min(MAX_ZOOM, factor))
+        return max(self._least(), min(MAX_ZOOM, factor))
+
+    def _least(self) -> float:
+        """The smallest zoom factor: where the drawing has become smaller, the one that there is."""
+        least = self._fitting(self.drawing.content()) / 2
+        return min(LEAST_ZOOM, least, self.zoom_factor)
+
+    def _fitting(self, content: QRectF) -> float:
+        """The zoom factor at which `content` fills the view, and cards are not larger than they are."""
+        margin, view = 10.0 * SPACE, self.viewport()
+        width, height = view.width() - 2 * margin, view.height() - sum(self._covered) - 2 * margin
+        return min(1.0, max(width, 1) / max(content.width(), 1), max(height, 1) / max(content.height(), 1))
 
     def set_zoom(self, factor: float) -> None:
         """Set the zoom, and the level of detail that goes with it."""
@@ -173,9 +180,33 @@ class Camera(QGraphicsView):
         if now - self._zoomed_at < REST_MS / 1000:  # not the first step: it goes on
             self._zooming.start()
         self._zoomed_at = now
+        before = self.zoom_factor
         self.set_zoom(factor)
-        self.scroll_to(self.scroll_position() + self.mapFromScene(fixed) - place)
+        shift = self.mapFromScene(fixed) - place
+        if self.zoom_factor < before:
+            shift = self._not_aside(shift)
+        self.scroll_to(self.scroll_position() + shift)
         self.looked.emit()
+
+    def _not_aside(self, shift: QPoint) -> QPoint:
+        """Where to scroll instead, lest the whole come to lie in a corner of the view as one steps back.
+
+        While it fills the view it may lie anywhere; the smaller it is, the nearer to the middle, where it is
+        in the end.
+        """
+        content = self.drawing.content()
+        fitting, least = self._fitting(content), self._least()
+        if content.isNull() or self.zoom_factor >= fitting:
+            return shift
+        free = max(0.0, (self.zoom_factor - least) / max(fitting - least, 1e-9))
+        above, below = self._covered
+        view = self.viewport().rect().adjusted(0, above, 0, -below)
+        middle = self.mapFromScene(content.center()) - view.center()
+        across, down = free * view.width() / 2, free * view.height() / 2
+        return QPoint(
+            round(min(max(shift.x(), middle.x() - across), middle.x() + across)),
+            round(min(max(shift.y(), middle.y() - down), middle.y() + down)),
+        )
 
     def zoom_reset(self) -> None:
         """Show cards at their own size."""
@@ -197,13 +228,8 @@ class Camera(QGraphicsView):
             self.centerOn(0, 0)
             return
         content.adjust(0, 0, LABEL / 2, 0)
-        margin = 10.0 * SPACE
+        self.set_zoom(self._fitting(content))
         above, below = self._covered
-        height = self.viewport().height() - above - below
-        room = QSizeF(self.viewport().width() - 2 * margin, height - 2 * margin)
-        self.set_zoom(
-            min(1.0, max(room.width(), 1) / content.width(), max(room.height(), 1) / content.height())
-        )
         self.centerOn(content.center() + QPointF(0, (below - above) / 2 / self.zoom_factor))
         self._fitted = ids is None
         self.looked.emit()
@@ -354,22 +380,7 @@ class Camera(QGraphicsView):
         painter.fillRect(rect, tools.canvas_brush)
         if self.drawing.detail != NEAR:
             return
-        self._draw_grid(painter, rect)
-
-    def _draw_grid(self, painter: QPainter, rect: QRectF) -> None:
-        """Copy a row of dots to where rows are: a thousand round points cost forty times as much."""
-        tools, zoom, ratio = self.drawing.look, self.zoom_factor, self.devicePixelRatioF()
-        left, top = math.floor(rect.left() / GRID) * GRID, math.floor(rect.top() / GRID) * GRID
-        count = math.ceil((rect.right() - left) / GRID) + 1
-        row = _dots(zoom * GRID * ratio, 1 << (count - 1).bit_length(), ratio, tools.grid.color().rgb())
-        transform = painter.worldTransform()
-        painter.resetTransform()
-        source = QRectF(0, 0, (math.ceil(count * zoom * GRID) + 2) * ratio, row.height())
-        for number in range(math.ceil((rect.bottom() - top) / GRID) + 1):
-            place = transform.map(QPointF(left, top + number * GRID))
-            at = QPointF(round(place.x() * ratio) / ratio, round(place.y() * ratio) / ratio)
-            painter.drawPixmap(at, row, source)
-        painter.setWorldTransform(transform)
+        grid.draw(painter, rect, self.zoom_factor, self.devicePixelRatioF(), tools.grid.color().rgb())
 
 
 def _by_touch(event: QWheelEvent) -> bool:
@@ -383,18 +394,3 @@ def _by_touch(event: QWheelEvent) -> bool:
     x, y = event.angleDelta().toTuple()
     notches = bool(x or y) and not (x and y) and x % NOTCH == y % NOTCH == 0
     return not notches and (bool(x and y) or not event.pixelDelta().isNull())
-
-
-@lru_cache(maxsize=8)
-def _dots(step: float, count: int, ratio: float, color: int) -> QPixmap:
-    """A row of the grid's dots, `step` pixels of the screen apart."""
-    size = max(1, round(2 * ratio))
-    row = QPixmap(math.ceil(step * count) + 2 * size, size)
-    row.setDevicePixelRatio(ratio)
-    row.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(row)
-    painter.scale(1 / ratio, 1 / ratio)
-    for number in range(count):
-        painter.fillRect(round(number * step), 0, size, size, QColor.fromRgb(color))
-    painter.end()
-    return row

@@ -116,7 +116,7 @@ class EdgeItem(QGraphicsPathItem):
         self._laid = QPainterPath()
         self._shift = (0.0, 0.0)
         self._far_way: QPolygonF | None = None
-        self._pen_key: object = None
+        self._pen_key: tuple[object, ...] | None = None
         self._way: tuple[float, float, float, float, float | None] | None = None
         source.edges.add(self)
         target.edges.add(self)
@@ -189,8 +189,9 @@ class EdgeItem(QGraphicsPathItem):
         """Take the pen anew."""
         key = (self.owner.look, self.dimensions, self.hovered, self.selected, self.mark)
         if key != self._pen_key:
+            if self._pen_key is None or key[1:] != self._pen_key[1:]:  # not the theme alone
+                self.owner.far.touch_wire(self)
             self._pen_key = key
-            self.owner.far.touch_wire(self)
             self.setPen(self.owner.look.wire(self.dimensions, self.hovered, self.selected, self.mark))
             self.setZValue(0.5 if self.hovered or self.selected else 0.0)
 

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 
 from gui.canvas import card, look
+from gui.canvas.badges import Badges
 from gui.canvas.batches import Batches
+from gui.canvas.distance import Distance
+from gui.canvas.marks import FrameItem
 from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
@@ -25,11 +28,11 @@ _CardKey = tuple[str, str]
 #: Rectangles of some cards, and their stripes.
 _Boxes = tuple[list[QRectF], list[QRectF]]
 
-#: Cards of fewer pixels are filled with their family's colour: a border would leave nothing of them.
-DUST = 9.0
 #: So many cards, and so many wires, are put together anew where one of them changes: a millisecond's work at
 #: most, while thousands are still few calls.
 CARDS, WIRES = 512, 128
+#: In the overview, how much of its colour a card has at least that is smaller than a pixel.
+TRACE = 0.45
 
 
 class FarPainter:
@@ -49,6 +52,8 @@ class FarPainter:
         self._above: dict[_CardKey, _Boxes] | None = None
         #: Whether all cards are selected: then none need be drawn twice.
         self._all_chosen = False
+        #: What is wrong is known by its shape: a measure's colours are red too.
+        self._badges = Badges()
 
     def touch_card(self, item: NodeItem) -> None:
         """A card has come, or gone, or looks otherwise."""
@@ -66,6 +71,7 @@ class FarPainter:
         """An item is let go."""
         if isinstance(item, NodeItem):
             self._touched_cards.pop(item, None)
+            self._badges.put(item, False)
             self._put_card(item, None)
         else:
             self._touched_wires.pop(item, None)
@@ -86,6 +92,7 @@ class FarPainter:
         nodes, wires = self._scene.drawn()
         for item in self._touched_cards:
             there = nodes.get(item.id) is item
+            self._badges.put(item, there and item.card.severity == "error")
             self._put_card(item, (_ground(item), item.card.group) if there else None)
         self._touched_cards.clear()
         for wire in self._touched_wires:
@@ -103,23 +110,25 @@ class FarPainter:
                         chosen.setdefault((_ground(item), item.card.group), []).append(item)
                 self._above = {key: _boxes(items) for key, items in chosen.items()}
 
-    def _pen(self, key: _WireKey) -> QPen:
+    def _pen(self, key: _WireKey, distance: Distance) -> QPen:
         tools, (dimensions, selected, mark) = self._scene.look, key
-        color = tools.accent if selected else QColor(mark) if mark else tools.rank(dimensions)
-        return _thin(color, 1.5 if selected or mark else 1.0)
+        color = tools.accent if selected else QColor(mark) if mark else distance.wire(tools.rank(dimensions))
+        return _thin(color, 1.5 if selected or (mark and not distance.dust) else 1.0)
 
     def paint(self, painter: QPainter) -> None:
         """Draw everything at once, batched by colour."""
         self._batch()
+        distance = Distance.of(painter.worldTransform().m11(), self._scene.look)
         marks = self._scene.marks.values()
         self._paint_parts(painter, [mark.parts[0] for mark in marks])
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for key, paths in self._wires.drawn(lambda key: key[1]):  # the selected ones above
-            painter.setPen(self._pen(key))
+            painter.setPen(self._pen(key, distance))
             for path in paths:
                 painter.drawPath(path)
-        self._paint_parts(painter, [part for mark in marks for part in mark.parts[1:]])
-        self._paint_cards(painter)
+        self._paint_cards(painter, distance)
+        self._badges.paint(painter, self._scene.look)
+        self._paint_titles(painter)
         for sketch in (self._scene.guides, self._scene.sketch):
             if not sketch.path().isEmpty():
                 painter.setPen(sketch.pen())
@@ -133,36 +142,50 @@ class FarPainter:
             part.paint(painter, QStyleOptionGraphicsItem())
             painter.restore()
 
-    def paint_map(self, painter: QPainter) -> None:
-        """Draw the nodes for the overview: filled with their family's colour."""
-        self._batch()
-        painter.setPen(Qt.PenStyle.NoPen)
-        for (_, group), pieces in self._cards.drawn(lambda key: key[1]):
-            painter.setBrush(self._scene.look.family(group))
-            for rects, _ in pieces:
-                painter.drawRects(rects)
+    def _paint_titles(self, painter: QPainter) -> None:
+        """The frames' titles, the largest frames' first: a smaller one gives way to these."""
+        frames = [mark for mark in self._scene.marks.values() if isinstance(mark, FrameItem)]
+        taken: list[QRectF] = []
+        for frame in sorted(frames, key=lambda frame: -frame.rect.width() * frame.rect.height()):
+            painter.save()
+            painter.translate(frame.title.pos())
+            frame.title.paint_caption(painter, taken)
+            painter.restore()
 
-    def _paint_cards(self, painter: QPainter) -> None:
+    def paint_map(self, painter: QPainter) -> None:
+        """Draw the nodes for the overview: filled with their family's colour.
+
+        However small, each leaves a trace: where many share a pixel, it is the fuller for it.
+        """
+        self._batch()
         tools = self._scene.look
-        dust = card.WIDTH * painter.worldTransform().m11() < DUST
-        grounds = {
-            "plain": (tools.surface, tools.muted),
-            "error": (look.mixed(tools.error, tools.surface, 0.25), tools.error),
-        }
+        batches = [
+            (tools.family(group), rects)
+            for (_, group), pieces in self._cards.drawn(lambda key: key[1])
+            for rects, _ in pieces
+        ]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if painter.worldTransform().m11() * card.HEADER < 1.0:  # smaller than a pixel
+            for color, rects in batches:
+                painter.setPen(_thin(look.mixed(color, tools.surface, TRACE), 1.0))
+                painter.drawPoints(QPolygonF([rect.center() for rect in rects]))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for color, rects in batches:
+            painter.setBrush(color)
+            painter.drawRects(rects)
+
+    def _paint_cards(self, painter: QPainter, distance: Distance) -> None:
+        tools, dust = self._scene.look, distance.dust
         beneath = self._cards.drawn(lambda key: key[0] != "plain")
         batches = [(key, pieces, self._all_chosen) for key, pieces in beneath]
         batches += [(key, [boxes], True) for key, boxes in (self._above or {}).items()]
-        # Beside measured ones a family's colour would pass for a figure.
-        unmeasured = look.mixed(tools.muted, tools.surface, 0.4) if self._scene.measured else None
         for (kind, group), pieces, selected in batches:
-            mark = QColor(kind) if kind.startswith("#") else None
-            ground, border = grounds[kind] if mark is None else (look.mixed(mark, tools.surface, 0.7), mark)
-            if dust:
-                ground = border if kind != "plain" else unmeasured or tools.family(group)
+            ground, border = self._colors(kind, group, distance)
             if selected:  # what is measured or wrong keeps its colour
                 border = tools.accent
                 if kind == "plain":
-                    ground = border if dust else look.mixed(border, tools.surface, 0.35)
+                    ground = distance.ground(border, 0.35)
             if dust and (kind == "plain" or not selected):
                 painter.setPen(Qt.PenStyle.NoPen)
             else:
@@ -176,6 +199,19 @@ class FarPainter:
             painter.setBrush(tools.family(group))
             for _, stripes in pieces:
                 painter.drawRects(stripes)
+
+    def _colors(self, kind: str, group: str, distance: Distance) -> tuple[QColor, QColor]:
+        """Ground and border of cards that are not selected."""
+        tools = self._scene.look
+        if kind.startswith("#"):
+            return distance.ground(QColor(kind), 0.7), QColor(kind)
+        if self._scene.measured:  # beside measured ones other colours would pass for figures
+            grey = look.mixed(tools.muted, tools.surface, 0.4)
+            return distance.ground(grey, 0.1), distance.border(grey)
+        if kind == "error":
+            return distance.ground(tools.error, 0.25), tools.error
+        color = tools.family(group)
+        return distance.ground(color, 0.1), distance.border(color)
 
 
 def _thin(color: QColor, width: float) -> QPen:

@@ -138,8 +138,10 @@ class Finder(QGraphicsScene):
         """The topmost node under `point`."""
         return next((item for item in self._near(point, 0.5) if item.rect.contains(point)), None)
 
-    def card_near(self, point: QPointF, reach: float, without: NodeItem | None = None) -> NodeItem | None:
-        """The card whose border is nearest to `point` within `reach`, save one."""
+    def card_near(
+        self, point: QPointF, reach: float, without: NodeItem | None = None, chosen: bool = False
+    ) -> NodeItem | None:
+        """The card whose border is nearest to `point` within `reach`, save one; `chosen`: a selected one."""
         away = {
             item: max(
                 item.rect.left() - point.x(),
@@ -148,7 +150,7 @@ class Finder(QGraphicsScene):
                 point.y() - item.rect.bottom(),
             )
             for item in self._near(point, reach)
-            if item is not without
+            if item is not without and (item.selected or not chosen)
         }
         best = min(away, key=lambda item: away[item], default=None)
         return None if best is None or away[best] > reach else best

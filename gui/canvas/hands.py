@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: How near, in pixels, ports, wires and a problem's badge are hit.
 PORT_REACH, WIRE_REACH = 11.0, 7.0
 BADGE_REACH = 14.0
+#: And how near, from far away, a selected card is held with all the others.
+HOLD_REACH = 10.0
 #: Characters of a tooltip's line from which it is wrapped.
 LONG = 72
 #: Distance in pixels from which a press is a drag.
@@ -77,8 +79,11 @@ class Hands:
         mark = None if item or port else self.drawing.mark_at(at, reach)
         if isinstance(mark, NoteItem) or (mark is not None and mark.before_wires(at, reach)):
             wire = bend = None
+        held = None if item or add or self.drawing.detail != FAR else self._held_near(at)
         if port is not None and self.drawing.detail != FAR:
             self._begin_wire(place, at, port, shift)
+        elif held is not None:
+            self._pressed = (place, lambda: Move(self.canvas, at, held.id, alt), self.selection.set)
         elif item is not None:
             self._press_node(place, at, item, add, alt)
         elif bend is not None:
@@ -107,6 +112,12 @@ class Hands:
                 lambda: RubberBand(self.canvas, at, add),
                 None if add else self.selection.set,
             )
+
+    def _held_near(self, at: QPointF) -> NodeItem | None:
+        """The selected card whose border is near enough to be meant: from far away cards are small."""
+        if not self.selection.nodes:
+            return None
+        return self.drawing.card_near(at, HOLD_REACH / self.canvas.zoom_factor, chosen=True)
 
     def _begin_wire(self, place: QPoint, at: QPointF, port: Port, shift: bool) -> None:
         wires = [

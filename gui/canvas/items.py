@@ -115,7 +115,6 @@ class Items(Finder):
         self.look = look.Look(tokens or theme.tokens)
         for wire in self.wires.values():
             wire.restyle()
-        self.far.forget()
         self._stale()
         self.update()
 

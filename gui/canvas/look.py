@@ -116,6 +116,8 @@ class Look:
         self.other = QColor(family_color(tokens, "Other"))
         self.ranks = tuple(QColor(rank_color(tokens, rank)) for rank in range(5))
         self.unknown_wire = color("wire")
+        #: Pens of wires, of which there are thousands.
+        self._wires: dict[tuple[int | None, bool, bool], QPen] = {}
 
     def family(self, group: str) -> QColor:
         """Colour of a catalogue group."""
@@ -146,10 +148,13 @@ class Look:
         mark: str | None = None,
     ) -> QPen:
         """Pen of a wire: colour and thickness by dimensions; `mark` is a measure's colour instead."""
-        width = 1.6 if dimensions is None else 1.6 + 0.5 * min(dimensions, 4)
-        color = self.accent if selected else QColor(mark) if mark else self.rank(dimensions)
-        pen = QPen(color, width + (1.2 if hovered or selected else 0.0))
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        if dimensions is None and not selected:
-            pen.setStyle(Qt.PenStyle.SolidLine)
+        key = (dimensions, hovered, selected)
+        pen = None if mark else self._wires.get(key)
+        if pen is None:
+            width = 1.6 if dimensions is None else 1.6 + 0.5 * min(dimensions, 4)
+            color = self.accent if selected else QColor(mark) if mark else self.rank(dimensions)
+            pen = QPen(color, width + (1.2 if hovered or selected else 0.0))
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            if not mark:
+                self._wires[key] = pen
         return pen

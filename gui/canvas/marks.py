@@ -20,8 +20,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from engine.edit_view import COLORS, Frame, Note
-from gui.canvas import look
-from gui.canvas.levels import NEAR
+from gui.canvas import captions, look
+from gui.canvas.levels import COARSE, NEAR
 
 if TYPE_CHECKING:
     from gui.canvas.scene import Scene
@@ -32,6 +32,8 @@ CORNER = 18.0
 #: Room between a frame and what it is put around.
 PADDING = 16.0
 INSET = 10.0
+#: Room above a frame for its caption, where it is seen from furthest as items: in scene units.
+ABOVE = 112.0
 
 
 def color_of(name: str, tools: look.Look) -> QColor:
@@ -159,13 +161,18 @@ class FrameItem(MarkItem):
 
     def before_wires(self, point: QPointF, reach: float) -> bool:
         """At its corner, and at its title's words."""
-        return super().before_wires(point, reach) or self.title.sceneBoundingRect().contains(point)
+        return super().before_wires(point, reach) or self.title.written.contains(point)
+
+    @property
+    def color(self) -> QColor:
+        """Its colour."""
+        return color_of(self.mark.color, self.owner.look)
 
     @property
     def ground(self) -> QColor:
         """What its area is painted with."""
         tools = self.owner.look
-        return look.mixed(color_of(self.mark.color, tools), tools.canvas, 0.12 if tools.dark else 0.08)
+        return look.mixed(self.color, tools.canvas, 0.12 if tools.dark else 0.08)
 
     @property
     def title_rect(self) -> QRectF:
@@ -174,7 +181,7 @@ class FrameItem(MarkItem):
 
     def grip(self, point: QPointF) -> bool:
         """By its title only, so that a rubber band can begin inside."""
-        return self.title_rect.contains(point)
+        return self.title_rect.contains(point) or self.title.written.contains(point)
 
     def shape(self) -> QPainterPath:
         """The title's bar."""
@@ -186,7 +193,7 @@ class FrameItem(MarkItem):
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         """The area and its border."""
-        tools, color = self.owner.look, color_of(self.mark.color, self.owner.look)
+        tools, color = self.owner.look, self.color
         painter.setBrush(self.ground)
         painter.setPen(
             QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(color, tools.canvas, 0.5), 1.25)
@@ -203,6 +210,8 @@ class FrameTitle(QGraphicsItem):
         super().__init__()
         self._frame = frame
         self._rect = QRectF()
+        #: Where it was written last as a caption, from far away.
+        self._caption = QRectF()
         self.setZValue(0.6)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
@@ -221,14 +230,33 @@ class FrameTitle(QGraphicsItem):
         self.update()
 
     def boundingRect(self) -> QRectF:
-        """Room for the words at their largest."""
-        return self._rect
+        """Room for the words at their largest, and for a caption above the frame."""
+        return QRectF(0, -ABOVE, self._frame.rect.width(), ABOVE + TITLE)
+
+    @property
+    def written(self) -> QRectF:
+        """Where its words are, in scene coordinates."""
+        far = self._frame.owner.detail <= COARSE
+        return (self._caption if far else self._rect).translated(self.pos())
+
+    def paint_caption(self, painter: QPainter, taken: list[QRectF]) -> None:
+        """Write it above the frame, as large on the screen from however far; `taken` is other captions'."""
+        frame, tools = self._frame, self._frame.owner.look
+        color = frame.color
+        ground = tools.accent if frame.selected else look.mixed(color, tools.canvas, 0.2)
+        ink = tools.accent_text if frame.selected else look.mixed(color, tools.text, 0.35)
+        area = QRectF(0, 0, frame.rect.width(), frame.rect.height())
+        words = frame.mark.title or "Frame"
+        self._caption = captions.title(painter, area, words, ground, ink, taken)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         """The plate and the words."""
         tools = self._frame.owner.look
+        if self._frame.owner.detail <= COARSE:
+            self.paint_caption(painter, [])
+            return
         words, pixels = self._words()
         plate = QRectF(self._rect)
         plate.setWidth(
@@ -238,7 +266,7 @@ class FrameTitle(QGraphicsItem):
         painter.setBrush(self._frame.ground)
         painter.drawRoundedRect(plate, 5, 5)
         painter.setFont(look.font(pixels, bold=True))
-        painter.setPen(look.mixed(color_of(self._frame.mark.color, tools), tools.text, 0.55))
+        painter.setPen(look.mixed(self._frame.color, tools.text, 0.55))
         painter.drawText(
             plate.adjusted(INSET - 4, 0, 0, 0),
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
@@ -263,6 +291,11 @@ class NoteItem(MarkItem):
         self.setPos(x, y)
         self.resize(width, height)
 
+    @property
+    def color(self) -> QColor:
+        """Its colour."""
+        return color_of("gold", self.owner.look)
+
     def resize(self, width: float, height: float) -> None:
         """At least as high as its words."""
         self._words = Words(self.mark.text, width - 2 * INSET)
@@ -272,8 +305,7 @@ class NoteItem(MarkItem):
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         """The sheet and its words."""
-        tools = self.owner.look
-        gold = color_of("gold", tools)
+        tools, gold = self.owner.look, self.color
         painter.setBrush(look.mixed(gold, tools.surface, 0.14))
         painter.setPen(
             QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(gold, tools.surface, 0.45), 1.0)
@@ -286,6 +318,9 @@ class NoteItem(MarkItem):
             context.palette.setColor(QPalette.ColorRole.Text, tools.text)  # type: ignore[attr-defined]
             self._words.documentLayout().draw(painter, context)
             painter.restore()
+        elif self._words is not None:
+            said = (line for line in self._words.toPlainText().splitlines() if line)
+            captions.lines(painter, self._rect, said, tools.text)
         if self.owner.detail == NEAR:
             self._paint_corner(painter, look.mixed(gold, tools.surface, 0.7))
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QTransform
 from PySide6.QtWidgets import QWidget
 
+from gui.canvas import look
 from gui.theme import SPACE
 
 if TYPE_CHECKING:
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 SIZE = QSize(176, 116)
 #: How long after an edit the map follows.
 SOON_MS = 60
+#: Side, at least, of the frame of what is in view, in pixels.
+SMALLEST = 5.0
+#: How much of their colour frames and notes have.
+MARKS = 0.3
+
+
+def shown_frame(frame: QRectF, room: QRectF) -> QRectF:
+    """The frame of what is in view, as it is drawn on the map: what lies beyond the map is cut off there.
+
+    It is never too small to be seen, and is seen at the map's edge where one looks wholly beyond it.
+    """
+    width, height = max(frame.width(), SMALLEST), max(frame.height(), SMALLEST)
+    shown = QRectF(frame.center().x() - width / 2, frame.center().y() - height / 2, width, height)
+    shown.moveLeft(min(max(shown.left(), room.left() - width + SMALLEST), room.right() - SMALLEST))
+    shown.moveTop(min(max(shown.top(), room.top() - height + SMALLEST), room.bottom() - SMALLEST))
+    return shown
 
 
 class Minimap(QWidget):
@@ -55,8 +72,9 @@ class Minimap(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._picture is not None:
             painter.drawPixmap(0, 0, self._picture)
-        frame = self.transform.mapRect(self.canvas.visible_rect())
-        frame = frame.intersected(QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        room = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        frame = shown_frame(self.transform.mapRect(self.canvas.visible_rect()), room)
+        painter.setClipRect(room)
         tools = self.canvas.drawing.look
         fill = QColor(tools.accent)
         fill.setAlpha(24)
@@ -91,7 +109,10 @@ class Minimap(QWidget):
             self.transform.scale(scale, scale)
             self.transform.translate(-content.center().x(), -content.center().y())
             painter.setTransform(self.transform, True)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, drawing.count < 300)
+            painter.setPen(Qt.PenStyle.NoPen)
+            for mark in drawing.marks.values():
+                painter.setBrush(look.mixed(mark.color, tools.surface, MARKS))
+                painter.drawRect(mark.rect)
             drawing.far.paint_map(painter)
         painter.end()
         self._picture = picture

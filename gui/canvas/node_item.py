@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 
 PORT_RADIUS = 5.0
 MARGIN = 16.0
+#: Radius of a problem's badge beside the id alone.
+COARSE_BADGE = 20
+#: Room below a card for the figure of a measure.
+BELOW = 44.0
 #: Room right of the card for the shapes written above its wires.
 LABEL = 76.0
 LEFT = 16.0
+
+
+def _name(id: str, pixels: int, room: float) -> str:
+    """An id, shortened in its middle: names that are alike mostly differ at their ends."""
+    return look.elided(id, pixels, room, bold=True, mode=Qt.TextElideMode.ElideMiddle)
 
 
 class CardText:
@@ -31,7 +40,7 @@ class CardText:
     def __init__(self, shown: card.Card) -> None:
         inner = card.WIDTH - LEFT - 12
         badge = 22 if shown.severity else 0
-        self.id = look.elided(shown.id, 13, inner - badge, bold=True)
+        self.id = _name(shown.id, 13, inner - badge)
         self.type = look.elided(shown.type, 11, inner)
         y = card.HEADER + shown.port_rows * card.PORT_ROW
         self.fields_y = y + 12.0
@@ -151,8 +160,9 @@ class NodeItem(QGraphicsItem):
     def _measure(self) -> None:
         """Take the card's size; its text is laid out when it is first painted."""
         room = LABEL if self.card.outputs else MARGIN
-        self._bounds = QRectF(-MARGIN, -MARGIN, card.WIDTH + MARGIN + room, self.card.height + 2 * MARGIN)
-        self.contents_rect = QRectF(-8, 0, card.WIDTH + 8 + room, self.card.height)
+        height = self.card.height
+        self._bounds = QRectF(-MARGIN, -MARGIN, card.WIDTH + MARGIN + room, height + MARGIN + BELOW)
+        self.contents_rect = QRectF(-8, 0, card.WIDTH + 8 + room, height)
         self._wrong = self.card.severity == "error"
         self.text: CardText | None = None
         self._large: tuple[str, str] | None = None
@@ -177,7 +187,7 @@ class NodeItem(QGraphicsItem):
             self.paint_frame(painter, tools)
             self.paint_contents(painter, tools)
         if self.mark is not None:
-            overlay.paint(painter, self.mark, self.card.height, tools, border=not self.selected)
+            overlay.paint(painter, self.mark, self.card.height, tools, self.owner.detail, not self.selected)
         if self.hot_port is not None and self.owner.detail == NEAR:
             self._paint_port(painter, tools, *self.hot_port, hot=True)
 
@@ -231,7 +241,7 @@ class NodeItem(QGraphicsItem):
         else:
             painter.setPen(tools.text)
             painter.setFont(look.font(38, bold=True))
-            box = QRectF(14, 0, card.WIDTH - 18, self.card.height)
+            box = QRectF(14, 0, self._short_room(), self.card.height)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._short_id())
         if self.card.severity:
             self._paint_badge(painter, tools, self.card.severity)
@@ -278,7 +288,7 @@ class NodeItem(QGraphicsItem):
         if self._large is None:
             room = card.WIDTH - 32
             self._large = (
-                look.elided(self.card.id, 22, room, bold=True),
+                _name(self.card.id, 22, room),
                 look.elided(self.card.fields, 16, room),
             )
         painter.setPen(tools.text)
@@ -291,8 +301,12 @@ class NodeItem(QGraphicsItem):
 
     def _short_id(self) -> str:
         if self._short is None:
-            self._short = look.elided(self.card.id, 38, card.WIDTH - 18, bold=True)
+            self._short = _name(self.card.id, 38, self._short_room())
         return self._short
+
+    def _short_room(self) -> float:
+        """Width that the id alone has, beside a badge."""
+        return card.WIDTH - 18 - (2 * COARSE_BADGE + 4 if self.card.severity else 0)
 
     def _paint_ports(self, painter: QPainter, tools: look.Look) -> None:
         shown = self.card
@@ -344,16 +358,17 @@ class NodeItem(QGraphicsItem):
                 )
 
     def _paint_badge(self, painter: QPainter, tools: look.Look, severity: str) -> None:
-        centre = QPointF(card.WIDTH - 16, 17)
-        color = tools.severity(severity)
+        coarse = self.owner.detail < MIDDLE
+        radius = COARSE_BADGE if coarse else 8
+        centre = QPointF(card.WIDTH - 26, self.card.height / 2) if coarse else QPointF(card.WIDTH - 16, 17)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color)
-        painter.drawEllipse(centre, 8, 8)
+        painter.setBrush(tools.severity(severity))
+        painter.drawEllipse(centre, radius, radius)
         if self.mendable and self.owner.detail == NEAR:
             bulb = theme.icon("mdi6.lightbulb", "surface").pixmap(32, 32)
             painter.drawPixmap(QRectF(centre.x() - 6, centre.y() - 6, 12, 12), bulb, QRectF(bulb.rect()))
             return
         painter.setPen(tools.surface)
-        painter.setFont(look.font(11, bold=True))
-        box = QRectF(centre.x() - 8, centre.y() - 8, 16, 16)
+        painter.setFont(look.font(28 if coarse else 11, bold=True))
+        box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "i" if severity == "hint" else "!")

@@ -8,9 +8,10 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from gui.canvas import card, look
+from gui.canvas.levels import COARSE, MIDDLE, NEAR
 
-#: Size of the figure's tag on a card's lower edge, in scene units.
-TAG = 18.0
+#: The figure's size on a card's lower edge by level of detail, in scene units: it is read at each.
+SIZES = {NEAR: 11, MIDDLE: 20, COARSE: 34}
 #: Width of the history inside the tag.
 HISTORY = 44.0
 
@@ -36,30 +37,39 @@ def tint(mark: Mark, tools: look.Look) -> QColor:
     return look.mixed(QColor(mark.color), tools.surface, 0.22 if tools.dark else 0.16)
 
 
-def paint(painter: QPainter, mark: Mark, height: float, tools: look.Look, border: bool = True) -> None:
-    """Draw the border, where nothing else is said with it, and the tag on the card's lower edge."""
+def paint(
+    painter: QPainter, mark: Mark, height: float, tools: look.Look, detail: int, border: bool = True
+) -> None:
+    """Draw the border, where nothing else is said with it, and the tag on the card's lower edge.
+
+    The history only where it has room beside the figure, and is large enough to be seen.
+    """
     color = QColor(mark.color)
     if border:
         painter.setPen(QPen(color, 2.0))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(look.card_path(height))
-    if not mark.text and len(mark.history) < 2:
+    drawn = len(mark.history) > 1 and detail != COARSE
+    if not mark.text and not drawn:
         return
-    words = look.elided(mark.text, 11, 80)
-    text_width = look.metrics(11).horizontalAdvance(words) if words else 0.0
-    line_width = HISTORY + 6 if len(mark.history) > 1 else 0.0
-    width = text_width + line_width + 16
-    box = QRectF(card.WIDTH - 10 - width, height - 4, width, TAG)
+    size = SIZES.get(detail, SIZES[NEAR])
+    tag, inset = size + 7.0, 8.0 * size / SIZES[NEAR]
+    words = look.elided(mark.text, size, card.WIDTH - 20 - 2 * inset if detail == COARSE else 80)
+    text_width = look.metrics(size).horizontalAdvance(words) if words else 0.0
+    line_width = HISTORY + 6 if drawn else 0.0
+    width = text_width + line_width + 2 * inset
+    box = QRectF(card.WIDTH - 10 - width, height - 4, width, tag)
     painter.setBrush(tools.surface)
     painter.setPen(QPen(color, 1.25))
-    painter.drawRoundedRect(box, TAG / 2, TAG / 2)
+    painter.drawRoundedRect(box, tag / 2, tag / 2)
     painter.setPen(tools.text)
-    painter.setFont(look.font(11))
-    painter.drawText(QPointF(box.left() + 8, box.top() + 13), words)
-    if line_width:
-        left = box.left() + 8 + text_width + (6 if words else 0)
+    painter.setFont(look.font(size))
+    row = QRectF(box.left() + inset, box.top(), text_width + 1, tag)
+    painter.drawText(row, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+    if drawn:
+        left = box.left() + inset + text_width + (6 if words else 0)
         painter.setPen(QPen(color, 1.25))
-        painter.drawPolyline(_line(mark.history, QRectF(left, box.top() + 4, HISTORY, TAG - 8)))
+        painter.drawPolyline(_line(mark.history, QRectF(left, box.top() + 4, HISTORY, tag - 8)))
 
 
 def _line(history: tuple[float, ...], box: QRectF) -> QPolygonF:
