@@ -166,7 +166,7 @@ class NodeItem(QGraphicsItem):
         self._wrong = self.card.severity == "error"
         self.text: CardText | None = None
         self._large: tuple[str, str] | None = None
-        self._short: str | None = None
+        self._short: tuple[str, int] | None = None
         self.touch()
 
     def touch(self) -> None:
@@ -240,9 +240,10 @@ class NodeItem(QGraphicsItem):
             self._paint_large_text(painter, tools)
         else:
             painter.setPen(tools.text)
-            painter.setFont(look.font(38, bold=True))
+            words, pixels = self._short_id()
+            painter.setFont(look.font(pixels, bold=True))
             box = QRectF(14, 0, self._short_room(), self.card.height)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._short_id())
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
         if self.card.severity:
             self._paint_badge(painter, tools, self.card.severity)
 
@@ -299,9 +300,12 @@ class NodeItem(QGraphicsItem):
             painter.setFont(look.font(16))
             painter.drawText(QPointF(LEFT + 2, 60), self._large[1])
 
-    def _short_id(self) -> str:
+    def _short_id(self) -> tuple[str, int]:
+        """The id alone, and how large: a long one is smaller, before it is shortened."""
         if self._short is None:
-            self._short = _name(self.card.id, 38, self._short_room())
+            room, large, small = self._short_room(), 38, 31
+            fits = look.metrics(large, bold=True).horizontalAdvance(self.card.id) <= room
+            self._short = (self.card.id, large) if fits else (_name(self.card.id, small, room), small)
         return self._short
 
     def _short_room(self) -> float:
