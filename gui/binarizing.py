@@ -25,7 +25,7 @@ from engine.findings import Analysis
 from engine.network import Choice
 from gui.difference import Picture, compare
 from gui.document import Document
-from gui.forms import ChoiceEditor, set_state
+from gui.forms import Change, ChoiceEditor, set_state
 from gui.narrow import Paragraph
 from gui.theme import SPACE, theme
 
@@ -132,8 +132,8 @@ class BinarizeDialog(QDialog):
         editor = ChoiceEditor(estimators(place), f"Estimator of the {place}s", none=none)
         editor.show_choice(choice)
 
-        def chosen(choice: Choice | None, _merge: str) -> None:
-            editor.show_choice(choice)
+        def chosen(change: Change, _merge: str) -> None:
+            editor.show_choice(change(editor.choice))
             self.plan()
 
         editor.chosen.connect(chosen)

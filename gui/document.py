@@ -70,6 +70,15 @@ class Document(QObject):
         if isinstance(top, _Step):
             top.merge = None
 
+    def cancel_merge(self) -> None:
+        """Take back the step whose gesture is under way, as if there had been none."""
+        top = self.undo_stack.command(self.undo_stack.index() - 1)
+        if isinstance(top, _Step) and top.merge is not None:
+            self.undo_stack.undo()
+            self._forget(top)
+            top.setObsolete(True)
+            self.undo_stack.redo()  # of what is obsolete Qt forgets instead
+
     def replace(self, network: Network, path: Path | None = None, clean: bool = True) -> None:
         """Show another network (new, opened, restored); the undo history begins anew."""
         self.path = path

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from gui.line import Line
 from gui.plain import tip
-from gui.theme import SPACE
+from gui.theme import SPACE, theme
 
 
 class Paragraph(QLabel):
@@ -94,6 +94,13 @@ class Pick(QComboBox):
         painter = QStylePainter(self)
         option = self._option()
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        if self.currentIndex() < 0:
+            style, field = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
+            room = self.style().subControlRect(style, option, field, self)
+            said = self.fontMetrics().elidedText(self._words(), Qt.TextElideMode.ElideRight, room.width())
+            painter.setPen(theme.color("muted"))  # as a line says what it would hold
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, said)
+            return
         if self.shortened:  # a text that just fits would be cut by a fraction of a pixel
             option.currentText = self.fontMetrics().elidedText(  # type: ignore[attr-defined]
                 self._words(), Qt.TextElideMode.ElideRight, self._room()

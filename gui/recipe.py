@@ -16,7 +16,7 @@ from engine.findings import Analysis
 from engine.network import Choice, Recipe
 from gui.augmentation import AugmentationEditor, marks_of
 from gui.document import Document
-from gui.forms import ChoiceEditor, Form
+from gui.forms import Change, ChoiceEditor, Form
 from gui.inspector.section import Section
 from gui.theme import SPACE
 
@@ -104,7 +104,7 @@ class RecipePanel(QScrollArea):
         self.data.chosen.connect(self._data_chosen)
         for name in ("loss", "optimizer", "schedule"):
             getattr(self, name).chosen.connect(
-                lambda choice, merge, name=name: self._set(f"Set the {name}", merge, **{name: choice})
+                lambda change, merge, name=name: self._chosen(name, change, merge)
             )
         self._layout.addStretch(1)
         self.setWidget(body)
@@ -183,8 +183,14 @@ class RecipePanel(QScrollArea):
         recipe = msgspec.structs.replace(network.recipe, **replaced)
         self._document.edit(edit.set_recipe(network, recipe), label, merge or None)
 
-    def _data_chosen(self, choice: Choice, merge: str) -> None:
+    def _chosen(self, name: str, change: Change, merge: str) -> None:
+        choice = change(getattr(self._document.network.recipe, name))
+        self._set(f"Set the {name}", merge, **{name: choice})
+
+    def _data_chosen(self, change: Change, merge: str) -> None:
         before = self._document.network.recipe.data
+        choice = change(Choice(before.source, before.fields))
+        assert choice is not None  # there is no row for none
         # Another source has its own parts; a split made for the old one would not fit it.
         split = before.split if choice.id == before.source else {}
         data = msgspec.structs.replace(before, source=choice.id, fields=choice.fields, split=split)

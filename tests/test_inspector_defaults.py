@@ -66,7 +66,7 @@ class TestPart:
 
     def test_a_choice_is_one_step_of_undo_and_the_editor_follows(self, part: DefaultsPart) -> None:
         part.scope.setCurrentIndex(1)
-        part.editors["weight"].chosen.emit(HE, "")
+        part.editors["weight"].chosen.emit(lambda _: HE, "")
         part.refresh()
         assert self.document.network.defaults["init"]["Linear"]["weight"]["scheme"] == "kaiming_normal"
         self.document.undo_stack.undo()

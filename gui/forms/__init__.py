@@ -1,10 +1,11 @@
 """Forms drawn from the catalogue's fields: the one set of editors that inspector and recipe share."""
 
-from gui.forms.choice import ChoiceEditor, with_field, without_field
+from gui.forms.choice import Change, ChoiceEditor, differ, with_field, without_field
 from gui.forms.editors import Chooser, Editor, ScrubLabel, Switch, editor_for, set_state, show_if
 from gui.forms.form import Form, Row, sentences
 
 __all__ = [
+    "Change",
     "ChoiceEditor",
     "Chooser",
     "Editor",
@@ -12,6 +13,7 @@ __all__ = [
     "Row",
     "ScrubLabel",
     "Switch",
+    "differ",
     "editor_for",
     "sentences",
     "set_state",

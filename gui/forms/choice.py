@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine.catalog import Entry
+from engine.catalog.fields import Field
 from engine.network import Choice
 from gui.forms.editors import Chooser, set_state, show_if
 from gui.forms.form import Form
@@ -40,6 +41,28 @@ def without_field(entry: Entry | None, values: Mapping[str, Any], name: str) -> 
     return {key: value for key, value in values.items() if key != name}
 
 
+def differ(field: Field, values: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether not all have the same there. Most often they do to the letter, however many they are."""
+    first = repr(values[0].get(field.name, _ABSENT))
+    effective = _effective(field, values[0])
+    return any(
+        repr(other.get(field.name, _ABSENT)) != first and _effective(field, other) != effective
+        for other in values
+    )
+
+
+_ABSENT = object()
+
+
+def _effective(field: Field, values: Mapping[str, Any]) -> object:
+    value = values.get(field.name, None if field.required else field.default)
+    return field.canonical(value) if field.check(value) is None else ("wrong", repr(value))
+
+
+#: What an edit makes of a choice; each of several owners has its own.
+Change = Callable[[Choice | None], Choice | None]
+
+
 class ChoiceEditor(QWidget):
     """A drop-down list of entries and the form of the chosen one.
 
@@ -51,10 +74,12 @@ class ChoiceEditor(QWidget):
         The text of the row that chooses nothing; None: something must be chosen.
     """
 
-    #: (Choice or None, merge key or "").
+    #: (:data:`Change`, merge key or "").
     chosen = Signal(object, str)
     #: The gesture is over.
     ended = Signal()
+    #: The gesture is taken back.
+    cancelled = Signal()
 
     def __init__(
         self,
@@ -70,6 +95,8 @@ class ChoiceEditor(QWidget):
         self._none = none
         self._drafts = {} if drafts is None else drafts
         self._choice: Choice | None = None
+        #: Whether several owners have chosen different entries, and in which fields of one they differ.
+        self._mixed, self._mixed_fields = False, frozenset[str]()
         #: What each entry's fields were when another was chosen, so that going back loses nothing.
         self._remembered: dict[str, Choice] = {}
         self._unfit: Callable[[Entry], str | None] = lambda entry: None
@@ -88,6 +115,11 @@ class ChoiceEditor(QWidget):
         self.setFocusProxy(self.box)
 
     @property
+    def mixed(self) -> bool:
+        """Whether what is shown is not all owners' in everything."""
+        return self._mixed or bool(self._mixed_fields)
+
+    @property
     def choice(self) -> Choice | None:
         """What is shown."""
         return self._choice
@@ -101,15 +133,20 @@ class ChoiceEditor(QWidget):
         self,
         choice: Choice | None,
         *,
+        others: Sequence[Choice | None] = (),
         none: str | None = None,
         unfit: Callable[[Entry], str | None] | None = None,
     ) -> None:
-        """Show `choice`; `unfit` says why an entry cannot be chosen here, or None if it can."""
+        """Show `choice`; `unfit` says why an entry cannot be chosen here, or None if it can.
+
+        `others` are those of further owners, whom an edit concerns too.
+        """
         self._choice = choice
+        self._mixed, self._mixed_fields = self._compare(choice, others)
         self._none = none if none is not None else self._none
         self._unfit = unfit or self._unfit
         self._fill()
-        entry = self.entry
+        entry = None if self._mixed else self.entry
         said = cited(entry.doc, entry.source) if entry else ""
         self.doc.show_words(said)
         show_if(self.doc, bool(said))
@@ -126,6 +163,16 @@ class ChoiceEditor(QWidget):
         """Mark fields: name -> (severity, message)."""
         if self.form is not None:
             self.form.set_marks(marks)
+
+    def _compare(self, choice: Choice | None, others: Sequence[Choice | None]) -> tuple[bool, frozenset[str]]:
+        every = [other for other in others if other != choice]
+        if not every:
+            return False, frozenset()
+        if choice is None or any(other is None or other.id != choice.id for other in every):
+            return True, frozenset()
+        values = [choice.fields, *(other.fields for other in every if other is not None)]
+        fields = self.entry.fields if self.entry else ()
+        return False, frozenset(field.name for field in fields if differ(field, values))
 
     def _fill(self) -> None:
         rows: list[tuple[str, str | None]] = []
@@ -150,48 +197,66 @@ class ChoiceEditor(QWidget):
             item = model.item(index)
             item.setEnabled(reason is None or id == chosen)
             item.setToolTip(reason or (entry.doc.replace("`", "") if entry else ""))
-        self.box.setCurrentIndex(next(i for i, (_, id) in enumerate(rows) if id == chosen))
+        self.box.setPlaceholderText("mixed")
+        row = next(i for i, (_, id) in enumerate(rows) if id == chosen)
+        self.box.setCurrentIndex(-1 if self._mixed else row)
 
     def _show_form(self) -> None:
-        id = self._choice.id if self._choice else None
+        choice = None if self._mixed else self._choice
+        id = choice.id if choice else None
         if id != self._form_of:
             if self.form is not None:
                 self.form.hide()
                 self.form.deleteLater()
                 self.form = None
             self._form_of = id
-            if self._choice is not None:
+            if choice is not None:
                 entry = self.entry
                 self.form = Form(entry.fields if entry else (), drafts=self._drafts)
                 self.form.edited.connect(self._edited)
                 self.form.reset.connect(self._reset)
                 self.form.ended.connect(self.ended)
+                self.form.cancelled.connect(self.cancelled)
                 layout = self.layout()
                 assert isinstance(layout, QVBoxLayout)
                 layout.insertWidget(1, self.form)
-        if self.form is not None and self._choice is not None:
-            self.form.set_values(self._choice.fields)
-            show_if(self.form, bool(self.form.fields or self._choice.fields))
+        if self.form is not None and choice is not None:
+            self.form.set_values(choice.fields, self._mixed_fields)
+            show_if(self.form, bool(self.form.fields or choice.fields))
 
     def _activated(self, index: int) -> None:
         id = self.box.itemData(index)
         before = self._choice
-        if id == (before.id if before else None):
+        if id == (before.id if before else None) and not self._mixed:
             return
-        if before is not None:
+        if before is not None and not self._mixed:
             self._remembered[before.id] = before
         self._drafts.clear()
         entry = self._entries.get(id) if id else None
         after = None if id is None else self._remembered.get(id) or Choice(id, entry.start() if entry else {})
-        self.chosen.emit(after, "")
+
+        def change(own: Choice | None) -> Choice | None:
+            return own if own is not None and own.id == id else after
+
+        self.chosen.emit(change, "")
 
     def _edited(self, name: str, value: Any, merge: str) -> None:
-        assert self._choice is not None
-        fields = with_field(self.entry, self._choice.fields, name, value)
-        self.chosen.emit(msgspec.structs.replace(self._choice, fields=fields), merge)
+        entry = self.entry
+        self._change_fields(lambda fields: with_field(entry, fields, name, value), merge)
 
     def _reset(self, name: str) -> None:
-        assert self._choice is not None
-        fields = without_field(self.entry, self._choice.fields, name)
+        entry = self.entry
         self._drafts.pop(name, None)
-        self.chosen.emit(msgspec.structs.replace(self._choice, fields=fields), "")
+        self._change_fields(lambda fields: without_field(entry, fields, name), "")
+
+    def _change_fields(self, make: Callable[[Mapping[str, Any]], dict[str, Any]], merge: str) -> None:
+        """Change the fields of every choice of the entry that is shown."""
+        assert self._choice is not None
+        id = self._choice.id
+
+        def change(own: Choice | None) -> Choice | None:
+            if own is None or own.id != id:
+                return own
+            return msgspec.structs.replace(own, fields=make(own.fields))
+
+        self.chosen.emit(change, merge)

@@ -69,6 +69,8 @@ class Editor(QWidget):
     committed = Signal(object, str)
     #: The gesture is over; the next one is an undo step of its own.
     ended = Signal()
+    #: The gesture is taken back, which its owner alone can: values that differed do so again.
+    cancelled = Signal()
     #: :attr:`trouble` or :attr:`draft` changed.
     draft_changed = Signal()
 
@@ -76,6 +78,8 @@ class Editor(QWidget):
         super().__init__(parent)
         self.field = field
         self.value: Any = None
+        #: Whether several owners differ in it.
+        self.mixed = False
         #: Text that says no value, kept as typed; None where there is none.
         self.draft: str | None = None
         #: What is wrong with the draft, for the user.
@@ -148,7 +152,6 @@ class LineEditor(Editor):
         self.unit = QLabel(field.unit, self.line)
         self.unit.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         set_state(self.unit, "role", "muted")
-        self._mixed = False
         self._stepping = ""
         self.line.editingFinished.connect(self._finish)
         self.line.textEdited.connect(self._typed)
@@ -163,8 +166,8 @@ class LineEditor(Editor):
 
     def show_value(self, value: Any, mixed: bool = False) -> None:
         """Show `value`, unless it is what is shown: then an unfinished text stays."""
-        same = type(value) is type(self.value) and value == self.value and mixed == self._mixed
-        self.value, self._mixed = value, mixed
+        same = type(value) is type(self.value) and value == self.value and mixed == self.mixed
+        self.value, self.mixed = value, mixed
         if same and (self.draft is not None or self.line.isModified()):
             return
         self._show()
@@ -197,11 +200,11 @@ class LineEditor(Editor):
         self.line.setTextMargins(0, 0, size.width() + SPACE if shown else 0, 0)
 
     def _show(self) -> None:
-        self.line.setText("" if self._mixed else to_text(self.field, self.value))
+        self.line.setText("" if self.mixed else to_text(self.field, self.value))
         self.line.setCursorPosition(0)
         self.line.setModified(False)
-        if self._mixed:
-            self.line.setPlaceholderText("several values")
+        if self.mixed:
+            self.line.setPlaceholderText("mixed")
         elif self.field.optional:
             self.line.setPlaceholderText("none")
         self._set_draft(None, "")
@@ -230,7 +233,7 @@ class LineEditor(Editor):
 
     def _take(self) -> None:
         text = self.line.text()
-        if self._mixed and not text:
+        if self.mixed and not text:
             self._show()
             return
         try:
@@ -371,7 +374,7 @@ class BoolEditor(Editor):
 
     def show_value(self, value: Any, mixed: bool = False) -> None:
         """Show true, false, or neither."""
-        self.value = value
+        self.value, self.mixed = value, mixed
         known = isinstance(value, bool) and not mixed
         self.switch.setTristate(not known or self.field.optional)
         state = Qt.CheckState.Checked if value is True else Qt.CheckState.Unchecked
@@ -425,7 +428,7 @@ class OptionEditor(Editor):
     def show_value(self, value: Any, mixed: bool = False) -> None:
         """Choose `value`'s row, adding one for a value that the field does not have."""
         assert isinstance(self.field, Option)
-        self.value = value
+        self.value, self.mixed = value, mixed
         choices: list[Any] = [*([None] if self.field.optional else []), *self.field.options]
         if not mixed and value not in choices:
             choices.append(value)
@@ -440,7 +443,7 @@ class OptionEditor(Editor):
                     else to_text(self.field, choice)
                 )
                 self.box.addItem(text, choice)
-        self.box.setPlaceholderText("several values" if mixed else "")
+        self.box.setPlaceholderText("mixed" if mixed else "")
         self.box.setCurrentIndex(-1 if mixed else choices.index(value))
 
     def set_severity(self, severity: str) -> None:
@@ -460,7 +463,8 @@ class ScrubLabel(QLabel):
         self.setWordWrap(True)
         self.setBuddy(editor)
         self._editor = editor
-        self._from: tuple[float, Any] | None = None
+        #: Where a drag began, with the value and whether it was not all owners'.
+        self._from: tuple[float, Any, bool] | None = None
         self._travel = 0.0
         self._key = ""
         if can_scrub(editor.field):
@@ -470,7 +474,7 @@ class ScrubLabel(QLabel):
         """Begin a drag."""
         if event.button() == Qt.MouseButton.LeftButton and can_scrub(self._editor.field):
             value = self._editor.value
-            self._from = (event.position().x(), value)
+            self._from = (event.position().x(), value, self._editor.mixed)
             self._travel = 0.0
             self._key = f"scrub {next(_gestures)}"
             self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -479,7 +483,7 @@ class ScrubLabel(QLabel):
         """Change the number by the way from where the drag began."""
         if self._from is None:
             return
-        x, value = self._from
+        x, value, _ = self._from
         speed = 1.0
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             speed = 0.2
@@ -502,10 +506,13 @@ class ScrubLabel(QLabel):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc while dragging goes back to where the drag began."""
         if event.key() == Qt.Key.Key_Escape and self._from is not None:
-            _, value = self._from
+            _, value, mixed = self._from
             self._from = None
-            self._editor.committed.emit(value, self._key)
-            self._editor.ended.emit()
+            if mixed and not self._editor.mixed:
+                self._editor.cancelled.emit()
+            else:
+                self._editor.committed.emit(value, self._key)
+                self._editor.ended.emit()
         else:
             super().keyPressEvent(event)
 

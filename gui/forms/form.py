@@ -45,6 +45,8 @@ class Form(QWidget):
     reset = Signal(str)
     #: The gesture is over.
     ended = Signal()
+    #: The gesture is taken back.
+    cancelled = Signal()
     #: (field name, or ""): what the pointer or the keyboard came to last.
     pointed = Signal(str)
 
@@ -81,6 +83,7 @@ class Form(QWidget):
         row = Row(field)
         row.editor.committed.connect(lambda value, merge, name=field.name: self._commit(name, value, merge))
         row.editor.ended.connect(self.ended)
+        row.editor.cancelled.connect(self.cancelled)
         row.editor.draft_changed.connect(lambda name=field.name: self._keep_draft(name))
         row.reset.clicked.connect(lambda _=False, name=field.name: self._reset(name))
         row.pointed.connect(self.pointed)
@@ -270,8 +273,9 @@ class Row(QWidget):
         self._own = "" if right else f"is missing: {field.expected}." if missing else field.check(value) or ""
         wrong = bool(self._own)
         self.changed = right or wrong or field.canonical(value) != field.canonical(back)
-        # A switch cannot show an expression.
-        self._computed = to_text(field, value) if computed and isinstance(field, Bool) else ""
+        # A switch can show neither an expression nor, beside "none", that several differ.
+        switch = isinstance(field, Bool)
+        self._computed = "mixed" if mixed and switch else to_text(field, value) if computed and switch else ""
         self.editor.show_value(value, mixed)
         self._judge()
 

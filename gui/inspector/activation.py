@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 from engine import edit
 from engine.catalog import ACTIVATIONS, Layer
 from engine.host.protocol import CurvePreview, Failed
-from engine.network import Choice
-from gui.forms import ChoiceEditor, show_if
+from engine.network import Choice, Network, Node
+from gui.forms import Change, ChoiceEditor, show_if
 from gui.inspector.common import Figures, text_label
 from gui.inspector.plots import Curve, CurvePlot
 from gui.inspector.preview import Desk, Preview
@@ -37,6 +37,7 @@ class ActivationPart(Section):
         )
         self.choice.chosen.connect(self._chosen)
         self.choice.ended.connect(subject.document.end_merge)
+        self.choice.cancelled.connect(subject.document.cancel_merge)
         self.plot = CurvePlot("The activation's curve and derivative")
         self.note = text_label(role="muted")
         self.range = Figures()
@@ -63,13 +64,17 @@ class ActivationPart(Section):
         subject = self._subject
         layer, node = subject.layer, subject.node
         own = layer is not None and layer.is_activation
-        show_if(self, own or node.activation is not None or (layer is not None and layer.activatable))
+        show_if(self, subject.all(_is_activation if own else _takes_activation))
         shown = Choice(node.type, node.fields) if own else node.activation
         show_if(self.choice, not own)
-        if not own:
-            self.choice.show_choice(shown)
-        entry = ACTIVATIONS.get(shown.id) if shown else None
-        self.set_title("Curve" if own else "Activation", entry.title if entry else "None")
+        if own:
+            mixed = any(other != shown for other in subject.others(lambda n: Choice(n.type, n.fields)))
+        else:
+            self.choice.show_choice(shown, others=subject.others(lambda other: other.activation))
+            mixed = self.choice.mixed
+        entry = ACTIVATIONS.get(shown.id) if shown and not mixed else None
+        said = "mixed" if mixed else entry.title if entry else "None"
+        self.set_title("Curve" if own else "Activation", said)
         show_if(self.plot, entry is not None)
         for widget in (self.range, self.said, self.fetch):
             show_if(widget, entry is not None)
@@ -138,13 +143,24 @@ class ActivationPart(Section):
             self.plot.set_curves(())
             self.plot.set_message(event.message)
 
-    def _chosen(self, choice: Choice | None, merge: str) -> None:
+    def _chosen(self, change: Change, merge: str) -> None:
         block = self._subject.block
-        self._subject.edit(
-            "Set the activation",
-            lambda network, id: edit.set_activation(network, id, choice, block=block),
-            merge,
-        )
+
+        def apply(network: Network, id: str) -> Network:
+            choice = change(edit.node_of(network, id, block).activation)
+            return edit.set_activation(network, id, choice, block=block)
+
+        self._subject.edit("Set the activation", apply, merge)
+
+
+def _is_activation(node: Node, layer: Layer | None) -> bool:
+    return layer is not None and layer.is_activation
+
+
+def _takes_activation(node: Node, layer: Layer | None) -> bool:
+    return node.activation is not None or (
+        layer is not None and layer.activatable and not layer.is_activation
+    )
 
 
 def share_where_flat(curve: CurvePreview, edges: Sequence[float], counts: Sequence[int]) -> float:

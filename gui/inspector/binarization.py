@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import edit
-from engine.catalog import BINARIZERS
+from engine.catalog import BINARIZERS, Layer
 from engine.host.protocol import CurvePreview, Distribution, EstimatorSeen, Failed
-from engine.network import Choice
-from gui.forms import ChoiceEditor, show_if
+from engine.network import Network, Node
+from gui.forms import Change, ChoiceEditor, show_if
 from gui.inspector.common import Figures, text_label
 from gui.inspector.plots import Curve, CurvePlot
 from gui.inspector.preview import Desk, Preview
@@ -61,15 +63,24 @@ class BinarizePart(Section):
 
     def refresh(self) -> None:
         """Show the current node's estimators."""
-        node, layer = self._subject.node, self._subject.layer
-        can = layer is not None and bool(layer.binarizable)
-        show_if(self, can or bool(node.binarize))
+        subject = self._subject
+        can = subject.all(_can)
+        show_if(self, subject.all(lambda node, layer: _can(node, layer) or bool(node.binarize)))
         for place, estimator in self.places.items():
-            show_if(estimator, can or place in node.binarize)
+            show_if(estimator, subject.all(partial(_has, place)))
             estimator.refresh(self.open)
         show_if(self.whole, can)
-        chosen = [_PLACES[place].lower() for place in _PLACES if place in node.binarize]
-        self.set_title("Binarization", " and ".join(chosen) if chosen else "real")
+        chosen = [_PLACES[place].lower() for place in _PLACES if place in subject.node.binarize]
+        mixed = any(estimator.choice.mixed for estimator in self.places.values())
+        self.set_title("Binarization", "mixed" if mixed else " and ".join(chosen) if chosen else "real")
+
+
+def _can(node: Node, layer: Layer | None) -> bool:
+    return layer is not None and bool(layer.binarizable)
+
+
+def _has(place: str, node: Node, layer: Layer | None) -> bool:
+    return _can(node, layer) or place in node.binarize
 
 
 class _Estimator(QWidget):
@@ -91,6 +102,7 @@ class _Estimator(QWidget):
         )
         self.choice.chosen.connect(self._chosen)
         self.choice.ended.connect(subject.document.end_merge)
+        self.choice.cancelled.connect(subject.document.cancel_merge)
         self.formula = text_label()
         self.forward = CurvePlot(f"Forward values of the {place}")
         self.backward = CurvePlot(f"Gradient factor of the {place}")
@@ -115,8 +127,10 @@ class _Estimator(QWidget):
         """Show the node's estimator; `open`: someone looks."""
         self._open = open
         choice = self._subject.node.binarize.get(self._place)
-        self.choice.show_choice(choice)
-        entry = BINARIZERS.get(choice.id) if choice else None
+        self.choice.show_choice(
+            choice, others=self._subject.others(lambda node: node.binarize.get(self._place))
+        )
+        entry = BINARIZERS.get(choice.id) if choice and not self.choice.mixed else None
         for widget in self._shown:
             show_if(widget, entry is not None)
         if entry is None or choice is None:
@@ -175,7 +189,8 @@ class _Estimator(QWidget):
     def _look_on(self) -> None:
         """Ask for a look at a batch, where someone looks, nothing is wrong, and no run wants the machine."""
         subject, session = self._subject, self._session
-        asleep = not self._open or bool(subject.analysis.errors) or not subject.report.outputs
+        alone = len(subject.ids) == 1  # what one gets says nothing of the others
+        asleep = not (self._open and alone) or bool(subject.analysis.errors) or not subject.report.outputs
         if asleep or (session is not None and session.active):
             return
         network = subject.document.network
@@ -225,6 +240,12 @@ class _Estimator(QWidget):
 
     def _tell(self) -> None:
         """Show where real values fall, and what that does to the gradient."""
+        if len(self._subject.ids) > 1:
+            for plot in (self.forward, self.backward):
+                plot.set_falls((), ())
+            show_if(self.figures, False)
+            show_if(self.plain, False)
+            return
         seen = self._seen
         if seen is not None and (seen.node, seen.place) != (self._subject.path, self._place):
             seen = self._seen = None
@@ -271,13 +292,14 @@ class _Estimator(QWidget):
             self.plain, bool(self.plain.text()) and self._subject.node.binarize.get(self._place) is not None
         )
 
-    def _chosen(self, choice: Choice | None, merge: str) -> None:
-        block = self._subject.block
-        self._subject.edit(
-            f"Set the binarization of the {self._place}",
-            lambda network, id: edit.set_binarize(network, id, self._place, choice, block=block),
-            merge,
-        )
+    def _chosen(self, change: Change, merge: str) -> None:
+        block, place = self._subject.block, self._place
+
+        def apply(network: Network, id: str) -> Network:
+            choice = change(edit.node_of(network, id, block).binarize.get(place))
+            return edit.set_binarize(network, id, place, choice, block=block)
+
+        self._subject.edit(f"Set the binarization of the {place}", apply, merge)
 
 
 def _edges(values: Distribution) -> tuple[float, ...]:

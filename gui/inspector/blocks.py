@@ -52,6 +52,7 @@ class RepeatPart(Section):
         self.form.edited.connect(lambda _, value, merge: self._set(value, merge))
         self.form.reset.connect(lambda _: self._set(1, ""))
         self.form.ended.connect(subject.document.end_merge)
+        self.form.cancelled.connect(subject.document.cancel_merge)
         self.rows.addWidget(self.form)
 
     def turn(self) -> None:

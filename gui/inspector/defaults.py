@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from engine import edit
 from engine.catalog import GROUPS, INITIALIZERS, LAYERS
 from engine.network import Choice
-from gui.forms import ChoiceEditor, Chooser, show_if
+from gui.forms import Change, ChoiceEditor, Chooser, show_if
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
@@ -38,7 +38,7 @@ class DefaultsPart(Section):
             column.setContentsMargins(0, 0, 0, 0)
             column.addWidget(text_label(parameter, "heading"))
             editor = ChoiceEditor(INITIALIZERS, f"Initialisation of every {parameter}", none="As torch does")
-            editor.chosen.connect(lambda choice, merge, name=parameter: self._chosen(name, choice, merge))
+            editor.chosen.connect(lambda change, merge, name=parameter: self._chosen(name, change, merge))
             editor.ended.connect(subject.document.end_merge)
             column.addWidget(editor)
             self.rows.addWidget(holder)
@@ -80,8 +80,9 @@ class DefaultsPart(Section):
         self.scope.setCurrentIndex(max(0, self.scope.findData(current)))
         self.scope.blockSignals(blocked)
 
-    def _chosen(self, parameter: str, choice: Choice | None, merge: str) -> None:
+    def _chosen(self, parameter: str, change: Change, merge: str) -> None:
         document, scope = self._subject.document, self.scope.currentData()
+        choice = change(self.editors[parameter].choice)
         after = edit.set_default_init(document.network, scope, parameter, choice)
         where = "all layers" if scope == "all" else f"all of {scope.lower()}"
         document.edit(after, f"Initialise every {parameter} of {where}", merge or None)

@@ -155,9 +155,7 @@ class Header(QWidget):
 
     def _several_figures(self) -> list[tuple[str, str, str]]:
         subject = self._subject
-        path = subject.path
-        head = path[: len(path) - len(subject.id)]
-        found = [subject.analysis.nodes.get(head + id) for id in subject.ids]
+        found = [subject.report_of(id) for id in subject.ids]
         reports = [report for report in found if report is not None]
         parameters, macs = (sum(getattr(r, name) for r in reports) for name in ("parameter_count", "macs"))
         unknown = sum(report.unknown for report in reports) + len(found) - len(reports)

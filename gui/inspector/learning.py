@@ -8,10 +8,11 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import edit
 from engine.catalog import INITIALIZERS, Entry, Initializer
+from engine.findings import NodeReport
 from engine.host.protocol import Failed, InitPreview
-from engine.network import Choice
+from engine.network import Choice, Network
 from engine.storage import form as document_form
-from gui.forms import ChoiceEditor, set_state, show_if
+from gui.forms import Change, ChoiceEditor, set_state, show_if
 from gui.inspector.common import Figures, Segments, text_label
 from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
 from gui.inspector.preview import Desk, Preview
@@ -67,8 +68,9 @@ class InitPart(Section):
                 none="",
                 drafts=self._subject.drafts(f"init {name}"),
             )
-            editor.chosen.connect(lambda choice, merge, name=name: self._chosen(name, choice, merge))
+            editor.chosen.connect(lambda change, merge, name=name: self._chosen(name, change, merge))
             editor.ended.connect(self._subject.document.end_merge)
+            editor.cancelled.connect(self._subject.document.cancel_merge)
             self._editors[name] = editor
             self._chooser_rows.addWidget(editor)
         return self._editors[name]
@@ -80,9 +82,14 @@ class InitPart(Section):
             editor.set_drafts(self._subject.drafts(f"init {name}"))
 
     def names(self) -> tuple[str, ...]:
-        """The parameters that can be initialised, as far as they are there."""
-        layer, node, report = self._subject.layer, self._subject.node, self._subject.report
-        declared = layer.parameter_names(self._subject.node.fields) if layer else ()
+        """The parameters that can be initialised, as far as they are there, in each of the nodes."""
+        every = [self._names_of(id) for id in reversed(self._subject.ids)]
+        return tuple(name for name in every[0] if all(name in names for names in every[1:]))
+
+    def _names_of(self, id: str) -> tuple[str, ...]:
+        layer, node = self._subject.layer_of(id), self._subject.nodes[id]
+        report = self._subject.report_of(id) or NodeReport()
+        declared = layer.parameter_names(node.fields) if layer else ()
         there = [name for name in declared if name in report.parameters] if report.parameters else declared
         if not report.parameters and node.fields.get("bias") is False:
             there = [name for name in declared if name != "bias"]
@@ -100,6 +107,7 @@ class InitPart(Section):
         name = self.parameters.current
         choice = subject.node.init.get(name)
         inherited = self._inherited(name)
+        apart = any(self._inherited(name, id) != inherited for id in subject.ids)
         current = self.editor
         for other in self._editors.values():
             show_if(other, other is current)
@@ -107,15 +115,20 @@ class InitPart(Section):
         own_default = inherited.id == "default" and not inherited.fields
         current.show_choice(
             choice,
-            none=standard if own_default else f"The network's: {standard}",
+            others=subject.others(lambda node: node.init.get(name)),
+            none="The network's" if apart else standard if own_default else f"The network's: {standard}",
             unfit=self._unfit,
         )
+        mixed = current.mixed or (choice is None and apart)
         effective = choice or inherited
         scheme = INITIALIZERS.get(effective.id)
-        self.set_title("Initialisation", scheme.title if scheme else effective.id)
-        self._explain(scheme, choice is None)
+        self.set_title("Initialisation", "mixed" if mixed else scheme.title if scheme else effective.id)
+        self._explain(None if mixed else scheme, choice is None)
         wrong = scheme.check(effective.fields) if scheme else [(effective.id, "is not known.")]
-        if wrong:
+        if mixed:
+            self._preview.forget()
+            self._clear("No draw: they begin differently.")
+        elif wrong:
             self._preview.forget()
             self._clear(f"No draw: {wrong[0][0]} {wrong[0][1]}")
         elif self.open:
@@ -139,9 +152,9 @@ class InitPart(Section):
             subject.document.network.recipe.seed,
         )
 
-    def _inherited(self, name: str) -> Choice:
-        """What the network's defaults say; else torch's own."""
-        layer = self._subject.layer
+    def _inherited(self, name: str, id: str | None = None) -> Choice:
+        """What the network's defaults say for a node, the current one or `id`; else torch's own."""
+        layer = self._subject.layer if id is None else self._subject.layer_of(id)
         defaults = self._subject.document.network.defaults.get("init", {})
         for place in (layer.group if layer else "", "all"):
             found = defaults.get(place, {}).get(name) if isinstance(defaults, Mapping) else None
@@ -225,13 +238,17 @@ class InitPart(Section):
             else ()
         )
         show_if(self.spectrum, len(event.singular) > 1)
-        self.note.setText(event.note[:1].upper() + event.note[1:])
-        show_if(self.note, bool(event.note))
+        note = event.note[:1].upper() + event.note[1:]
+        if len(self._subject.ids) > 1:
+            note = f"The draw of {self._subject.id}. {note}".rstrip()
+        self.note.setText(note)
+        show_if(self.note, bool(note))
 
-    def _chosen(self, name: str, choice: Choice | None, merge: str) -> None:
+    def _chosen(self, name: str, change: Change, merge: str) -> None:
         block = self._subject.block
-        self._subject.edit(
-            f"Set the initialisation of {name}",
-            lambda network, id: edit.set_init(network, id, name, choice, block=block),
-            merge,
-        )
+
+        def apply(network: Network, id: str) -> Network:
+            choice = change(edit.node_of(network, id, block).init.get(name))
+            return edit.set_init(network, id, name, choice, block=block)
+
+        self._subject.edit(f"Set the initialisation of {name}", apply, merge)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QRect, Qt
@@ -13,7 +13,7 @@ from engine import edit
 from engine.catalog import LAYERS
 from engine.catalog.fields import Bool, Field, Float, Int
 from engine.network import Network, Training
-from gui.forms import Form, sentences, set_state, show_if, with_field
+from gui.forms import Form, differ, sentences, set_state, show_if, with_field
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
@@ -58,6 +58,7 @@ class FieldsPart(Section):
         self.form.edited.connect(self._edited)
         self.form.reset.connect(self._reset)
         self.form.ended.connect(subject.document.end_merge)
+        self.form.cancelled.connect(subject.document.cancel_merge)
         self.rows.addWidget(self.form)
         layer = subject.layer
         self.explanation = Explanation(_first_sentence(layer.doc if layer else ""), self.form.fields)
@@ -75,8 +76,9 @@ class FieldsPart(Section):
 
     def _fields(self) -> tuple[Field, ...]:
         subject = self._subject
-        if len(subject.ids) == 1 and subject.node.block is not None:
-            return self._block_fields(subject.node.block)
+        block = subject.node.block
+        if block is not None and subject.all(lambda node, _: node.block == block):
+            return self._block_fields(block)
         first = subject.layer
         if first is None:
             return ()
@@ -106,7 +108,7 @@ class FieldsPart(Section):
         if len(subject.ids) > 1:
             values = {name: value for name, value in values.items() if name in self.form.fields}
             others = [subject.nodes[id].fields for id in subject.ids]
-            mixed = {name for name, field in self.form.fields.items() if _differ(field, others)}
+            mixed = {name for name, field in self.form.fields.items() if differ(field, others)}
         self.form.set_values(values, mixed)
         marks = {
             problem.field: (problem.severity, problem.message)
@@ -134,24 +136,6 @@ class FieldsPart(Section):
         )
 
 
-def _differ(field: Field, values: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether not all have the same there. Most often they do to the letter, however many they are."""
-    first = repr(values[0].get(field.name, _ABSENT))
-    effective = _effective(field, values[0])
-    return any(
-        repr(other.get(field.name, _ABSENT)) != first and _effective(field, other) != effective
-        for other in values
-    )
-
-
-_ABSENT = object()
-
-
-def _effective(field: Field, values: Mapping[str, Any]) -> object:
-    value = values.get(field.name, None if field.required else field.default)
-    return field.canonical(value) if field.check(value) is None else ("wrong", repr(value))
-
-
 _TRAINING: tuple[Field, ...] = (
     Bool("frozen", False, doc="Keep this layer's weights as they are while the rest learns."),
     Float(
@@ -170,6 +154,7 @@ class TrainingPart(Section):
         self.form.edited.connect(self._edited)
         self.form.reset.connect(lambda name: self._edited(name, self.form.fields[name].default, ""))
         self.form.ended.connect(subject.document.end_merge)
+        self.form.cancelled.connect(subject.document.cancel_merge)
         self.rows.addWidget(self.form)
 
     def turn(self) -> None:
@@ -179,15 +164,20 @@ class TrainingPart(Section):
 
     def refresh(self) -> None:
         """Show how the current node trains."""
-        layer = self._subject.layer
-        training = self._subject.node.training
-        shown = training or Training()
-        show_if(self, bool(layer is not None and layer.parameters) or training is not None)
-        self.form.set_values({"frozen": shown.frozen, "lr_multiplier": shown.lr_multiplier})
+        subject = self._subject
+        show_if(
+            self, subject.all(lambda node, layer: bool(layer and layer.parameters) or bool(node.training))
+        )
+        every = [subject.nodes[id].training or Training() for id in subject.ids]
+        shown = every[-1]
+        mixed = {
+            name for name in self.form.fields if any(getattr(e, name) != getattr(shown, name) for e in every)
+        }
+        self.form.set_values({"frozen": shown.frozen, "lr_multiplier": shown.lr_multiplier}, mixed)
         said = ["frozen"] if shown.frozen else []
         if shown.lr_multiplier != 1:
             said.append(f"learning rate × {shown.lr_multiplier:g}")
-        self.set_title("Training", ", ".join(said))
+        self.set_title("Training", "mixed" if mixed else ", ".join(said))
 
     def _edited(self, name: str, value: Any, merge: str) -> None:
         block = self._subject.block

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from engine import ports
 from engine.catalog import LAYERS, Layer
 from engine.findings import Analysis, NodeReport, Problem, Tensor
-from engine.network import Edge, Network, Node
+from engine.network import Choice, Edge, Network, Node
 from gui.document import Document
 from gui.selection import Selection
 
@@ -79,6 +79,16 @@ class Subject:
         """A node's catalogue entry; None for a block or an unknown type."""
         return LAYERS.get(self.nodes[id].type)
 
+    def all(self, holds: Callable[[Node, Layer | None], bool]) -> bool:
+        """Whether something holds of each of the nodes: what they do not share is not edited at once."""
+        nodes = self.nodes
+        return all(holds(nodes[id], LAYERS.get(nodes[id].type)) for id in self.ids)
+
+    def others(self, part: Callable[[Node], Choice | None]) -> list[Choice | None]:
+        """What the nodes beside the current one have chosen in some part."""
+        nodes = self.nodes
+        return [part(nodes[id]) for id in self.ids[:-1]]
+
     @property
     def key(self) -> tuple[object, ...]:
         """Equal as long as it speaks of the same nodes."""
@@ -122,6 +132,11 @@ class Subject:
                     return None
                 block = node.block
         return block
+
+    def report_of(self, id: str) -> NodeReport | None:
+        """What the analysis knows about a node of the graph that is shown; None: nothing."""
+        path = self.path
+        return self.analysis.nodes.get(path[: len(path) - len(self.id)] + id)
 
     @property
     def report(self) -> NodeReport:
