@@ -272,6 +272,40 @@ def test_however_large_a_network_is_all_of_it_can_be_seen(bench):
     assert b.canvas.visible_rect().contains(b.canvas.drawing.content())
 
 
+@pytest.mark.parametrize("pixels", [0.9 * DUST, 58.0])
+def test_the_extent_of_the_whole_is_that_of_its_cards_and_marks_whatever_is_done(bench, pixels):
+    b = bench(wide(200, frame=Frame((-95000.0, -9000.0, 600.0, 400.0), "Aside")))
+    look(b, pixels)
+
+    def agrees() -> None:
+        b.canvas.drawing.complete()
+        found = QRectF()
+        for kind in (b.canvas.drawing.nodes, b.canvas.drawing.marks):
+            for item in kind.values():
+                found = found.united(item.rect)
+        assert b.canvas.drawing.content() == found
+
+    agrees()
+    b.selection.set(("image", "add_149"))
+    start = b.node("add_149")
+    hands.drag(b.port, start, start + QPoint(0, 90), drop=False)
+    agrees()
+    hands.release(b.port, start + QPoint(0, 90))
+    agrees()
+    b.canvas.editor.select_all()
+    b.canvas.editor.copy()
+    b.canvas.editor.paste(QPointF(50_000.0, 40_000.0))
+    agrees()
+    b.document.edit(edit.set_field(b.network, "conv2d_0", "bias", False), "Taller, or not")
+    agrees()
+    for _ in range(3):
+        b.document.undo_stack.undo()
+        agrees()
+    b.selection.set(("image",))
+    b.canvas.editor.remove_selection()
+    agrees()
+
+
 # ---------------------------------------------------------------------------- the overview
 
 
