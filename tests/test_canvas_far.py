@@ -306,6 +306,34 @@ def test_the_extent_of_the_whole_is_that_of_its_cards_and_marks_whatever_is_done
     agrees()
 
 
+def test_to_delete_all_and_to_undo_that_leaves_the_view_where_it_is(bench):
+    b = bench(network_of(200))
+    b.canvas.fit()
+    before = b.canvas.zoom_factor, b.canvas.scroll_position()
+    b.canvas.editor.select_all()
+    b.canvas.editor.remove_selection()
+    assert (b.canvas.zoom_factor, b.canvas.scroll_position()) == before
+    b.document.undo_stack.undo()
+    assert (b.canvas.zoom_factor, b.canvas.scroll_position()) == before
+
+
+def test_cards_that_come_one_after_the_other_lie_above_as_they_are_selected(bench, qapp):
+    b = bench(wide())
+    look(b, 20.0)
+    image_of(b)
+    b.selection.set(list(b.network.nodes)[:120])
+    b.canvas.editor.copy()
+    b.canvas.editor.paste(QPointF(3000.0, 2000.0))
+    drawing = b.canvas.drawing
+    while drawing.arrivals:
+        qapp.processEvents()
+        b.port.repaint()
+    shown = image_of(b)
+    drawing.far.touch_choice()
+    drawing.far.forget()
+    assert image_of(b) == shown, "as if it were made anew"
+
+
 # ---------------------------------------------------------------------------- the overview
 
 

@@ -28,6 +28,9 @@ class Batches(Generic[Item, Key, Drawn]):
         self._pieces: dict[Key, list[_Piece[Item, Key, Drawn]]] = {}
         self._homes: dict[Item, _Piece[Item, Key, Drawn]] = {}
 
+    def __contains__(self, item: Item) -> bool:
+        return item in self._homes
+
     def put(self, item: Item, key: Key | None, changed: bool = False) -> bool:
         """Let an item look like those of `key` (None: it is gone); whether it did not before.
 

@@ -84,7 +84,14 @@ class FarPainter:
         self._touched_wires.update(dict.fromkeys(wires.values()))
 
     def _put_card(self, item: NodeItem, key: _CardKey | None) -> None:
-        if self._cards.put(item, key) and (key is None or item.selected or self._all_chosen):
+        comes = item not in self._cards
+        if not self._cards.put(item, key):
+            return
+        if comes and key is not None and self._above is not None and item.selected and not self._all_chosen:
+            rects, stripes = self._above.setdefault(key, ([], []))  # as the last one, which it is
+            rects.append(item.far_rect)
+            stripes.append(item.far_stripe)
+        elif key is None or item.selected or self._all_chosen:
             self._above = None
 
     def _batch(self) -> None:

@@ -123,15 +123,16 @@ class Scene(Items):
         """
         self._network, self._block = after, block
         prefix: tuple[str, ...] = () if block is None else ("blocks", block)
-        depth = len(prefix)
+        nodes_of, edges_of = (*prefix, "nodes"), (*prefix, "edges")
+        depth = len(nodes_of)
         touched: set[str] = set()
         moved: set[str] | None = set()
         edges_changed = drawn = False
         for change in diff.changes(before, after):
             path = change.path
-            if path[:depth] == prefix and path[depth : depth + 1] == ("nodes",):
-                touched.add(path[depth + 1])
-            elif path == (*prefix, "edges"):
+            if path[:depth] == nodes_of:
+                touched.add(path[depth])
+            elif path == edges_of:
                 edges_changed = True
             elif path[:1] == ("view",):
                 inner = path[1:] if block is None else path[3:]

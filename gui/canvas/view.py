@@ -61,6 +61,8 @@ class Canvas(Camera):
         self.drawing.setParent(self)
         self.document = document
         self.selection = selection
+        #: Which of the documents is shown, as the document counts them.
+        self._generation = document.generation
         #: What was found last.
         self.analysis = Analysis()
         self._marks: Mapping[str, Mark] = {}
@@ -160,6 +162,7 @@ class Canvas(Camera):
         if self.gesture is not None:
             self.hands.cancel()
         self.land()
+        another, self._generation = self.document.generation != self._generation, self.document.generation
         shown = self.block
         if before.blocks.keys() != after.blocks.keys():
             self.interior.follow_rename(before, after)
@@ -169,9 +172,10 @@ class Canvas(Camera):
             return
         if before.name != after.name:
             self.interior.follow()
-        kept = any(after.nodes.get(id) is node for id, node in before.nodes.items())
-        fresh = not kept and self.document.undo_stack.count() == 0 and len(after.nodes) != 1
-        if fresh or (self.block is not None and self.block not in before.blocks):
+        first = self.document.undo_stack.count() == 0 and len(after.nodes) > 1
+        if first and not another:  # what fills an empty document is looked at as a whole
+            first = not any(after.nodes.get(id) is node for id, node in before.nodes.items())
+        if another or first or (self.block is not None and self.block not in before.blocks):
             self._show_graph()
         else:
             self.drawing.sync(before, after, self.block, self.visible_rect())
