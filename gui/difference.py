@@ -6,18 +6,21 @@ changed the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from msgspec.structs import replace
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen, QTransform
 from PySide6.QtWidgets import QLabel, QListWidget, QSplitter, QVBoxLayout, QWidget
 
 from engine import diff
+from engine.edit_view import Frame, Mark, Note, marks
 from engine.network import Edge, Network
-from gui.canvas import card, layout
+from gui.canvas import captions, card, layout, look
 from gui.canvas.edge_item import wire_path
+from gui.canvas.marks import color_of
 from gui.canvas.routing import detour
 from gui.theme import SPACE, theme
 
@@ -27,7 +30,14 @@ _HEIGHT = 56.0
 #: In larger networks wires go straight: around what stands between takes long to find, and is not seen.
 _ROUTED = 300
 #: Kind of change -> (colour, sign). The sign says it without colour.
-_LOOK = {"added": ("good", "+"), "removed": ("error", "−"), "changed": ("warning", "~"), "same": ("line", "")}
+_LOOK = {"added": ("good", "+"), "removed": ("error", "−"), "changed": ("warning", "~"), "same": ("wire", "")}
+_Drawn = TypeVar("_Drawn")
+#: Below so many pixels on the screen letters are not drawn, and a card is a block of its colour.
+_LETTERS = 7.0
+#: Sides of the smallest block: one that is the same, and one that is not and must be found among thousands.
+_SAME, _OTHER = 3.0, 6.0
+#: The smallest block with its name in it.
+_NAMED = QSizeF(34.0, 11.0)
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ class Compared:
     union: Network
     nodes: dict[str, str]
     edges: dict[Edge, str]
+    #: Frames and notes of the top level, and what became of each.
+    marks: dict[str, tuple[Mark, str]]
     #: The differences that mean something, in words.
     words: tuple[str, ...]
 
@@ -63,8 +75,30 @@ def compare(before: Network, after: Network) -> Compared:
         edges=tuple(edges),
         view={"positions": {**before.positions(), **after.positions()}},
     )
-    words = tuple(str(change) for change in found if change.path[0] != "view")
-    return Compared(union, nodes, edges, words)
+    drawn = _compare_marks(marks(before), marks(after))
+    words = [str(change) for change in found if change.path[0] != "view"]
+    words += [said for mark, kind in drawn.values() if (said := _words_of(mark, kind))]
+    return Compared(union, nodes, edges, drawn, tuple(words))
+
+
+def _compare_marks(before: dict[str, Mark], after: dict[str, Mark]) -> dict[str, tuple[Mark, str]]:
+    found = {id: (mark, "removed") for id, mark in before.items() if id not in after}
+    for id, mark in after.items():
+        old = before.get(id)
+        # Where it stands is layout, as it is of a card.
+        same = old is not None and old._replace(rect=mark.rect) == mark
+        found[id] = (mark, "added" if old is None else "same" if same else "changed")
+    return found
+
+
+def _words_of(mark: Mark, kind: str) -> str:
+    """What is said of a frame or note; empty where it is the same."""
+    if kind == "same":
+        return ""
+    sign = {"added": "+", "removed": "-", "changed": "~"}[kind]
+    said = mark.title if isinstance(mark, Frame) else " ".join(mark.text.split())
+    said = said if len(said) <= 120 else said[:117] + "…"
+    return f"{sign} {'frame' if isinstance(mark, Frame) else 'note'}: {said}"
 
 
 class Picture(QWidget):
@@ -91,8 +125,10 @@ class Picture(QWidget):
             for edge, kind in compared.edges.items()
             if edge.source.node in rects and edge.target.node in rects
         ]
+        self._marks = [(QRectF(*mark.rect), mark, kind) for mark, kind in compared.marks.values()]
         self.bounds = QRectF()
-        for box in (*rects.values(), *(wire.boundingRect() for _, wire in self._wires)):
+        drawn = (*rects.values(), *(wire.boundingRect() for _, wire in self._wires))
+        for box in (*drawn, *(area for area, _, _ in self._marks)):
             self.bounds = self.bounds.united(box)
         self.setMinimumSize(240, 140)
 
@@ -101,10 +137,10 @@ class Picture(QWidget):
         return QSize(640, 260)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Fit all of it into the widget."""
+        """Fit all of it into the widget: what is the same below what is not."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.tokens.canvas))
-        if not self._places:
+        if not self._places and not self._marks:
             painter.setPen(QColor(theme.tokens.muted))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No layers")
             return
@@ -118,25 +154,59 @@ class Picture(QWidget):
         painter.translate(self.rect().center())
         painter.scale(scale, scale)
         painter.translate(-self.bounds.center())
+        for area, mark, kind in self._marks:
+            if isinstance(mark, Frame):
+                self._paint_frame(painter, area, mark, kind)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for kind, wire in self._wires:
-            painter.setPen(_pen(kind, "wire"))
+        for kind, wire in _changed_last(self._wires):
+            painter.setPen(_pen(kind))
             painter.drawPath(wire)
-        for id, rect in self._rects.items():
-            self._paint_node(painter, id, rect, scale)
+        nodes = self._compared.nodes
+        for kind, id in _changed_last((nodes[id], id) for id in self._rects):
+            if scale * 13 < _LETTERS:
+                _paint_block(painter, self._rects[id], id, kind)
+            else:
+                self._paint_node(painter, id, self._rects[id])
+        taken: list[QRectF] = []
+        for area, mark, kind in self._marks:
+            if isinstance(mark, Note):
+                self._paint_note(painter, area, mark, kind)
+        for area, mark, kind in sorted(self._marks, key=lambda one: one[2] == "same"):
+            said = f"{_LOOK[kind][1]} {mark.title}".strip() if isinstance(mark, Frame) else ""
+            if said:
+                ground, ink = self._mark_color(mark, kind), QColor(theme.tokens.canvas)
+                captions.title(painter, area, said, ground, ink, taken)
 
-    def _paint_node(self, painter: QPainter, id: str, rect: QRectF, scale: float) -> None:
+    def _mark_color(self, mark: Mark, kind: str) -> QColor:
+        if kind == "same" and isinstance(mark, Frame):
+            return color_of(mark.color, look.Look(theme.tokens))
+        return QColor(getattr(theme.tokens, _LOOK[kind][0]))
+
+    def _paint_frame(self, painter: QPainter, area: QRectF, mark: Frame, kind: str) -> None:
+        color = self._mark_color(mark, kind)
+        painter.setPen(_pen(kind, color))
+        ground = QColor(color)
+        ground.setAlphaF(0.12)
+        painter.setBrush(ground)
+        painter.drawRect(area)
+
+    def _paint_note(self, painter: QPainter, area: QRectF, note: Note, kind: str) -> None:
+        painter.setPen(_pen(kind))
+        painter.setBrush(QColor(theme.tokens.raised))
+        painter.drawRect(area)
+        words = f"{_LOOK[kind][1]} {note.text}".strip().splitlines()
+        captions.lines(painter, area, (line for line in words if line.strip()), QColor(theme.tokens.text))
+
+    def _paint_node(self, painter: QPainter, id: str, rect: QRectF) -> None:
         kind = self._compared.nodes[id]
-        painter.setPen(_pen(kind, "line"))
+        painter.setPen(_pen(kind))
         painter.setBrush(QColor(theme.tokens.surface))
         painter.drawRoundedRect(rect, 8, 8)
-        if scale * 13 < 5:  # too small to be read
-            return
         sign = _LOOK[kind][1]
         inner = rect.adjusted(10, 6, -10, -6)
         painter.setPen(QColor(theme.tokens.text))
         metrics = painter.fontMetrics()
-        name = metrics.elidedText(f"{sign} {id}".strip(), Qt.TextElideMode.ElideRight, int(inner.width()))
+        name = metrics.elidedText(f"{sign} {id}".strip(), Qt.TextElideMode.ElideMiddle, int(inner.width()))
         painter.drawText(inner, Qt.AlignmentFlag.AlignTop, name)
         painter.setPen(QColor(theme.tokens.muted))
         type = self._compared.union.nodes[id].type
@@ -147,9 +217,45 @@ class Picture(QWidget):
         )
 
 
-def _pen(kind: str, plain: str) -> QPen:
-    color = plain if kind == "same" else _LOOK[kind][0]
-    pen = QPen(QColor(getattr(theme.tokens, color)), 1.5 if kind == "same" else 3.0)
+def _changed_last(drawn: Iterable[tuple[str, _Drawn]]) -> list[tuple[str, _Drawn]]:
+    """What is the same first, so that it hides nothing of the rest."""
+    return sorted(drawn, key=lambda one: one[0] != "same")
+
+
+def _paint_block(painter: QPainter, rect: QRectF, id: str, kind: str) -> None:
+    """A card from afar: its name alone, or a block of its colour, large enough to be seen."""
+    transform = painter.worldTransform()
+    shown = transform.mapRect(rect)
+    least = _SAME if kind == "same" else _OTHER
+    middle = shown.center()
+    shown.setWidth(max(shown.width(), least))
+    shown.setHeight(max(shown.height(), least))
+    shown.moveCenter(middle)
+    painter.setWorldTransform(QTransform())
+    color = QColor(getattr(theme.tokens, _LOOK[kind][0]))
+    if shown.width() >= _NAMED.width() and shown.height() >= _NAMED.height():
+        painter.setPen(_pen(kind))
+        painter.setBrush(QColor(theme.tokens.surface))
+        painter.drawRoundedRect(shown, 3, 3)
+        painter.setPen(QColor(theme.tokens.text))
+        painter.setFont(look.font(11))
+        middle_cut = Qt.TextElideMode.ElideMiddle
+        said = look.elided(f"{_LOOK[kind][1]}{id}", 11, shown.width() - 4, mode=middle_cut)
+        painter.drawText(shown, Qt.AlignmentFlag.AlignCenter, said)
+        painter.setWorldTransform(transform)
+        return
+    if kind == "same":
+        color = QColor(theme.tokens.muted)
+    painter.setPen(Qt.PenStyle.NoPen if kind != "removed" else QPen(color, 1.5))
+    painter.setBrush(Qt.BrushStyle.NoBrush if kind == "removed" else color)
+    painter.drawRect(shown)
+    painter.setWorldTransform(transform)
+
+
+def _pen(kind: str, color: QColor | None = None) -> QPen:
+    """As wide on the screen from however far."""
+    pen = QPen(color or QColor(getattr(theme.tokens, _LOOK[kind][0])), 1.0 if kind == "same" else 2.0)
+    pen.setCosmetic(True)
     if kind == "removed":
         pen.setStyle(Qt.PenStyle.DashLine)
     return pen

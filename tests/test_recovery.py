@@ -18,11 +18,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from window_helpers import PlayedPool, boxes, close_window, open_window, template
 
-from engine import edit
 from engine.network import Network
 from engine.runs import owner
 from engine.storage import file, history, recovery
-from gui.difference import Picture, compare
 from gui.recovery import BRING_BACK, DISCARD, LATER, REPLACE, RESTORE, TAKE, Choice, Keeper
 from gui.window import Window
 
@@ -262,26 +260,6 @@ def test_an_earlier_save_is_brought_back_as_one_undo_step(
     assert window.document.network == versions[0]
     window.document.undo_stack.undo()
     assert window.document.network == versions[2]
-
-
-# ---------------------------------------------------------------------------- the picture
-
-
-def test_the_difference_says_of_each_layer_and_wire_what_became_of_it(qtbot) -> None:
-    before = template()
-    removed = edit.remove(before, ["fc2"], heal=True)
-    after = wider(removed)
-    after = msgspec.structs.replace(
-        after, nodes={**after.nodes, "new": msgspec.structs.replace(after.nodes["fc1"], type="Linear")}
-    )
-    compared = compare(before, after)
-    became = {id: kind for id, kind in compared.nodes.items() if kind != "same"}
-    assert became == {"fc1": "changed", "fc2": "removed", "new": "added"}
-    assert {kind for edge, kind in compared.edges.items() if "fc2" in str(edge)} == {"removed"}
-    picture = Picture(compared)
-    assert picture.accessibleName() == "Layers: 1 added, 1 removed, 1 changed"
-    qtbot.addWidget(picture)
-    assert not picture.grab().toImage().isNull()
 
 
 def test_names_from_a_file_are_shown_as_plain_text(window: Window, keeper: Keeper, tmp_path: Path) -> None:
