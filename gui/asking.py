@@ -25,6 +25,8 @@ class Asking(QObject):
         self._timer.timeout.connect(self.due)
         self._asked = 0.0
         self._free = 0.0
+        #: What the answer before took; the first one has the data read, which is paid once.
+        self._took = 0.0
 
     def soon(self) -> None:
         """Ask as soon as that is fair."""
@@ -39,4 +41,6 @@ class Asking(QObject):
     def answered(self) -> None:
         """It has been answered."""
         now = time.perf_counter()
-        self._free = now + max(APART, TIMES * (now - self._asked))
+        took = now - self._asked
+        self._free = now + max(APART, TIMES * min(took, self._took))
+        self._took = took

@@ -111,12 +111,13 @@ def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_an
     panel.tabs.setCurrentIndex(1)
     panel.flush()
     # Nothing was validated up to this step, so what came later is not shown: the kept weights are asked.
-    assert session.confusions[0].step > early == session.kept[0]
+    kept = max(step for step in session.kept if step <= early)
+    assert session.confusions[0].step > early
     assert panel.confusion.counts.sum() == 0
-    assert panel.confusion.told == f"Asking the weights of step {early:,} …"
-    qtbot.waitUntil(lambda: panel.model.predicted.weights == f"weights of step {early:,}", timeout=LONG)
+    assert panel.confusion.told == f"Asking the weights of step {kept:,} …"
+    qtbot.waitUntil(lambda: panel.model.predicted.weights == f"weights of step {kept:,}", timeout=LONG)
     qtbot.waitUntil(lambda: panel.confusion.counts.sum() == sum(session.confusions[0].counts), timeout=LONG)
-    assert panel.confusion.told.endswith(f"weights of step {early:,}")
+    assert panel.confusion.told.endswith(f"weights of step {kept:,}")
     later = next(o.step for o in session.observations if o.step >= session.confusions[0].step)
     session.seek(later)
     panel.flush()

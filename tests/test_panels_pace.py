@@ -12,12 +12,14 @@ pytest.importorskip("PySide6")
 import numpy as np
 import pyqtgraph as pg
 from msgspec.structs import replace
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QPainter, QPicture
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 from engine.diagnosis import Curves, Record, diagnose
 from engine.host.protocol import Metrics, Observation, RunStarted, decode_event, encode
 from engine.network import Network
+from gui.asking import APART, TIMES, Asking
 from gui.panels import CurvesPanel, HealthPanel
 from gui.panels.judge import Judge
 from gui.panels.measures import MEASURES, Reader
@@ -63,6 +65,55 @@ def test_panels_that_are_late_at_once_do_not_work_in_the_same_breath(qtbot: Any)
     assert len(order) <= 1
     qtbot.waitUntil(lambda: len(order) == 9)
     assert all(each.done == 6 for each in panels)  # three parts when shown, three now
+
+
+def test_a_panel_behind_anothers_tab_rests_and_catches_up_when_it_comes_to_the_front(qtbot: Any) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    order: list[Panel] = []
+    front, behind = docks = [QDockWidget(name) for name in ("front", "behind")]
+    panels = [Parts(order) for _ in docks]
+    for dock, panel in zip(docks, panels, strict=True):
+        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        dock.setWidget(panel)
+    window.tabifyDockWidget(*docks)
+    front.raise_()
+    window.show()
+    qtbot.waitUntil(lambda: panels[0].in_view and not panels[1].in_view)
+    qtbot.waitUntil(lambda: not panels[0]._timer.isActive())
+    order.clear()
+    for panel in panels:
+        panel.request()
+    qtbot.waitUntil(lambda: order.count(panels[0]) == 3)
+    assert panels[1] not in order
+    assert not panels[1]._timer.isActive()
+    behind.raise_()
+    qtbot.waitUntil(lambda: order.count(panels[1]) == 3)
+    order.clear()
+    panels[0].request()
+    panels[1].request()
+    qtbot.waitUntil(lambda: order.count(panels[1]) == 3)
+    assert panels[0] not in order
+
+
+def test_an_answer_that_had_the_data_read_does_not_hold_up_the_next_question(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("gui.asking.time.perf_counter", lambda: now[0])
+    parent = QObject()
+    asking = Asking(parent)
+
+    def rests(took: float) -> float:
+        asking.asked()
+        now[0] += took
+        asking.answered()
+        return asking._free - now[0]
+
+    assert rests(3.0) == APART
+    assert rests(0.2) == pytest.approx(TIMES * 0.2)
+    assert rests(0.3) == pytest.approx(TIMES * 0.2)
+    assert rests(0.3) == pytest.approx(TIMES * 0.3)
 
 
 def test_curves_read_as_they_grow_are_those_of_all_metrics_at_once() -> None:

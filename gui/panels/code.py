@@ -118,7 +118,7 @@ class CodePanel(Panel):
         if same and before.name == after.name and before.defaults is after.defaults:
             return
         self._asked = None
-        if self.isVisible():
+        if self.in_view:
             self._soon.start()
         else:
             self._stale = True

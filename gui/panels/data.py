@@ -191,7 +191,7 @@ class DataPanel(Panel):
             self.open_path(Path(name))
 
     def _rested(self) -> None:
-        if self.isVisible() or self.works_hidden:  # else it is looked at when the panel is shown
+        if self.in_view or self.works_hidden:  # else it is looked at when the panel is shown
             self._look()
 
     @property
@@ -202,7 +202,7 @@ class DataPanel(Panel):
     def request(self, *_: object) -> None:
         """Ask for a repaint, soon; where the data are wanted elsewhere, seen or not."""
         super().request()
-        if not self.isVisible() and self.works_hidden:
+        if not self.in_view and self.works_hidden:
             self._take_turn(0)
 
     def show_varied(self) -> None:

@@ -148,7 +148,7 @@ class Panel(QWidget):
     def request(self, *_: object) -> None:
         """Ask for a repaint, soon."""
         self._stale = True
-        if self.isVisible():
+        if self.in_view:
             self._take_turn(PACE)
 
     def _take_turn(self, wait: int) -> None:
@@ -171,7 +171,7 @@ class Panel(QWidget):
         raise NotImplementedError
 
     def _tick(self) -> None:
-        if not self.isVisible() and not self.works_hidden:
+        if not self.in_view and not self.works_hidden:
             return
         if time.perf_counter() < Panel._rest_until:  # two timers are late at once: not both now
             self._take_turn(0)
@@ -192,11 +192,36 @@ class Panel(QWidget):
         """Whether others need what it finds, seen or not."""
         return False
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what happened while hidden."""
-        super().showEvent(event)
+    @property
+    def in_view(self) -> bool:
+        """Whether something of it is seen; Qt calls visible what stands behind another's tab, too."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
+
+    def come_into_view(self) -> None:
+        """Catch up with what happened while it was not seen."""
         if self._stale or self._parts is not None:
             self.flush()
+
+    def event(self, event: QEvent) -> bool:
+        """Be told by its dock when its tab comes to the front."""
+        dock = self.parentWidget()
+        if event.type() == QEvent.Type.ParentChange and isinstance(dock, QDockWidget):
+            dock.visibilityChanged.connect(self._tab_changed)
+        return super().event(event)
+
+    def _tab_changed(self, in_front: bool) -> None:
+        if in_front:
+            QTimer.singleShot(0, self, self._uncovered)  # by then it has its place
+
+    def _uncovered(self) -> None:
+        if self.isVisible():
+            self.come_into_view()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up, unless it is shown behind another's tab."""
+        super().showEvent(event)
+        if self.in_view:
+            self.come_into_view()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Rest."""

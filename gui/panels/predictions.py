@@ -223,11 +223,11 @@ class PredictionsPanel(Panel):
         self.request()
         wanted = self._session.weights_step()
         behind = wanted != self._step or (self._compares and wanted != self._all_of)
-        if self.isVisible() and behind and (self._have or self._session.active):
+        if self.in_view and behind and (self._have or self._session.active):
             self._asking.soon()
 
     def _ask_again(self) -> None:
-        if not self.isVisible() or self._page is not None or self._whole is not None:
+        if not self.in_view or self._page is not None or self._whole is not None:
             return  # what is owed comes first; its answer asks again
         self._step = self._session.weights_step()
         if self.ordered:
@@ -292,7 +292,7 @@ class PredictionsPanel(Panel):
             self._trouble = ""
             self.status.say("")
             self.note.hide()
-        if state in ("finished", "stopped") and self.isVisible():
+        if state in ("finished", "stopped") and self.in_view:
             self.ask()
         self.request()
 

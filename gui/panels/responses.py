@@ -263,7 +263,7 @@ class ResponsesPanel(Panel):
     # ------------------------------------------------------------------ asking
 
     def _soon(self, *_: object) -> None:
-        if self.isVisible():
+        if self.in_view:
             self._rest.start()
         self.request()
 
@@ -280,12 +280,12 @@ class ResponsesPanel(Panel):
 
     def _follow(self, *_: object) -> None:
         """Other weights belong to what is looked at: ask them, as soon as that is fair."""
-        if self.isVisible() and self._asked is None and self._session.weights_step() != self._step:
+        if self.in_view and self._asked is None and self._session.weights_step() != self._step:
             self._asking.soon()
 
     def ask(self) -> None:
         """Ask for what is chosen; while an answer is owed, ask once more when it has come."""
-        if not self._document.network.nodes or not self.isVisible():
+        if not self._document.network.nodes or not self.in_view:
             return
         if self._asked is not None:
             self._again = True
@@ -391,9 +391,9 @@ class ResponsesPanel(Panel):
         if self.mode.currentData() == "plane":
             self._soon()
 
-    def showEvent(self, event: Any) -> None:
+    def come_into_view(self) -> None:
         """Ask, when it is seen."""
-        super().showEvent(event)
+        super().come_into_view()
         self._rest.start()
 
     def refresh(self) -> None:
