@@ -15,12 +15,14 @@ from gui.canvas.camera import COARSE_FROM, MIDDLE_FROM, NEAR_FROM
 from gui.canvas.captions import LINE
 from gui.canvas.distance import CLEAR, DUST
 from gui.canvas.levels import COARSE, FAR, MIDDLE, NEAR
+from gui.canvas.marks import FrameItem
 from gui.canvas.minimap import shown_frame
 from gui.canvas.node_item import BELOW
-from gui.theme import theme
+from gui.theme import DARK, LIGHT, theme
 from tests import gui_helpers as hands
 from tests.benchmarks.canvas import network_of
 from tests.canvas_bench import Bench, chain
+from tests.test_theme import contrast
 
 pytestmark = pytest.mark.gui
 
@@ -181,6 +183,18 @@ def test_of_two_titles_that_would_hide_one_another_the_larger_frames_is_written(
     image_of(b)
     written = {item.mark.title: not item.title.written.isNull() for item in b.canvas.drawing.marks.values()}
     assert written == {"Outer": True, "Inner": False}
+
+
+@pytest.mark.parametrize("tokens", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("selected", [True, False])
+def test_a_title_stands_out_from_its_plate_in_every_colour(bench, tokens, selected):
+    b = bench(chain("Input"))
+    b.canvas.drawing.restyle(tokens)
+    for color in edit_view.COLORS:
+        item = FrameItem(b.canvas.drawing, "frame1", Frame((0, 0, 100, 100), "", color))
+        item.selected = selected
+        ground, ink = item.title.caption_colors
+        assert contrast(ink.name(), ground.name()) >= 4.5, color
 
 
 def test_a_note_can_be_read_from_afar_as_far_as_it_has_room(bench):

@@ -202,6 +202,19 @@ def test_the_theme_follows_the_choice_and_tells_views(qapp, qtbot) -> None:
     assert qapp.palette().color(QPalette.ColorRole.Window) == QColor(LIGHT.window)
 
 
+def test_a_theme_is_taken_off_before_another_is_put_on(qapp, monkeypatch) -> None:
+    """One style sheet in another's place has Qt find every widget's rules four times as long."""
+    put_on: list[str] = []
+    monkeypatch.setattr(type(qapp), "setStyleSheet", lambda application, text: put_on.append(text))
+    try:
+        theme.choose("dark")
+    finally:
+        monkeypatch.undo()
+        theme.choose("light")
+    assert [bool(text) for text in put_on] == [False, True]
+    assert DARK.surface in put_on[1]
+
+
 def test_without_a_choice_the_theme_follows_the_system(qapp, monkeypatch) -> None:
     theme.install(qapp, None)
     for scheme, expected in ((Qt.ColorScheme.Dark, DARK), (Qt.ColorScheme.Light, LIGHT)):

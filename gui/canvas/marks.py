@@ -239,12 +239,17 @@ class FrameTitle(QGraphicsItem):
         far = self._frame.owner.detail <= COARSE
         return (self._caption if far else self._rect).translated(self.pos())
 
+    @property
+    def caption_colors(self) -> tuple[QColor, QColor]:
+        """Ground and ink of its caption."""
+        frame, tools = self._frame, self._frame.owner.look
+        if frame.selected:
+            return tools.accent, tools.accent_text
+        return look.mixed(frame.color, tools.canvas, 0.2), look.mixed(frame.color, tools.text, 0.35)
+
     def paint_caption(self, painter: QPainter, taken: list[QRectF]) -> None:
         """Write it above the frame, as large on the screen from however far; `taken` is other captions'."""
-        frame, tools = self._frame, self._frame.owner.look
-        color = frame.color
-        ground = tools.accent if frame.selected else look.mixed(color, tools.canvas, 0.2)
-        ink = tools.accent_text if frame.selected else look.mixed(color, tools.text, 0.35)
+        frame, (ground, ink) = self._frame, self.caption_colors
         area = QRectF(0, 0, frame.rect.width(), frame.rect.height())
         words = frame.mark.title or "Frame"
         self._caption = captions.title(painter, area, words, ground, ink, taken)
