@@ -282,6 +282,21 @@ def test_alt_drag_leaves_the_original_and_drops_a_copy(bench):
     b.undo_and_redo(before)
 
 
+def test_alt_that_comes_while_a_card_hangs_leaves_the_original_too(bench):
+    """Where the desktop takes a drag that begins with Alt for moving windows."""
+    b = bench(chain("Input", "Conv2d"))
+    before = b.network
+    start = b.node("conv1")
+    hands.drag(b.port, start, start + QPoint(0, 120), drop=False)
+    hands.move(b.port, start + QPoint(0, 200), modifiers=ALT)
+    assert b.canvas.drawing.positions()["conv1"] == (300, 0)
+    hands.release(b.port, start + QPoint(0, 200))
+    assert b.network.nodes["conv2"] == b.network.nodes["conv1"]
+    assert b.network.positions()["conv1"] == [300, 0]
+    assert b.network.positions()["conv2"][1] > 100
+    b.undo_and_redo(before)
+
+
 @pytest.mark.parametrize("what", ["move", "connect", "rewire", "copy", "select"])
 def test_escape_cancels_every_gesture(bench, what):
     b = bench(chain("Input", "Conv2d", "Flatten"))

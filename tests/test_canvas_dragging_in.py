@@ -6,7 +6,7 @@ Off the screen Qt has no drag and drop of its own, so what its loop would do on 
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QDrag
 
 from gui.canvas import Palette
@@ -14,6 +14,16 @@ from tests import gui_helpers as hands
 from tests.canvas_bench import Bench, chain
 
 pytestmark = pytest.mark.gui
+
+
+class Pointer(QObject):
+    """Whether a widget was told that the pointer has left it."""
+
+    gone = False
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.gone |= event.type() == QEvent.Type.Leave
+        return False
 
 
 def carry(qtbot, monkeypatch, type: str, b: Bench, at: QPoint, fall: bool = True) -> QPoint:
@@ -35,12 +45,15 @@ def carry(qtbot, monkeypatch, type: str, b: Bench, at: QPoint, fall: bool = True
         return Qt.DropAction.CopyAction if fall else Qt.DropAction.IgnoreAction
 
     monkeypatch.setattr(QDrag, "exec", loop)
+    pointer = Pointer()
+    layers.viewport().installEventFilter(pointer)
     row = next(
         layers.item(i) for i in range(layers.count()) if layers.item(i).data(Qt.ItemDataRole.UserRole) == type
     )
     start = layers.visualItemRect(row).center()
     hands.drag(layers.viewport(), start, start + QPoint(60, 0))
     assert len(carried) == 1
+    assert pointer.gone  # else the row that it left last looks pointed at for ever
     return carried[0]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from PySide6.QtCore import (
+    QEvent,
     QMimeData,
     QModelIndex,
     QPersistentModelIndex,
@@ -20,6 +21,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QDrag, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -165,6 +167,8 @@ class LayerList(QListWidget):
         drag.setPixmap(_chip(str(item.data(_TYPE)), str(item.data(_GROUP)), self.devicePixelRatioF()))
         drag.setHotSpot(QPoint(-14, -18))
         drag.exec(Qt.DropAction.CopyAction)
+        # The pointer went without a word: the row that it left last would look pointed at for ever.
+        QApplication.sendEvent(self.viewport(), QEvent(QEvent.Type.Leave))
 
 
 def _chip(type: str, group: str, ratio: float) -> QPixmap:

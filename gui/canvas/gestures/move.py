@@ -25,6 +25,7 @@ ATTRACTION = 6.0
 class Move(Gesture):
     """Drag the selected nodes, notes and frames with what stands in them; with Alt, copies of them.
 
+    Alt may come while they hang: many desktops take a drag that begins with it for moving windows.
     A lone free node dropped on a wire goes into it.
     """
 
@@ -48,6 +49,8 @@ class Move(Gesture):
 
     def move(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Follow the cursor, attracted by grid and neighbours unless Ctrl is held."""
+        if modifiers & Qt.KeyboardModifier.AltModifier and not self.copy:
+            self._leave_originals()
         if self._beginning:
             self._beginning = False
             self.canvas.viewport().setCursor(
@@ -67,6 +70,12 @@ class Move(Gesture):
                 self.scene.marks[id].place(corner.x() + shift.x(), corner.y() + shift.y())
             self._consider_wire()
         self.shift = shift
+
+    def _leave_originals(self) -> None:
+        """From now on it is copies that hang; what was dragged is back in its place."""
+        self.copy = self._beginning = True
+        self._mark(None)
+        self.scene.settle()
 
     def finish(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Tell the document, as one step."""
