@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 def carried(
     trained: Mapping[str, tuple[int, ...]], drawn: Analysis, anew: Collection[str] = frozenset()
 ) -> dict[str, tuple[str, ...]]:
-    """What becomes of trained parameters in the drawing: "kept", "new", "dropped" -> their names.
+    """What becomes of trained parameters in the drawing: "kept", "new", "dropped", "open" -> their names.
 
-    A parameter keeps its values where name and shape are the same, unless it is named in `anew`.
+    A parameter keeps its values where name and shape are the same, unless it is named in `anew`. Open is
+    what becomes of those whose layers have no shapes, for an error before them.
     """
     trained = {name: shape for name, shape in trained.items() if name not in anew}
     now = {
@@ -36,10 +37,13 @@ def carried(
         for node, report in drawn.nodes.items()
         for name, shape in report.parameters.items()
     }
+    shapeless = {node for node, report in drawn.nodes.items() if "." not in node and not report.outputs}
+    lost = [name for name, shape in trained.items() if now.get(name) != shape]
     return {
         "kept": tuple(name for name, shape in now.items() if trained.get(name) == shape),
         "new": tuple(name for name, shape in now.items() if trained.get(name) != shape),
-        "dropped": tuple(name for name, shape in trained.items() if now.get(name) != shape),
+        "dropped": tuple(name for name in lost if name.split(".")[0] not in shapeless),
+        "open": tuple(name for name in lost if name.split(".")[0] in shapeless),
     }
 
 
@@ -50,6 +54,8 @@ def said(found: Mapping[str, tuple[str, ...]]) -> str:
         parts.append(f"{len(found['new'])} are drawn anew")
     if found["dropped"]:
         parts.append(f"{len(found['dropped'])} are dropped ({', '.join(found['dropped'][:3])}…)")
+    if found["open"]:
+        parts.append(f"what becomes of {len(found['open'])} shows when the drawing has no errors")
     return ", ".join(parts).replace("…)", ")" if len(found["dropped"]) <= 3 else " …)") + "."
 
 

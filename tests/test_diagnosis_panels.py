@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
 
 import engine
+from engine import edit
 from engine.findings import Analysis, Problem
 from engine.host import protocol
 from gui.diagnosing import carried, said
@@ -177,7 +178,7 @@ def test_before_the_rules_can_tell_the_doctor_says_what_they_wait_for(
     for event in events:
         if 2 < getattr(event, "step", 0) <= 46 and not isinstance(event, protocol.RunState):
             session.take(event)
-    last = "The others need step 50 and 5 validations (2 so far), about step 115."
+    last = "The others need step 50 and 5 validations (2 so far), about step 115, beyond this run's end."
     qtbot.waitUntil(lambda: said.hint.text().endswith(last))  # a run under way is given its rest
 
 
@@ -286,7 +287,8 @@ def test_every_layer_responds_to_what_is_drawn_with_the_mouse(qtbot: Any) -> Non
 
 def test_what_becomes_of_trained_weights_is_told_by_name_and_shape() -> None:
     trained = {"fc1.weight": (8, 4), "fc1.bias": (8,), "fc2.weight": (2, 8), "old.weight": (3, 3)}
-    report = lambda **shapes: engine.findings.NodeReport(parameters=shapes)  # noqa: E731
+    some = engine.findings.Tensor((8,))
+    report = lambda **shapes: engine.findings.NodeReport({"output": some}, shapes)  # noqa: E731
     drawn = Analysis(
         nodes={
             "fc1": report(weight=(8, 4), bias=(8,)),
@@ -299,6 +301,21 @@ def test_what_becomes_of_trained_weights_is_told_by_name_and_shape() -> None:
     assert found["new"] == ("fc2.weight", "new.weight")
     assert found["dropped"] == ("fc2.weight", "old.weight")
     assert said(found).startswith("2 of its parameters keep their weights, 2 are drawn anew")
+
+
+def test_what_stands_behind_an_error_is_not_called_dropped(trained: tuple[Any, list[Any]]) -> None:
+    drawn, _ = trained
+    shapes = dict(engine.build(drawn).named_parameters())
+    parameters = {name: tuple(tensor.shape) for name, tensor in shapes.items()}
+    found = carried(parameters, engine.analyze(edit.remove(drawn, ["pool"])))
+    assert found["kept"] == ("conv1.weight", "conv1.bias")
+    assert found["dropped"] == ()
+    assert found["open"] == ("conv2.weight", "conv2.bias", "fc.weight", "fc.bias")
+    assert said(found) == (
+        "2 of its parameters keep their weights, what becomes of 4 shows when the drawing has no errors."
+    )
+    found = carried(parameters, engine.analyze(edit.remove(drawn, ["conv1"])))
+    assert found["dropped"] == ("conv1.weight", "conv1.bias")
 
 
 def test_observations_of_a_run_of_100_000_steps_stay_bounded(session: Session) -> None:

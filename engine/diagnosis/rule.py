@@ -85,7 +85,9 @@ class Needs:
         if len(validations) < self.validations:
             words.append(_counted(self.validations, "validation", len(validations)))
             if validations:
-                words[-1] += f", about step {validations[-1] * self.validations // len(validations):,}"
+                about = validations[-1] * self.validations // len(validations)
+                ends = record.steps_per_epoch * record.network.recipe.epochs
+                words[-1] += f", about step {about:,}" + (", beyond this run's end" if about > ends else "")
         return tuple(words)
 
 

@@ -322,7 +322,7 @@ class DistributionsPanel(Panel):
             f"mean {figure(now.mean)}",
             f"std {figure(now.std)}",
             f"norm {figure(now.norm)}",
-            f"range {figure(now.lo)}…{figure(now.hi)}",
+            f"range {figure(now.lo)} to {figure(now.hi)}",
             f"zeros {100 * now.zeros:.3g} %",
             *further,
         ]

@@ -82,7 +82,10 @@ class Judge:
                 f"{self.counted()}: gradients, activations and curves look as they should.",
             )
         if self._session.active or self._session.at is not None:
-            return "Too early to tell", f"{self.counted()}. The others need {needs}."
+            concerned = [rule for rule in self.standing if rule.concerns]
+            early = 2 * sum(bool(rule.waits) for rule in concerned) > len(concerned)
+            title = "Too early to tell" if early else "Nothing found so far"
+            return title, f"{self.counted()}. The others need {needs}."
         return "Nothing found, in so short a run", f"{self.counted()}. The others would have needed {needs}."
 
     @property
