@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 
 import msgspec
+import pytest
+import torch
 
 import engine
 from engine.host.protocol import Observation, Progress, RunState
 from engine.network import Choice
+from engine.runs import RunFolder
+from engine.training import randomness
 from engine.training.control import Control
+from engine.training.task import Task
+from engine.training.trainer import Trainer
 from tests.diagnosis_table import every_other_step, fewest
 from tests.sick_networks import dense, network
 
@@ -56,6 +62,37 @@ def test_a_run_that_pauses_shows_the_step_at_which_it_stands(tmp_path):
     with fewest():
         engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=emit, control=control)
     assert paused == [seen[-1]]
+
+
+def test_what_is_left_is_no_matter_of_the_first_step(tmp_path, monkeypatch):
+    drawn = network("paced", [dense(16)], epochs=2)
+    now = [0.0]
+
+    def clock():
+        return now[0]
+
+    class Slow:
+        """The first step takes a minute, each other one a second."""
+
+        def before(self, step):
+            now[0] += 60.0 if step == 1 else 1.0
+
+        def gradients(self, step):
+            pass
+
+        after = gradients
+
+    monkeypatch.setattr("engine.training.trainer.time.perf_counter", clock)
+    told = []
+    with randomness.seeded(0, torch.device("cpu")):
+        task = Task.of(drawn, torch.device("cpu"))
+        trainer = Trainer(task, RunFolder(tmp_path), Control(), told.append, observe=False, keeps=False)
+        trainer.watch = Slow()
+        trainer.run()
+    progress = [event for event in told if isinstance(event, Progress)]
+    assert (progress[0].step, progress[0].left) == (1, None)
+    assert all(event.left == pytest.approx(46 - event.step) for event in progress[1:])
+    assert progress[1].step == 2
 
 
 def test_a_looks_learning_rate_is_the_one_that_its_step_was_made_with(tmp_path):

@@ -216,6 +216,7 @@ class Progress(Message, frozen=True):
     steps: int
     epoch: int
     epochs: int
+    #: Since the first figures were told; 0 with these.
     steps_per_second: float
     #: Estimated seconds to the end; None while unknown.
     left: float | None

@@ -187,6 +187,8 @@ class Trainer:
         self._first_step = self.position.step
         self._halted: float | None = None
         self._told_at = self._began
+        #: Step and seconds when the first figures were told, from which the pace is measured.
+        self._paced: tuple[int, float] | None = None
         self._tick = self._began + (_TICK if self.position.step else 0.0)  # the first figures at once
         self._saved_step, self._saved_at = self.position.step, self._began
         self.watch: Watch | None = None
@@ -588,8 +590,10 @@ class Trainer:
 
     def _tell_progress(self) -> None:
         self._told_at = time.perf_counter()
-        step, steps = self.position.step, self.feed.steps * self.epochs
-        rate = self.steps_per_second
+        step, steps, seconds = self.position.step, self.feed.steps * self.epochs, self.seconds
+        # The first step, for which much is made ready, says nothing of those that follow.
+        self._paced = self._paced or (step, seconds)
+        rate = (step - self._paced[0]) / max(seconds - self._paced[1], 1e-9)
         self.emit(
             Progress(
                 step=step,
@@ -598,7 +602,7 @@ class Trainer:
                 epochs=self.epochs,
                 steps_per_second=rate,
                 left=(steps - step) / rate if rate else None,
-                seconds=self.seconds,
+                seconds=seconds,
             )
         )
 
