@@ -12,7 +12,9 @@ from engine import build
 from engine.network import Choice, Edge, End, Network, Node
 from engine.training.activations import NEAR, Watch, effective_rank
 from engine.training.parameters import Part
-from engine.training.probes import Probes, distributions, excerpts
+from engine.training.distributions import distributions
+from engine.training.excerpts import excerpts
+from engine.training.probes import Probes
 
 
 def row(*nodes, shape):
@@ -107,7 +109,7 @@ def test_many_features_are_spaced_so_that_most_of_the_256_are_there(features):
     _, watch, _ = seen(row(("same", Node("Identity")), shape=(features,)), values)
     told = watch.figures(distributions)["same"]
     step = math.ceil(features / 256)
-    assert told.rank == pytest.approx(effective_rank(values[:, ::step]).item(), rel=1e-4)
+    assert told.rank == pytest.approx(effective_rank(values[:32, ::step]).item(), rel=1e-4)
 
 
 def test_the_cosine_is_between_the_gradients_of_two_steps_in_a_row():

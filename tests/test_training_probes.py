@@ -8,7 +8,8 @@ from torch import nn
 
 from engine.training import probes
 from engine.training.parameters import Part
-from engine.training.probes import Probes, distributions, sample
+from engine.training.distributions import SAMPLE, distributions, sample
+from engine.training.probes import Probes
 
 
 def part(name, tensor):
@@ -34,7 +35,7 @@ def test_a_small_tensor_is_told_whole(shape):
 def test_a_large_tensor_is_sampled_evenly_but_its_norm_is_of_all():
     tensor = torch.arange(4096 * 256.0).reshape(4096, 256)
     told = distributions({"w": tensor})["w"]
-    assert 4000 < sum(told.counts) <= probes.SAMPLE
+    assert 4000 < sum(told.counts) <= SAMPLE
     assert max(told.counts) - min(told.counts) <= 2
     assert told.norm == pytest.approx(torch.linalg.vector_norm(tensor).item(), rel=1e-5)
 
@@ -49,7 +50,7 @@ def test_pictures_with_their_channels_innermost_are_sampled_without_a_copy():
     stored = pictures.contiguous(memory_format=torch.channels_last)
     chosen = sample(stored)
     assert chosen.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
-    assert probes.SAMPLE / 2 < len(chosen) <= probes.SAMPLE
+    assert SAMPLE / 2 < len(chosen) <= SAMPLE
     own = chosen.long()
     channels, places = own // 1024 % 64, own % 1024
     assert channels.bincount(minlength=64).max() <= channels.bincount(minlength=64).min() + 1

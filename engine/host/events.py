@@ -235,9 +235,9 @@ class Activation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     #: its greatest; None where the node ends in no activation of a bounded range.
     saturated: float | None = None
     #: Effective rank of the examples' features (Roy and Vetterli, 2007): exp of the entropy of the
-    #: singular values' shares, of at most 64 examples and 256 features; None where there is one example.
+    #: singular values' shares, of at most 32 examples and 256 features; None where there is one example.
     rank: float | None = None
-    #: The greatest that `rank` could be.
+    #: The greatest that `rank` could be: of n examples about their mean, n − 1.
     full_rank: int = 0
     #: Mean over units of the standard deviation over examples: 0 where all examples look alike.
     spread: float = 0.0

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.compile.plan import Line
 from engine.host.protocol import Activation, Distribution
-from engine.training.spaced import as_stored, spacing
+from engine.training.spaced import spaced
 
 #: Examples and features of which the effective rank is taken: its cost grows with their product.
-_RANK_EXAMPLES, _RANK_FEATURES = 64, 256
+_RANK_EXAMPLES, _RANK_FEATURES = 32, 256
 #: Examples of which all units are asked whether they are dead: four wake nearly all that live.
 _FIRST = 4
 #: A value this near to an end of the range, as a share of it, is saturated: there the slope of the
@@ -48,7 +50,9 @@ class Watch:
         """Take in what one line gives; a node's last line gives its output."""
         while isinstance(result, tuple | list) and result:
             result = result[0]
-        if isinstance(result, Tensor) and result.is_floating_point():
+        if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
+            if not result.dim():
+                result = result.reshape(1)
             self._found[line.node] = result.detach(), bounded_range(self._module(line))
 
     def _module(self, line: Line) -> nn.Module | None:
@@ -67,23 +71,26 @@ class Watch:
     def figures(
         self, distributions: Callable[[Mapping[str, Tensor]], dict[str, Distribution]]
     ) -> dict[str, Activation]:
-        """What the outputs are like; with one synchronisation with the device beside the distributions'."""
-        if not self._found:
-            return {}
+        """What the outputs are like; with a few synchronisations with the device for all together."""
         outputs = self.outputs()
+        if not outputs:
+            return {}
         values = distributions(outputs)
-        rows = _figures(self._found).tolist()
+        features = [_features(output) for output in outputs.values()]
+        dead = _dead([_by_unit(output) for output in outputs.values()])
+        saturated = _saturated(self._found)
         found = {}
-        for (node, output), (dead, saturated, spread, rank) in zip(outputs.items(), rows, strict=True):
-            examples, units = output.shape[0], _by_unit(output).shape[1]
-            several = examples > 1 and math.isfinite(rank)
+        for (node, output), own, silent, (spread, rank) in zip(
+            outputs.items(), features, dead, _spreads_and_ranks(features), strict=True
+        ):
+            examples, count = own.shape
             found[node] = Activation(
                 values[node],
-                units,
-                dead,
-                None if self._found[node][1] is None else saturated,
-                rank if several else None,
-                min(examples, _RANK_EXAMPLES, _features(output).shape[1]),
+                _by_unit(output).shape[1],
+                silent,
+                saturated.get(node),
+                rank if len(output) > 1 and math.isfinite(rank) else None,
+                min(examples - 1, count),
                 spread,
             )
         return found
@@ -98,74 +105,77 @@ def _by_unit(output: Tensor) -> Tensor:
 
 def _features(output: Tensor) -> Tensor:
     """``[examples, features]``: every value of an example is a feature, evenly spaced where they are many."""
-    if output.dim() < 2:
-        return output[:_RANK_EXAMPLES].reshape(-1, 1)
-    stored = as_stored(output[:_RANK_EXAMPLES], kept=1)
-    flat = stored.flatten(1)
-    return flat[:, :: spacing(stored.shape[1:], _RANK_FEATURES)]
+    return spaced(output[:_RANK_EXAMPLES], _RANK_FEATURES, kept=1)
 
 
-def _figures(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> Tensor:
-    """Dead share, saturated share, spread and effective rank, shape [nodes, 4].
+def _spreads_and_ranks(features: Sequence[Tensor]) -> list[tuple[float, float]]:
+    """Spread and effective rank, of each ``[examples, features]``.
 
-    Nodes whose features are of one shape are reckoned together: what they cost is calls, not sums.
+    Those of one shape are reckoned together: what they cost is calls, not sums. What a node only hands on in
+    another shape is reckoned once.
     """
+    places = [(each.data_ptr(), tuple(each.shape), each.stride()) for each in features]
     alike: dict[tuple[int, ...], list[int]] = {}
-    features = [_features(output).float() for output, _ in found.values()]
-    for number, each in enumerate(features):
-        alike.setdefault(tuple(each.shape), []).append(number)
-    spreads: dict[int, Tensor] = {}
-    ranks: dict[int, Tensor] = {}
+    for number, place in enumerate(places):
+        if place not in places[:number]:
+            alike.setdefault(place[1], []).append(number)
+    known: dict[object, tuple[float, float]] = {}
     for numbers in alike.values():
-        together = torch.stack([features[number] for number in numbers])
-        # Deviations by hand: torch's own, down the columns, takes as long as the spectra.
+        together = torch.stack([features[number] for number in numbers]).float()
         centred = together - together.mean(dim=1, keepdim=True)
-        spread = centred.square_().mean(dim=1).sqrt_().mean(dim=1)
-        spreads |= dict(zip(numbers, spread, strict=True))
-        ranks |= dict(zip(numbers, effective_rank(together), strict=True))
-    rows = []
-    for number, (output, ends) in enumerate(found.values()):
-        figures = _dead(output), _saturated(output, ends), spreads[number], ranks[number]
-        rows.append(torch.stack(figures).float())
-    return torch.stack(rows)
+        # By hand: torch's own deviations, down the columns, take as long as the spectra.
+        spreads = centred.square().mean(dim=1).sqrt_().mean(dim=1).tolist()
+        figures = zip(spreads, _rank_of_centred(centred).tolist(), strict=True)
+        known |= dict(zip((places[number] for number in numbers), figures, strict=True))
+    return [known[place] for place in places]
 
 
-def _dead(output: Tensor) -> Tensor:
-    """The share of units that are zero for all examples."""
-    units = _by_unit(output)
-    if output.is_cpu and len(units) > _FIRST:
-        # Most units have something to say of the first examples: only the others are heard to the end.
-        silent = _silent(units[:_FIRST]).nonzero().flatten()
-        still = _silent(units[_FIRST:, silent]) if len(silent) else silent
-        return still.count_nonzero() / units.shape[1]
-    return _silent(units).float().mean()
+def _dead(outputs: Sequence[Tensor]) -> list[float]:
+    """The share of units that are zero for all examples, of each ``[N, units, rest]``."""
+    if outputs[0].is_cpu:
+        return [_dead_on_processor(units) for units in outputs]
+    silent = [units.count_nonzero(dim=(0, 2)).eq(0).float().mean() for units in outputs]
+    shares: list[float] = torch.stack(silent).tolist()
+    return shares
 
 
-def _silent(units: Tensor) -> Tensor:
-    """Which units of ``[N, units, rest]`` are zero throughout."""
-    return units.abs().amax(dim=(0, 2)).eq(0)
+def _dead_on_processor(units: Tensor) -> float:
+    # Most units have something to say of the first examples: only the others are heard to the end.
+    silent = (units[:_FIRST].count_nonzero(dim=(0, 2)).numpy() == 0).nonzero()[0]
+    count = len(silent)
+    if count and len(units) > _FIRST:
+        rest = units[_FIRST:, torch.from_numpy(silent)]
+        count -= int(rest.count_nonzero(dim=(0, 2)).count_nonzero())
+    return count / units.shape[1]
 
 
-def _saturated(output: Tensor, ends: tuple[float, float] | None) -> Tensor:
-    if ends is None:
-        return output.new_zeros((), dtype=torch.float32)
-    near = NEAR * (ends[1] - ends[0])
-    return ((output < ends[0] + near) | (output > ends[1] - near)).count_nonzero() / output.numel()
+def _saturated(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> dict[str, float]:
+    """The share of values near an end of the range, of nodes that have one."""
+    shares = {}
+    for node, (output, ends) in found.items():
+        if ends is not None:
+            near = NEAR * (ends[1] - ends[0])
+            inside = (output >= ends[0] + near) & (output <= ends[1] - near)
+            shares[node] = 1 - inside.count_nonzero() / output.numel()
+    return dict(zip(shares, torch.stack(list(shares.values())).tolist(), strict=True)) if shares else {}
 
 
-def effective_rank(features: Tensor) -> Tensor:
+def effective_rank(features: Tensor) -> NDArray[np.float64]:
     """Exponential of the entropy of the singular values' shares, of centred ``[…, examples, features]``.
 
     Roy and Vetterli 2007, "The effective rank". Singular values come from the smaller Gram matrix:
     for these sizes several times faster than a singular value decomposition.
     """
-    centred = (features - features.mean(dim=-2, keepdim=True)).double()
-    wide = centred.shape[-2] <= centred.shape[-1]
-    gram = centred @ centred.mT if wide else centred.mT @ centred
-    finite = gram.isfinite().flatten(-2).all(dim=-1)
+    return _rank_of_centred(features - features.mean(dim=-2, keepdim=True))
+
+
+def _rank_of_centred(centred: Tensor) -> NDArray[np.float64]:
+    exact = centred.double()
+    gram = exact @ exact.mT if exact.shape[-2] <= exact.shape[-1] else exact.mT @ exact
+    trace = gram.diagonal(dim1=-2, dim2=-1).sum(dim=-1).cpu().numpy()
+    spectrum = torch.linalg.eigvalsh(gram.nan_to_num_(0.0, 0.0, 0.0)).cpu().numpy()
     # What rounding leaves of the mean, squared: below this a singular value is none.
-    spectrum = torch.linalg.eigvalsh(gram.nan_to_num(0.0, 0.0, 0.0)).clamp_min(0)
-    spectrum = torch.where(spectrum > 1e-12 * spectrum[..., -1:], spectrum, 0).sqrt()
-    shares = spectrum / spectrum.sum(dim=-1, keepdim=True).clamp_min(1e-300)
-    rank = torch.special.entr(shares).sum(dim=-1).exp()
-    return torch.where(finite, rank, math.nan).float()
+    values = np.sqrt(np.where(spectrum > 1e-12 * spectrum[..., -1:], spectrum, 0.0).clip(min=0.0))
+    shares = values / np.maximum(values.sum(axis=-1, keepdims=True), 1e-300)
+    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=-1)
+    return np.where(np.isfinite(trace), np.exp(entropy), np.nan)

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.compile.plan import CompiledNetwork, Line
 from engine.host.protocol import Activation, Distribution, Excerpt, Observation
 from engine.training.activations import Watch
+from engine.training.distributions import Values, cosines, distributions, samples
+from engine.training.excerpts import excerpts
 from engine.training.parameters import Part
 from engine.training.signs import Signs
-from engine.training.spaced import as_stored, spacing
 
-BINS = 64
-#: Values of a tensor that are looked at; a histogram of 64 bins gains nothing from more.
-SAMPLE = 8192
 #: Seconds between two samples, at least; and while the allowance lasts.
 _APART, _APART_FIRST = 0.1, 0.03
 #: Of the share of the time that observing may take, what is planned with: it is judged afterwards, and
@@ -44,91 +41,6 @@ _COLD = 0.3
 #: Of what looking costs, the share that activations may have: where they cost more than weights and
 #: gradients together, they are looked at less often.
 _ACTIVATIONS = 0.5
-#: Values that are shown of one tensor, and the longest side of a kernel.
-_EXCERPT, _SIDE = 1024, 32
-
-
-def sample(tensor: Tensor) -> Tensor:
-    """At most 8,192 values of `tensor`, evenly spaced in memory, flat, in at least single precision."""
-    stored = as_stored(tensor.detach())
-    chosen = stored.flatten()[:: spacing(stored.shape, SAMPLE)]
-    return chosen if chosen.dtype in (torch.float32, torch.float64) else chosen.float()
-
-
-def distributions(tensors: Mapping[str, Tensor]) -> dict[str, Distribution]:
-    """What the values of each tensor are like; two synchronisations with the device for all together."""
-    if not tensors:
-        return {}
-    samples = [sample(tensor) for tensor in tensors.values()]
-    norms = torch._foreach_norm([tensor.detach() for tensor in tensors.values()])
-    figures = torch.stack(
-        [
-            figure.float()
-            for values, norm in zip(samples, norms, strict=True)
-            for figure in _figures(values, norm)
-        ]
-    ).tolist()
-    rows = [figures[i : i + 6] for i in range(0, len(figures), 6)]
-    bad = [0] * len(rows)
-    for i, row in enumerate(rows):
-        if not all(map(math.isfinite, row[:4])):  # NaN passes through the extremes
-            good = samples[i][samples[i].isfinite()]
-            bad[i], samples[i] = len(samples[i]) - len(good), good
-            values = [float(figure) for figure in _figures(good, norms[i])] if len(good) else [0.0] * 6
-            rows[i] = [*values[:5], row[5]]
-        if rows[i][0] == rows[i][1]:  # one value alone: no spread, and bins around it
-            rows[i][2:4] = rows[i][0], 0.0
-            rows[i][0] -= 0.5
-            rows[i][1] += 0.5
-    counted = torch.stack(
-        [torch.histc(values, BINS, min=row[0], max=row[1]) for values, row in zip(samples, rows, strict=True)]
-    ).tolist()
-    return {
-        name: Distribution(
-            lo, hi, tuple(map(int, counts)), mean, std, norm, zeros / max(1, len(values)), wrong
-        )
-        for name, values, (lo, hi, mean, std, zeros, norm), counts, wrong in zip(
-            tensors, samples, rows, counted, bad, strict=True
-        )
-    }
-
-
-def _figures(values: Tensor, norm: Tensor) -> tuple[Tensor, ...]:
-    lo, hi = values.aminmax()
-    # By hand: torch's own std takes three times as long. In double: a square of the largest is a number too.
-    exact = values.double()
-    mean = exact.mean()
-    std = (exact - mean).square_().mean().sqrt_()
-    return lo, hi, mean, std, values.numel() - values.count_nonzero(), norm
-
-
-def excerpts(tensors: Mapping[str, Tensor]) -> dict[str, Excerpt]:
-    """At most 1,024 values of each tensor of two dimensions or more, as it is arranged."""
-    shown = {name: _shown(tensor.detach()) for name, tensor in tensors.items() if tensor.dim() > 1}
-    if not shown:
-        return {}
-    scales = torch.stack([part.abs().amax().float() for part in shown.values()]).nan_to_num(0.0, 0.0, 0.0)
-    found = {}
-    for (name, part), scale in zip(shown.items(), scales.tolist(), strict=True):
-        values = (part.float() * (127 / scale if scale else 0.0)).nan_to_num(0.0, 127.0, -127.0)
-        data = values.round().clamp(-127, 127).to(torch.int8).cpu().numpy().tobytes()
-        found[name] = Excerpt(tuple(part.shape), scale, data)
-    return found
-
-
-def _shown(tensor: Tensor) -> Tensor:
-    """Whole kernels of the first channels; of a matrix, evenly spaced rows and columns."""
-    if tensor.dim() == 2:
-        rows, columns = tensor.shape
-        wide = min(columns, max(_EXCERPT // min(rows, _SIDE), 1))
-        high = min(rows, max(_EXCERPT // wide, 1))
-        return tensor[:: -(-rows // high), :: -(-columns // wide)]
-    kernels = tensor if tensor.dim() == 4 else tensor.flatten(2).unsqueeze(2)
-    _, channels, height, width = kernels.shape
-    kernels = kernels[:, :, :_SIDE, :_SIDE]
-    room = max(_EXCERPT // (min(height, _SIDE) * min(width, _SIDE)), 1)
-    most = min(channels, max(3, int(math.sqrt(room))), room)
-    return kernels[: max(room // most, 1), :most]
 
 
 @contextmanager
@@ -194,8 +106,8 @@ class Probes:
         self._cosines: dict[str, float] = {}
         self._before: list[Tensor] = []
         self._moving: list[Part] = []
-        #: Samples of the gradients of the step before, by name.
-        self._last: dict[str, Tensor] = {}
+        #: Samples of the gradients of the step before.
+        self._last: dict[str, Values] = {}
         self._binary = Signs(parts, self._model)
         self._watch: Watch | None = None
         self._activations: dict[str, Activation] = {}
@@ -216,11 +128,8 @@ class Probes:
     def peek(self) -> None:
         """Keep a sample of this step's gradients; the next step is observed."""
         begun = self._begin()
-        self._last = {
-            part.name: sample(part.tensor.grad).clone()
-            for part in self._parts
-            if part.tensor.grad is not None
-        }
+        found = samples({p.name: p.tensor.grad for p in self._parts if p.tensor.grad is not None})
+        self._last = {name: values.copy() for name, values in found.items()}
         self._now += self._clock() - begun
 
     def watching(self) -> AbstractContextManager[object]:
@@ -251,9 +160,10 @@ class Probes:
             self._watch = None
             self._moving = [part for part in self._parts if part.tensor.grad is not None]
             gradients = {p.name: p.tensor.grad for p in self._moving if p.tensor.grad is not None}
-            self._gradients = distributions(gradients)
+            sampled = samples(gradients)
+            self._gradients = distributions(gradients, sampled)
             self._gradient_excerpts = excerpts(gradients)
-            self._cosines = _cosines(self._last, gradients)
+            self._cosines = cosines(self._last, sampled)
             self._last = {}
             self._binary.before()
             self._before = [part.tensor.detach().clone() for part in self._moving]
@@ -271,7 +181,7 @@ class Probes:
         updates: dict[str, float] = {}
         if self._moving:
             torch._foreach_sub_(self._before, [part.tensor.detach() for part in self._moving])
-            norms = torch.stack([norm.float() for norm in torch._foreach_norm(self._before)]).tolist()
+            norms = torch.stack(torch._foreach_norm(self._before)).tolist()
             for part, norm in zip(self._moving, norms, strict=True):
                 size = weights[part.name].norm
                 updates[part.name] = norm / size if size else 0.0
@@ -335,14 +245,3 @@ class Probes:
 
 def _unseen(_line: Line, _result: object) -> None:
     """See nothing. One function for all looks: torch.compile would take each new one for a new program."""
-
-
-def _cosines(before: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> dict[str, float]:
-    """Cosine between a parameter's gradients of two steps, of the same sample of each."""
-    names = [name for name in gradients if name in before]
-    if not names:
-        return {}
-    found = torch.stack(
-        [functional.cosine_similarity(before[name], sample(gradients[name]), dim=0).float() for name in names]
-    )
-    return dict(zip(names, found.nan_to_num(0.0).tolist(), strict=True))

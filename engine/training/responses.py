@@ -21,7 +21,7 @@ from engine.problems import DataProblem
 from engine.runs import RunFolder
 from engine.training import weights
 from engine.training.activations import Watch
-from engine.training.probes import distributions
+from engine.training.distributions import distributions
 
 #: Channels of one node that are shown, and the longest side of a map.
 _CHANNELS, _SIDE = 16, 32

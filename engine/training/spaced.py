@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import lru_cache
 
 from torch import Tensor
 
 
-def as_stored(tensor: Tensor, kept: int = 0) -> Tensor:
-    """`tensor` with all but its first `kept` dimensions in the order in which they lie in memory.
+def spaced(tensor: Tensor, most: int, kept: int = 0) -> Tensor:
+    """At most `most` values of `tensor`, evenly spaced in memory, flat; of each of its first `kept` dimensions.
 
-    Flattened, images with their channels innermost are then a view like any other.
+    A view wherever the values lie without gaps, in whatever order: images with their channels innermost too.
     """
-    if tensor.is_contiguous():
-        return tensor
-    strides = tensor.stride()
-    rest = sorted(range(kept, tensor.dim()), key=lambda dim: -strides[dim])
-    return tensor.permute(*range(kept), *rest)
+    shape, stride = tuple(tensor.shape), tensor.stride()
+    count, step, order = _plan(shape[kept:], stride[kept:], most)
+    if order is None:
+        return tensor.as_strided((*shape[:kept], count), (*stride[:kept], step))
+    stored = tensor.permute(*range(kept), *(kept + dim for dim in order))
+    return stored.flatten(kept)[..., ::step]
 
 
-def spacing(shape: Sequence[int], most: int) -> int:
+@lru_cache(maxsize=4096)
+def _plan(shape: tuple[int, ...], stride: tuple[int, ...], most: int) -> tuple[int, int, tuple[int, ...] | None]:
+    """How many values, how far apart; and, where there are gaps between them, the dimensions as they lie."""
+    order = sorted(range(len(shape)), key=lambda dim: -stride[dim])
+    step = spacing(tuple(shape[dim] for dim in order), most)
+    whole, dense = 1, True
+    for dim in reversed(order):
+        dense = dense and (shape[dim] == 1 or stride[dim] == whole)
+        whole *= shape[dim]
+    return math.ceil(whole / step), step, None if dense else tuple(order)
+
+
+def spacing(shape: tuple[int, ...], most: int) -> int:
     """The spacing at which at most `most` values of this shape are taken.
 
     It shares no factor with the size of a row, so that no column is left out.

@@ -159,7 +159,7 @@ MEASURES = (
         "Effective rank",
         "Effective rank of the examples' features, of what it could be.",
         _rank,
-        ((0.02, "error"), (0.1, "warning"), (0.3, "good")),
+        ((0.04, "error"), (0.1, "warning"), (0.3, "good")),
         share=True,
     ),
     HealthMeasure(
