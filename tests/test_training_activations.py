@@ -11,9 +11,9 @@ from torch import nn
 from engine import build
 from engine.network import Choice, Edge, End, Network, Node
 from engine.training.activations import NEAR, Watch, effective_rank
-from engine.training.parameters import Part
 from engine.training.distributions import distributions
 from engine.training.excerpts import excerpts
+from engine.training.parameters import Part
 from engine.training.probes import Probes
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from engine.training import probes
-from engine.training.parameters import Part
 from engine.training.distributions import SAMPLE, distributions, sample
+from engine.training.parameters import Part
 from engine.training.probes import Probes
 
 

@@ -23,6 +23,9 @@ _FIRST = 4
 #: logistic function, and of tanh, is below 4 % of its greatest.
 NEAR = 0.01
 
+#: Where a tensor lies, its shape, its strides: of two alike one is the other in another shape.
+_Place = tuple[int, tuple[int, ...], tuple[int, ...]]
+
 
 def bounded_range(module: nn.Module | None) -> tuple[float, float] | None:
     """The range of a bounded activation; None for other modules."""
@@ -111,22 +114,25 @@ def _features(output: Tensor) -> Tensor:
 def _spreads_and_ranks(features: Sequence[Tensor]) -> list[tuple[float, float]]:
     """Spread and effective rank, of each ``[examples, features]``.
 
-    Those of one shape are reckoned together: what they cost is calls, not sums. What a node only hands on in
-    another shape is reckoned once.
+    All of as many examples are reckoned together, narrower ones with features of zero beside their own: what
+    they cost is calls, not sums. What a node only hands on in another shape is reckoned once.
     """
-    places = [(each.data_ptr(), tuple(each.shape), each.stride()) for each in features]
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for number, place in enumerate(places):
-        if place not in places[:number]:
-            alike.setdefault(place[1], []).append(number)
-    known: dict[object, tuple[float, float]] = {}
-    for numbers in alike.values():
-        together = torch.stack([features[number] for number in numbers]).float()
+    places: list[_Place] = [(each.data_ptr(), tuple(each.shape), each.stride()) for each in features]
+    alike: dict[int, dict[_Place, Tensor]] = {}
+    for place, each in zip(places, features, strict=True):
+        alike.setdefault(len(each), {})[place] = each
+    known = {}
+    for examples, found in alike.items():
+        widths = [each.shape[1] for each in found.values()]
+        together = features[0].new_zeros((len(found), examples, max(widths)), dtype=torch.float32)
+        for row, each in zip(together, found.values(), strict=True):
+            row[:, : each.shape[1]] = each
         centred = together - together.mean(dim=1, keepdim=True)
         # By hand: torch's own deviations, down the columns, take as long as the spectra.
-        spreads = centred.square().mean(dim=1).sqrt_().mean(dim=1).tolist()
-        figures = zip(spreads, _rank_of_centred(centred).tolist(), strict=True)
-        known |= dict(zip((places[number] for number in numbers), figures, strict=True))
+        totals = centred.square().mean(dim=1).sqrt_().sum(dim=1).tolist()
+        ranks = _rank_of_centred(centred).tolist()
+        for place, total, width, rank in zip(found, totals, widths, ranks, strict=True):
+            known[place] = total / width, rank
     return [known[place] for place in places]
 
 
@@ -134,19 +140,22 @@ def _dead(outputs: Sequence[Tensor]) -> list[float]:
     """The share of units that are zero for all examples, of each ``[N, units, rest]``."""
     if outputs[0].is_cpu:
         return [_dead_on_processor(units) for units in outputs]
-    silent = [units.count_nonzero(dim=(0, 2)).eq(0).float().mean() for units in outputs]
-    shares: list[float] = torch.stack(silent).tolist()
+    shares: list[float] = torch.stack([_silent(units).float().mean() for units in outputs]).tolist()
     return shares
 
 
 def _dead_on_processor(units: Tensor) -> float:
     # Most units have something to say of the first examples: only the others are heard to the end.
-    silent = (units[:_FIRST].count_nonzero(dim=(0, 2)).numpy() == 0).nonzero()[0]
+    silent = _silent(units[:_FIRST]).numpy().nonzero()[0]
     count = len(silent)
     if count and len(units) > _FIRST:
-        rest = units[_FIRST:, torch.from_numpy(silent)]
-        count -= int(rest.count_nonzero(dim=(0, 2)).count_nonzero())
+        count = int(_silent(units[_FIRST:, torch.from_numpy(silent)]).count_nonzero())
     return count / units.shape[1]
+
+
+def _silent(units: Tensor) -> Tensor:
+    """Which units of ``[N, units, rest]`` are zero throughout: sums are reckoned fastest."""
+    return units.abs().sum(dim=(0, 2)).eq(0)
 
 
 def _saturated(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def spaced(tensor: Tensor, most: int, kept: int = 0) -> Tensor:
-    """At most `most` values of `tensor`, evenly spaced in memory, flat; of each of its first `kept` dimensions.
+    """At most `most` values of `tensor`, evenly spaced in memory: its first `kept` dimensions, and one more.
 
     A view wherever the values lie without gaps, in whatever order: images with their channels innermost too.
     """
@@ -22,7 +22,9 @@ def spaced(tensor: Tensor, most: int, kept: int = 0) -> Tensor:
 
 
 @lru_cache(maxsize=4096)
-def _plan(shape: tuple[int, ...], stride: tuple[int, ...], most: int) -> tuple[int, int, tuple[int, ...] | None]:
+def _plan(
+    shape: tuple[int, ...], stride: tuple[int, ...], most: int
+) -> tuple[int, int, tuple[int, ...] | None]:
     """How many values, how far apart; and, where there are gaps between them, the dimensions as they lie."""
     order = sorted(range(len(shape)), key=lambda dim: -stride[dim])
     step = spacing(tuple(shape[dim] for dim in order), most)
