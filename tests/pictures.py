@@ -215,10 +215,26 @@ def training() -> Canvas:
 
 
 def far() -> Canvas:
-    """A thousand layers, from far away."""
+    """A thousand layers, from far away: stages are named, what is selected and what is wrong is seen."""
     from tests.benchmarks.canvas import network_of
 
-    return canvas_of(network_of(1000))
+    network = edit.set_field(network_of(1000), "image", "shape", [64, 64, 64])
+    network = edit.set_field(network, "conv2d_707", "kernel_size", [99, 99])
+    ids, places = list(network.nodes), network.positions()
+    for title, color, first, last in (
+        ("First stage", "blue", 1, 240),
+        ("Second stage", "teal", 320, 560),
+        ("Third stage", "orange", 640, 880),
+    ):
+        xs, ys = zip(*(places[id] for id in ids[first:last]), strict=True)
+        rect = (min(xs) - 32, min(ys) - 64, max(xs) - min(xs) + 232, max(ys) - min(ys) + 240)
+        network, _ = edit_view.add_mark(network, edit_view.Frame(rect, title, color))
+    canvas = canvas_of(network)
+    known = engine.analyze(network)  # of what the recipe's data would say of it, nothing is shown here
+    there = tuple(problem for problem in known.problems if problem.node == "conv2d_707")
+    canvas.set_analysis(Analysis(known.nodes, there, known.totals))
+    canvas.selection.set(ids[401:446])
+    return canvas
 
 
 STATES: States = {

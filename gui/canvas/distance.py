@@ -48,4 +48,4 @@ class Distance(NamedTuple):
 
     def wire(self, color: QColor) -> QColor:
         """A wire's colour: it fades into the canvas, for no line is thinner than a pixel."""
-        return mixed(color, self.look.canvas, 0.4 + 0.6 * self.nearness)
+        return mixed(color, self.look.canvas, 0.5 + 0.5 * self.nearness)
