@@ -90,7 +90,8 @@ class Banners(QWidget):
         #: The ground, and what it stands in.
         self._watched: list[QWidget] = []
         self._covers: Callable[[QRect], tuple[int, ...]] = lambda area: ()
-        self._low = False
+        #: Which of the places is taken.
+        self._spot = 0
         self.hide()
 
     # ------------------------------------------------------------------ what is said
@@ -175,34 +176,41 @@ class Banners(QWidget):
         return False
 
     def place(self) -> None:
-        """Stand at the upper edge; at the lower one where the cursor, or what is edited, is in the way.
+        """Stand at the upper edge, or where else less is in the way: the cursor, what is edited, cards.
 
-        Once there, they stay for as long as they are in nobody's way.
+        Once there, they stay while the cursor is at them, and until they are in the way of one of these.
         """
         if not self._banners:
             self.hide()
-            self._low = False
+            self._spot = 0
             self.placed.emit(0, 0)
             return
         ground, home = self._ground, self._home
         width = min(_WIDEST, max(1, ground.width() - 2 * _MARGIN))
         height = self._column.heightForWidth(width)
-        left = (ground.width() - width) // 2
-        high = QRect(left, _MARGIN, width, height)
-        low = QRect(left, max(_MARGIN, ground.height() - _MARGIN - height), width, height)
+        right, bottom = (
+            max(_MARGIN, room - _MARGIN - size)
+            for room, size in ((ground.width(), width), (ground.height(), height))
+        )
+        across, down = ((ground.width() - width) // 2, right, _MARGIN), (_MARGIN, bottom)
+        spots = [QRect(x, y, width, height) for x in across for y in down]
         cursor = ground.mapFromGlobal(QCursor.pos())
-        aimed = self.isVisible() and self.geometry().contains(home.mapFromGlobal(QCursor.pos()))
+        aimed = self.isVisible() and _around(self.geometry()).contains(home.mapFromGlobal(QCursor.pos()))
 
-        def cost(area: QRect) -> tuple[int, ...]:
-            reach = area.adjusted(-_CLEAR, -_CLEAR, _CLEAR, _CLEAR)
-            return (int(reach.contains(cursor)), *self._covers(area))
+        def cost(number: int) -> tuple[int, ...]:
+            area = spots[number]
+            return (int(_around(area).contains(cursor)), *self._covers(area))
 
-        if not aimed:
-            stay, go = (low, high) if self._low and self.isVisible() else (high, low)
-            self._low = (stay if cost(stay) <= cost(go) else go) is low
-        area = low if self._low else high
+        if not aimed and not (self.isVisible() and not any(cost(self._spot)[:2])):
+            self._spot = min(range(len(spots)), key=cost)
+        area = spots[self._spot]
         self.setGeometry(area.translated(ground.mapTo(home, QPoint())))
         self.show()
         self.raise_()
         covered = height + _MARGIN
-        self.placed.emit(*((0, covered) if self._low else (covered, 0)))
+        self.placed.emit(*((0, covered) if self._spot % len(down) else (covered, 0)))
+
+
+def _around(area: QRect) -> QRect:
+    """An area with what must be clear of the cursor."""
+    return area.adjusted(-_CLEAR, -_CLEAR, _CLEAR, _CLEAR)

@@ -141,7 +141,7 @@ class Window(QMainWindow):
         from gui.canvas import Canvas, Palette
 
         self.canvas = Canvas(self.document, self.selection)
-        self.canvas.message.connect(self.status.showMessage)
+        self.canvas.message.connect(lambda text: self.status.showMessage(text, 8000))
         self.scrubber = Scrubber(self.session)
         below = QWidget()
         column = QVBoxLayout(below)

@@ -90,6 +90,34 @@ def test_a_notice_stays_while_the_cursor_aims_at_it(window):
     assert place(window) == over
 
 
+def test_a_notice_stays_where_it_is_while_the_drawing_changes_elsewhere(window):
+    say(window)
+    over = place(window)
+    window.canvas.placing.arrange()
+    for id in ("conv1", "fc3"):
+        window.selection.set((id,))
+        say(window, text=f"The drawing differs from the run by {id}.")
+        if not over.intersects(
+            window.canvas.mapFromScene(window.canvas.drawing.content((id,))).boundingRect()
+        ):
+            assert place(window).topLeft() == over.topLeft()
+
+
+def test_where_there_is_room_beside_the_cards_a_notice_stands_there(window, qtbot):
+    window.resize(1900, 1000)
+    qtbot.waitUntil(lambda: window.canvas.width() > 1200)
+    canvas = window.canvas
+    corner = canvas.mapToScene(QPoint(0, 0))
+    for number in range(8):
+        place_ = (corner.x() + 10 + number * 60, corner.y() + 10 + (number % 2) * canvas.height() * 0.7)
+        canvas.add_layer("ReLU", place_)
+    QApplication.processEvents()
+    window.selection.set()
+    say(window)
+    area = canvas.mapToScene(place(window)).boundingRect()
+    assert canvas.drawing.nodes_in(area) == []
+
+
 def test_new_words_come_where_the_old_ones_were(window):
     say(window, "run", "The loss became not a number.")
     say(window)
