@@ -199,6 +199,8 @@ class Welcome(QScrollArea):
         for number, card in enumerate(self.cards):
             card.clicked.connect(lambda checked=False, id=card.template.id: self._choose(id))
             grid.addWidget(card, number // 2, number % 2)
+        # The keyboard begins at what one starts from; the page as a whole has nothing to press.
+        self.setFocusProxy(self.cards[0])
         self._body.addLayout(grid)
         self._body.addSpacing(4 * SPACE)
         self._heading("Or from a network of the literature")

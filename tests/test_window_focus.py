@@ -71,6 +71,21 @@ def test_after_a_template_the_canvas_has_the_keyboard(window):
     assert window.canvas.hasFocus()
 
 
+def test_the_welcome_begins_at_its_first_template(qtbot, tmp_path):
+    shown = open_window(tmp_path, PlayedPool())
+    try:
+        shown.activateWindow()
+        qtbot.waitUntil(lambda: QApplication.activeWindow() is shown)
+        assert shown.welcome.cards[0].hasFocus()
+        press(Qt.Key.Key_Return)
+        assert shown.document.network.nodes
+        assert shown.canvas.hasFocus()
+        shown.files.new()
+        assert shown.welcome.cards[0].hasFocus()
+    finally:
+        close_window(shown)
+
+
 def test_a_start_with_a_file_gives_the_canvas_the_keyboard(qtbot, tmp_path):
     shown = open_window(tmp_path, PlayedPool(), template(), whole=False)
     try:
