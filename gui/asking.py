@@ -9,6 +9,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 #: Seconds between two questions, at least; and how many times an answer's own time they are apart.
 APART, TIMES = 0.5, 10.0
 
+#: Seconds between two questions that somebody waits for who looks back.
+BY_HAND = 0.15
+
 
 class Asking(QObject):
     """Says when to ask, so that answers take at most a tenth of the machine's time.
@@ -32,6 +35,12 @@ class Asking(QObject):
         """Ask as soon as that is fair."""
         if not self._timer.isActive():
             self._timer.start(max(1, round(1000 * (self._free - time.perf_counter()))))
+
+    def at_once(self) -> None:
+        """Ask for what the user wants to see now, and sees nothing of until it is answered."""
+        wait = max(1, round(1000 * (self._asked + BY_HAND - time.perf_counter())))
+        if not self._timer.isActive() or self._timer.remainingTime() > wait:
+            self._timer.start(wait)
 
     def asked(self) -> None:
         """A question has been put."""

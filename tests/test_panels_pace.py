@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow
 from engine.diagnosis import Curves, Record, diagnose
 from engine.host.protocol import Metrics, Observation, RunStarted, decode_event, encode
 from engine.network import Network
-from gui.asking import APART, TIMES, Asking
+from gui.asking import APART, BY_HAND, TIMES, Asking
 from gui.panels import CurvesPanel, HealthPanel
 from gui.panels.judge import Judge
 from gui.panels.measures import MEASURES, Reader
@@ -114,6 +114,10 @@ def test_an_answer_that_had_the_data_read_does_not_hold_up_the_next_question(
     assert rests(0.2) == pytest.approx(TIMES * 0.2)
     assert rests(0.3) == pytest.approx(TIMES * 0.2)
     assert rests(0.3) == pytest.approx(TIMES * 0.3)
+    asking.soon()
+    assert asking._timer.remainingTime() == pytest.approx(1000 * TIMES * 0.3, abs=200)
+    asking.at_once()  # somebody looks back, and waits
+    assert asking._timer.remainingTime() <= 1000 * BY_HAND
 
 
 def test_curves_read_as_they_grow_are_those_of_all_metrics_at_once() -> None:

@@ -14,7 +14,7 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from engine import diff
-from engine.findings import Analysis, NodeReport, Problem, Repair
+from engine.findings import Analysis, NodeReport, Problem, Repair, Tensor
 from engine.host import protocol
 from engine.network import Data, Network, Node, Recipe
 from gui.diagnosing import carried
@@ -322,9 +322,10 @@ def test_the_words_of_a_repair_are_seen_whole_in_a_narrow_panel(qtbot: Any) -> N
 
 def test_what_is_initialised_otherwise_is_told_to_be_drawn_anew() -> None:
     trained = {"fc1.weight": (8, 4), "fc1.bias": (8,)}
-    drawn = Analysis(nodes={"fc1": NodeReport(parameters={"weight": (8, 4), "bias": (8,)})})
+    shapes = {"weight": (8, 4), "bias": (8,)}
+    drawn = Analysis(nodes={"fc1": NodeReport({"output": Tensor((8,))}, shapes)})
     found = carried(trained, drawn, {"fc1.weight"})
-    assert found == {"kept": ("fc1.bias",), "new": ("fc1.weight",), "dropped": ()}
+    assert found == {"kept": ("fc1.bias",), "new": ("fc1.weight",), "dropped": (), "open": ()}
 
 
 # ---------------------------------------------------------------------------- data

@@ -54,7 +54,11 @@ def paint(
         return
     size = SIZES.get(detail, SIZES[NEAR])
     tag, inset = size + 7.0, 8.0 * size / SIZES[NEAR]
-    words = look.elided(mark.text, size, card.WIDTH - 20 - 2 * inset if detail == COARSE else 80)
+    room = card.WIDTH - 20 - 2 * inset if detail == COARSE else 80
+    wide = look.metrics(size).horizontalAdvance(mark.text)
+    if wide > room:  # a figure without its last digits would be another one
+        size = max(SIZES[NEAR], int(size * room / wide))
+    words = look.elided(mark.text, size, room)
     text_width = look.metrics(size).horizontalAdvance(words) if words else 0.0
     line_width = HISTORY + 6 if drawn else 0.0
     width = text_width + line_width + 2 * inset

@@ -116,4 +116,4 @@ def _told(what: str, excerpt: Excerpt | None, shape: Sequence[int], step: int) -
     for size in shape:
         of *= size
     words = whole if count == of else f"{part} of {whole}"
-    return f"{what}  {words}  step {step:,}"
+    return "  ".join(part.replace(" ", "\u00a0") for part in (what, words, f"step {step:,}"))

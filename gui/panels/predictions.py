@@ -224,7 +224,8 @@ class PredictionsPanel(Panel):
         wanted = self._session.weights_step()
         behind = wanted != self._step or (self._compares and wanted != self._all_of)
         if self.in_view and behind and (self._have or self._session.active):
-            self._asking.soon()
+            ask = self._asking.soon if self._session.at is None else self._asking.at_once
+            ask()
 
     def _ask_again(self) -> None:
         if not self.in_view or self._page is not None or self._whole is not None:

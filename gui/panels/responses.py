@@ -281,7 +281,8 @@ class ResponsesPanel(Panel):
     def _follow(self, *_: object) -> None:
         """Other weights belong to what is looked at: ask them, as soon as that is fair."""
         if self.in_view and self._asked is None and self._session.weights_step() != self._step:
-            self._asking.soon()
+            ask = self._asking.soon if self._session.at is None else self._asking.at_once
+            ask()
 
     def ask(self) -> None:
         """Ask for what is chosen; while an answer is owed, ask once more when it has come."""
