@@ -230,11 +230,15 @@ def test_names_that_differ_at_their_ends_are_told_apart(bench, zoom):
     assert title(names[0]) != title(names[1])
 
 
-def test_a_measures_figures_can_be_read_wherever_they_are_written():
+def test_a_measures_figures_can_be_read_wherever_they_are_written(qapp):
     nearest = {NEAR: NEAR_FROM, MIDDLE: MIDDLE_FROM, COARSE: COARSE_FROM}
     for detail, zoom in nearest.items():
         assert overlay.SIZES[detail] * zoom >= 6.0, detail
         assert overlay.SIZES[detail] + 7.0 - 4.0 < BELOW, "within what the card repaints"
+        for figure in ("0.00236", "6.36e-4", "-1.23e-10", "99.95 %"):
+            words, size = overlay.written(figure, detail)
+            assert words == figure
+            assert size >= 0.5 * overlay.SIZES[detail], f"{figure} at detail {detail}"
 
 
 # ---------------------------------------------------------------------------- hands and camera

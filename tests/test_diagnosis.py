@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -161,3 +162,28 @@ def test_a_binary_layer_whose_signs_flip_and_flip_back_between_looks_is_not_stuc
     )
     of = Record(Network(), (), looks, {"fc.weight": (64, 64)})
     assert ("stuck-binary" in codes(of)) == stuck
+
+
+def test_what_stands_still_after_a_step_too_long_is_no_evidence_of_its_length() -> None:
+    still = record(even(0.1), 0.0, (2.3, 2.4, 9.0, math.nan))
+    first = replace(still.observations[0], updates=dict.fromkeys(SHAPES, 0.5))
+    (seen,) = diagnose(dataclasses.replace(still, observations=(first, *still.observations[1:])))
+    assert seen.figures["ratio"] == 0.5
+    (unknown,) = (finding for finding in diagnose(still) if finding.code == "rate-too-high")
+    assert "of their size" not in unknown.evidence
+
+
+def test_doubts_while_a_healthy_run_is_under_way_are_as_rare_as_after_it() -> None:
+    alarms = runs = 0
+    for patient in WELL[::6]:
+        full, _ = trained(patient.network)
+        for share in (0.1, 0.25, 0.5, 0.75):
+            until = full.step * share
+            so_far = dataclasses.replace(
+                full,
+                metrics=tuple(metric for metric in full.metrics if metric.step <= until),
+                observations=tuple(look for look in full.observations if look.step <= until),
+            )
+            runs += 1
+            alarms += bool({finding.code for finding in diagnose(so_far)} - patient.ills)
+    assert alarms <= 0.05 * runs

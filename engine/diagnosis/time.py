@@ -148,7 +148,12 @@ def _too_high(record: Record) -> list[Evidence]:
     stays = len(losses) >= _JUDGED.points and most > ROSE * first and record.latest_loss > LOST * first
     if not (broken or stays):
         return []
-    ratio = median(o.updates.get(name, math.nan) for o in record.observations[:5] for name in record.matrices)
+    moved = [
+        median(look.updates.get(name, math.nan) for name in record.matrices)
+        for look in record.observations[:5]
+    ]
+    # What stands still afterwards, for its layers are saturated, says nothing of the steps that led there.
+    ratio = max((found for found in moved if found > USUAL), default=math.nan)
     words = (
         f"The loss began at {first:.3g} and became no number by step {record.step:,}"
         if broken
@@ -167,7 +172,8 @@ def _slower(record: Record, seen: Evidence) -> tuple[Repair, ...]:
     value = repairs.rounded(min(max(measured, now / 1e5), now / 3))
     options = [(f"A learning rate of {value:g}", repairs.with_rate(record, value))]
     if usual < now:
-        options.insert(0, (f"A learning rate of {usual:g}, the usual one", repairs.with_rate(record, usual)))
+        known = options if math.isfinite(ratio) else []
+        options = [(f"A learning rate of {usual:g}, the usual one", repairs.with_rate(record, usual)), *known]
     return repairs.offer(record, *options)
 
 

@@ -37,6 +37,16 @@ def tint(mark: Mark, tools: look.Look) -> QColor:
     return look.mixed(QColor(mark.color), tools.surface, 0.22 if tools.dark else 0.16)
 
 
+def written(text: str, detail: int) -> tuple[str, int]:
+    """A tag's words and their size: smaller before they are cut, for half a figure is another one."""
+    size = SIZES.get(detail, SIZES[NEAR])
+    room = card.WIDTH - 20 - 16.0 * size / SIZES[NEAR] if detail == COARSE else 80.0
+    wide = look.metrics(size).horizontalAdvance(text)
+    if wide > room:
+        size = max(SIZES[NEAR], int(size * room / wide))
+    return look.elided(text, size, room), size
+
+
 def paint(
     painter: QPainter, mark: Mark, height: float, tools: look.Look, detail: int, border: bool = True
 ) -> None:
@@ -52,13 +62,8 @@ def paint(
     drawn = len(mark.history) > 1 and detail != COARSE
     if not mark.text and not drawn:
         return
-    size = SIZES.get(detail, SIZES[NEAR])
+    words, size = written(mark.text, detail)
     tag, inset = size + 7.0, 8.0 * size / SIZES[NEAR]
-    room = card.WIDTH - 20 - 2 * inset if detail == COARSE else 80
-    wide = look.metrics(size).horizontalAdvance(mark.text)
-    if wide > room:  # a figure without its last digits would be another one
-        size = max(SIZES[NEAR], int(size * room / wide))
-    words = look.elided(mark.text, size, room)
     text_width = look.metrics(size).horizontalAdvance(words) if words else 0.0
     line_width = HISTORY + 6 if drawn else 0.0
     width = text_width + line_width + 2 * inset

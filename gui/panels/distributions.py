@@ -317,12 +317,13 @@ class DistributionsPanel(Panel):
         self.heading.setToolTip(
             f"{name}{size}\nObserving has cost {100 * observation.cost:.2g} % of training time."
         )
+        lo, hi = _ends(now)
         words = [
             f"step {observation.step:,}",
             f"mean {figure(now.mean)}",
             f"std {figure(now.std)}",
             f"norm {figure(now.norm)}",
-            f"range {figure(now.lo)} to {figure(now.hi)}",
+            f"range {figure(lo)} to {figure(hi)}",
             f"zeros {100 * now.zeros:.3g} %",
             *further,
         ]
@@ -394,8 +395,7 @@ class DistributionsPanel(Panel):
                 o.step,
                 o.epoch,
                 name,
-                d.lo,
-                d.hi,
+                *_ends(d),
                 d.mean,
                 d.std,
                 d.norm,
@@ -406,6 +406,11 @@ class DistributionsPanel(Panel):
             for o in self._observations()
             for name, d in self.of(o).items()
         )
+
+
+def _ends(of: Distribution) -> tuple[float, float]:
+    """Its least and greatest value; of one value alone the bins have a width that it has not."""
+    return (of.lo, of.hi) if of.std else (of.mean, of.mean)
 
 
 def owned(parameter: str, nodes: Sequence[str], block: str | None) -> bool:
