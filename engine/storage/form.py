@@ -227,9 +227,11 @@ def node_from_form(value: object, where: str = "node") -> Node:
 
 def edge_from_form(value: object, where: str = "edge") -> Edge:
     """Read ``[source, target]``."""
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(v, str) for v in value):
-        raise FileProblem(f'{where}: an edge is a pair of names, such as ["conv1", "pool"].')
-    return Edge(End.parse(value[0]), End.parse(value[1]))
+    if isinstance(value, list) and len(value) == 2:
+        source, target = value
+        if isinstance(source, str) and isinstance(target, str):
+            return Edge(End.parse(source), End.parse(target))
+    raise FileProblem(f'{where}: an edge is a pair of names, such as ["conv1", "pool"].')
 
 
 def _edges(value: object, where: str) -> tuple[Edge, ...]:

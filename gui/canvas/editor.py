@@ -205,7 +205,9 @@ class Editor:
             at = self.canvas.visible_rect().center()
         shift = QPointF(0, 0) if at is None else at - centre
         corner = QPointF(left, top) + shift
-        while any(abs(x - corner.x()) < 1 and abs(y - corner.y()) < 1 for x, y in places.values()):
+        slope = corner.y() - corner.x()  # only what lies on the way that it may be moved
+        near = [(x, y) for x, y in places.values() if -2 < y - x - slope < 2]
+        while any(abs(x - corner.x()) < 1 and abs(y - corner.y()) < 1 for x, y in near):
             corner += QPointF(OFFSET, OFFSET)
         return corner.x() - left, corner.y() - top
 
