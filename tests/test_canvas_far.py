@@ -171,8 +171,11 @@ def test_a_frames_title_is_written_as_large_from_however_far_and_is_taken_there(
     shown = b.canvas.mapFromScene(mark.title.written).boundingRect()
     assert shown.height() == pytest.approx(LINE, abs=2)
     assert shown.bottom() == pytest.approx(b.at(around.topLeft()).y(), abs=2), "above the frame"
-    hands.click(b.port, shown.center())
-    assert b.selection.marks == ("frame1",)
+    b.canvas.drawing.nodes["conv2d_0"].place(*b.canvas.mapToScene(shown.center()).toTuple())
+    hands.click(b.port, shown.center() + QPoint(2, 2))
+    assert (b.selection.nodes, b.selection.marks) == ((), ("frame1",)), "the title lies above the card"
+    hands.double_click(b.port, shown.center() + QPoint(2, 2))
+    assert b.canvas.writer.isVisible()
 
 
 def test_of_two_titles_that_would_hide_one_another_the_larger_frames_is_written(bench):

@@ -163,6 +163,8 @@ class Camera(QGraphicsView):
         detail = next((level for level, least in levels if factor >= least), FAR)
         if detail != self.drawing.detail:
             self.drawing.detail = detail
+            for frame in self.drawing.frames():
+                frame.title.follow_detail()
             # From far away items are not painted one by one: what they tell of themselves says nothing.
             mode = QGraphicsView.ViewportUpdateMode
             self.setViewportUpdateMode(mode.NoViewportUpdate if detail == FAR else mode.MinimalViewportUpdate)

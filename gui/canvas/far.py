@@ -13,7 +13,6 @@ from gui.canvas import card, look
 from gui.canvas.badges import Badges
 from gui.canvas.batches import Batches
 from gui.canvas.distance import Distance
-from gui.canvas.marks import FrameItem
 from gui.canvas.node_item import NodeItem
 
 if TYPE_CHECKING:
@@ -151,9 +150,10 @@ class FarPainter:
 
     def _paint_titles(self, painter: QPainter) -> None:
         """The frames' titles, the largest frames' first: a smaller one gives way to these."""
-        frames = [mark for mark in self._scene.marks.values() if isinstance(mark, FrameItem)]
         taken: list[QRectF] = []
-        for frame in sorted(frames, key=lambda frame: -frame.rect.width() * frame.rect.height()):
+        for frame in sorted(
+            self._scene.frames(), key=lambda frame: -frame.rect.width() * frame.rect.height()
+        ):
             painter.save()
             painter.translate(frame.title.pos())
             frame.title.paint_caption(painter, taken)

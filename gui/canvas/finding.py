@@ -190,6 +190,15 @@ class Finder(QGraphicsScene):
             hit, key=lambda item: (item.zValue() < 0, item.rect.width() * item.rect.height()), default=None
         )
 
+    def frames(self) -> list[FrameItem]:
+        """The frames."""
+        return [mark for mark in self.marks.values() if isinstance(mark, FrameItem)]
+
+    def caption_at(self, point: QPointF) -> FrameItem | None:
+        """The frame whose title is written there above the cards, as it is from far away."""
+        shown = (frame for frame in self.frames() if frame.title.captioned)
+        return next((frame for frame in shown if frame.title.written.contains(point)), None)
+
     def carried(self, marks: Iterable[str]) -> tuple[list[str], list[str]]:
         """Nodes, and frames and notes, that stand wholly in these frames."""
         areas = [item.rect for id in marks if isinstance(item := self.marks.get(id), FrameItem)]

@@ -71,6 +71,10 @@ class Hands:
         shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
         add = shift or bool(modifiers & Qt.KeyboardModifier.ControlModifier)
         alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
+        caption = self.drawing.caption_at(at)
+        if caption is not None:
+            self._press_mark(place, at, caption, add, alt)
+            return
         port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
         item = self.drawing.node_at(at)
         reach = WIRE_REACH / self.canvas.zoom_factor
@@ -212,6 +216,10 @@ class Hands:
         if event.button() != Qt.MouseButton.LeftButton:
             return
         at = self.canvas.mapToScene(event.position().toPoint())
+        caption = self.drawing.caption_at(at)
+        if caption is not None:
+            self.canvas.writer.write(caption.id)
+            return
         item = self.drawing.node_at(at)
         if item is None:
             self._double_click_ground(at)
@@ -247,6 +255,9 @@ class Hands:
     def _hover_at(self, at: QPointF) -> None:
         if self.drawing.expected():
             return  # a look under the cursor would have them all come at once
+        if self.drawing.caption_at(at) is not None:
+            self.hover(None)
+            return
         port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
         item: NodeItem | EdgeItem | None = port.item if port else self.drawing.node_at(at)
         if item is None:

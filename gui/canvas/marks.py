@@ -212,7 +212,7 @@ class FrameTitle(QGraphicsItem):
         self._rect = QRectF()
         #: Where it was written last as a caption, from far away.
         self._caption = QRectF()
-        self.setZValue(0.6)
+        self.follow_detail()
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
     def _words(self) -> tuple[str, int]:
@@ -234,10 +234,18 @@ class FrameTitle(QGraphicsItem):
         return QRectF(0, -ABOVE, self._frame.rect.width(), ABOVE + TITLE)
 
     @property
+    def captioned(self) -> bool:
+        """Whether its words are a caption, which lies above the cards."""
+        return self._frame.owner.detail <= COARSE
+
+    def follow_detail(self) -> None:
+        """One looks from elsewhere: words on the frame lie above wires, a caption above all."""
+        self.setZValue(3.0 if self.captioned else 0.6)
+
+    @property
     def written(self) -> QRectF:
         """Where its words are, in scene coordinates."""
-        far = self._frame.owner.detail <= COARSE
-        return (self._caption if far else self._rect).translated(self.pos())
+        return (self._caption if self.captioned else self._rect).translated(self.pos())
 
     @property
     def caption_colors(self) -> tuple[QColor, QColor]:
@@ -259,7 +267,7 @@ class FrameTitle(QGraphicsItem):
     ) -> None:
         """The plate and the words."""
         tools = self._frame.owner.look
-        if self._frame.owner.detail <= COARSE:
+        if self.captioned:
             self.paint_caption(painter, [])
             return
         words, pixels = self._words()
