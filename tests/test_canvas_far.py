@@ -96,6 +96,23 @@ def test_cards_take_their_colours_little_by_little_as_one_steps_back(bench, qapp
     assert max(steps) < whole / 4, steps
 
 
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_a_card_is_set_off_from_the_ground_at_every_distance(bench, name):
+    theme.choose(name)
+    try:
+        b = bench(edit.move(network_of(60), {"image": (-900.0, 0.0)}))
+        item = b.canvas.drawing.nodes["add_29"]
+        for pixels in (166.0, 90.0, 56.0, 34.0, 24.0):  # from all that it says to a block of colour
+            b.canvas.zoom(pixels / card.WIDTH / b.canvas.zoom_factor)
+            b.canvas.centerOn(item.rect.center())
+            b.canvas.sharpen()
+            image, edge = image_of(b), b.at(QPointF(item.rect.right(), item.rect.bottom() - 20))
+            row = [image.pixelColor(edge.x() + across, edge.y()) for across in range(-3, 4)]
+            assert max(apart(color, row[-1]) for color in row) > 20, pixels
+    finally:
+        theme.choose("light")
+
+
 def test_wires_step_back_before_the_cards_as_one_looks_from_further_away(bench):
     b = bench(wide())
     drawing = b.canvas.drawing

@@ -214,11 +214,11 @@ class FarPainter:
             return distance.ground(QColor(kind), 0.7), QColor(kind)
         if self._scene.measured:  # beside measured ones other colours would pass for figures
             grey = look.mixed(tools.muted, tools.surface, 0.4)
-            return distance.ground(grey, 0.1), distance.border(grey)
+            return distance.ground(grey, look.TINT), distance.border(grey)
         if kind == "error":
             return distance.ground(tools.error, 0.25), tools.error
         color = tools.family(group)
-        return distance.ground(color, 0.1), distance.border(color)
+        return distance.ground(color, look.TINT), distance.border(color)
 
 
 def _thin(color: QColor, width: float) -> QPen:

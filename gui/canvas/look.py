@@ -8,10 +8,16 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
 from gui.canvas import card
+from gui.canvas.levels import COARSE, MIDDLE, NEAR
 from gui.theme import Tokens, family_color, rank_color
 
 RADIUS = 8.0
-STRIPE = 5.0
+#: Width of the family's stripe; where a card shows its id alone, wide enough to be seen from there.
+STRIPE, STRIPE_COARSE = 5.0, 12.0
+#: Width of a card's border by level of detail, in scene units: on the screen about a pixel at each.
+BORDERS = {NEAR: 1.0, MIDDLE: 2.2, COARSE: 4.0}
+#: How much of its family's colour a card has that shows little more than it.
+TINT = 0.1
 
 
 @cache
@@ -59,10 +65,10 @@ def draw_card(painter: QPainter, height: float, grown: float = 0.0, down: float 
 
 
 @cache
-def stripe_path(height: float) -> QPainterPath:
+def stripe_path(height: float, width: float = STRIPE) -> QPainterPath:
     """The family's stripe along a card's left edge."""
     band = QPainterPath()
-    band.addRect(QRectF(0, 0, STRIPE, height))
+    band.addRect(QRectF(0, 0, width, height))
     return card_path(height).intersected(band)
 
 
@@ -94,7 +100,6 @@ class Look:
         self.error = color("error")
         self.warning = color("warning")
         self.dark = tokens.name == "dark"
-        self.surface_brush = QBrush(self.surface)
         self.canvas_brush = QBrush(self.canvas)
         # Opaque: Qt takes five times as long to draw large translucent shapes.
         black = QColor(0, 0, 0)
@@ -103,10 +108,16 @@ class Look:
             for grown, share in ((2.0, 0.3 if self.dark else 0.035), (0.5, 0.6 if self.dark else 0.10))
         )
         self.ring = QBrush(mixed(self.accent, self.canvas, 0.28 if self.dark else 0.18))
-        self.border = QPen(self.line, 1.0)
-        self.border_error = QPen(self.error, 1.25)
-        self.border_hover = QPen(self.muted, 1.25)
-        self.border_selected = QPen(self.accent, 2.0)
+        #: A card's border by level of detail and state.
+        self.borders = {
+            detail: {
+                "": QPen(self.line if detail > COARSE else mixed(self.muted, self.surface, 0.7), width),
+                "error": QPen(self.error, 1.25 * width),
+                "hover": QPen(self.muted, 1.25 * width),
+                "selected": QPen(self.accent, 2 * width),
+            }
+            for detail, width in BORDERS.items()
+        }
         self.halo = QColor(self.accent)
         self.halo.setAlpha(48 if self.dark else 36)
         self.grid = QPen(mixed(self.muted, self.canvas, 0.32), 2.0)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from gui.amounts import at_least
 from gui.canvas import card, look, overlay
-from gui.canvas.levels import MIDDLE, NEAR
+from gui.canvas.levels import COARSE, MIDDLE, NEAR
 from gui.theme import theme
 
 if TYPE_CHECKING:
@@ -215,17 +215,13 @@ class NodeItem(QGraphicsItem):
             for grown, shadow in tools.shadows:
                 painter.setBrush(shadow)
                 look.draw_card(painter, height, grown, 2.0)
-        painter.setBrush(tools.surface_brush if self.mark is None else overlay.tint(self.mark, tools))
+        coarse, family = self.owner.detail < MIDDLE, tools.family(self.card.group)
+        ground = look.mixed(family, tools.surface, look.TINT) if coarse else tools.surface
+        painter.setBrush(ground if self.mark is None else overlay.tint(self.mark, tools))
         look.draw_card(painter, height)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.fillPath(look.stripe_path(height), tools.family(self.card.group))
-        painter.setPen(
-            {
-                "selected": tools.border_selected,
-                "error": tools.border_error,
-                "hover": tools.border_hover,
-            }.get(state, tools.border)
-        )
+        painter.fillPath(look.stripe_path(height, look.STRIPE_COARSE if coarse else look.STRIPE), family)
+        painter.setPen(tools.borders[max(self.owner.detail, COARSE)][state])
         painter.drawPath(look.card_path(height))
 
     def paint_contents(self, painter: QPainter, tools: look.Look) -> None:

@@ -56,7 +56,7 @@ def paint(
     """
     color = QColor(mark.color)
     if border:
-        painter.setPen(QPen(color, 2.0))
+        painter.setPen(QPen(color, 1.0 + look.BORDERS.get(detail, 1.0)))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(look.card_path(height))
     drawn = len(mark.history) > 1 and detail != COARSE
