@@ -58,7 +58,7 @@ class FakeWork:
     def coming(self, request: Any) -> None:
         pass
 
-    def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
+    def answer(self, request: Any, emit: Callable[[Event], None], pressing: Callable[[], bool]) -> None:
         if isinstance(request, Analyze):
             self.analyze(request, emit)
         elif isinstance(request, Evaluate):

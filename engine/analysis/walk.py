@@ -10,6 +10,7 @@ from engine.analysis.defaults import defaults_problems
 from engine.analysis.evaluate import Evaluated, SpecPair, evaluate
 from engine.catalog import LAYERS, Inputs
 from engine.compile.expand import Expanded, Step, Value, expand
+from engine.compile.expand_again import expand_again
 from engine.diff import Change
 from engine.findings import Problem, Repair
 from engine.network import Network, Node
@@ -20,36 +21,82 @@ from engine.storage.form import node_to_form
 class Walked(NamedTuple):
     """What :func:`walk` found."""
 
-    #: The steps with all their inputs known; the inputs at one batch size.
-    steps: tuple[tuple[Step, Inputs], ...]
+    #: What arrives at the steps whose inputs are all known, at one batch size; by path.
+    arriving: Mapping[str, Inputs]
     evaluated: dict[str, tuple[Step, Evaluated]]
     problems: tuple[Problem, ...]
     #: What flows, by the step that makes it.
     values: dict[Value, SpecPair]
     expanded: Expanded
 
+    @property
+    def steps(self) -> tuple[tuple[Step, Inputs], ...]:
+        """The steps with all their inputs known."""
+        arriving = self.arriving
+        return tuple((step, arriving[step.path]) for step in self.expanded.steps if step.path in arriving)
+
+
+#: The networks that were walked last, and what was found: the next one is most often one of them with a field
+#: changed. Two, for a network and what is tried on it.
+_recent: tuple[tuple[Network, Walked], ...] = ()
+_MOST_RECENT = 2
+
 
 def walk(network: Network) -> Walked:
     """Evaluate every step of `network`. Reads no data, and nothing of the recipe."""
-    expanded = expand(network)
-    found: list[Problem] = [*expanded.problems, *defaults_problems(network)]
-    values: dict[Value, SpecPair] = {}
-    evaluated: dict[str, tuple[Step, Evaluated]] = {}
-    complete: list[tuple[Step, Inputs]] = []
-    for step in expanded.steps:
-        arriving: tuple[tuple[str, SpecPair], ...] | None = None
+    global _recent
+    base: tuple[Network, Walked] | None = None
+    expanded: Expanded | None = None
+    for base in _recent:
+        # Where two nodes have one path, which is an error, nothing can be told apart.
+        if len(base[1].evaluated) < len(base[1].expanded.steps):
+            continue
+        expanded = expand_again(network, base[0], base[1].expanded)
+        if expanded is not None:
+            break
+    else:
+        base, expanded = None, expand(network)
+    walked = _walked(network, expanded, base[1] if base else None)
+    others = tuple(entry for entry in _recent if entry is not base and entry[0] is not network)
+    _recent = ((network, walked), *((base,) if base else ()), *others)[:_MOST_RECENT]
+    return walked
+
+
+def _walked(network: Network, expanded: Expanded, base: Walked | None) -> Walked:
+    """`expanded` evaluated; from `base`, a network of the same steps, is taken what is the same there."""
+    arriving: dict[str, Inputs] = dict(base.arriving) if base else {}
+    evaluated = dict(base.evaluated) if base else {}
+    values = dict(base.values) if base else {}
+    known = base.expanded.steps if base else ()
+    others: set[Value] = set()
+    for place, step in enumerate(expanded.steps):
+        if known and step is known[place] and (not others or others.isdisjoint(step.inputs.values())):
+            continue
+        path = step.path
+        inputs: tuple[tuple[str, SpecPair], ...] | None = None
         if all(value in values for value in step.inputs.values()):
-            arriving = tuple((port, values[value]) for port, value in step.inputs.items() if value)
-            complete.append((step, Inputs({port: pair[0] for port, pair in arriving})))
-        result = evaluate(step, arriving)
-        evaluated[step.path] = (step, result)
-        for port, pair in enumerate(result.outputs):
-            values[Value(step.path, port)] = pair
+            inputs = tuple((port, values[value]) for port, value in step.inputs.items() if value)
+            arriving[path] = Inputs({port: pair[0] for port, pair in inputs})
+        else:
+            arriving.pop(path, None)
+        result = evaluate(step, inputs)
+        evaluated[path] = (step, result)
+        for port in range(max(len(result.outputs), len(step.outputs))):
+            value = Value(path, port)
+            pair = result.outputs[port] if port < len(result.outputs) else None
+            if known and values.get(value) != pair:
+                others.add(value)
+            if pair is not None:
+                values[value] = pair
+            else:
+                values.pop(value, None)
+    found = [*expanded.problems, *defaults_problems(network)]
+    for step, result in evaluated.values():
         for finding in result.findings:
             found.append(bound(finding, step))
     found += shared_problems(evaluated)
     found += _ends(network)
-    return Walked(tuple(complete), evaluated, tuple(found), values, expanded)
+    return Walked(arriving, evaluated, tuple(found), values, expanded)
 
 
 def _ends(network: Network) -> list[Problem]:

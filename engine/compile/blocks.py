@@ -162,7 +162,7 @@ def arguments_of(block: Block, node: Node) -> tuple[dict[str, Any], list[_Wrong]
 
 def resolved(node: Node, names: Mapping[str, Any]) -> tuple[Node, tuple[str, str] | None]:
     """`node` with its expressions computed, and the first ``(field, what is wrong)`` with one."""
-    if not _has_expressions(node):
+    if not has_expressions(node):
         return node, None
     parts: dict[str, Any] = {}
     try:
@@ -201,7 +201,8 @@ def _has_expression(value: Any) -> bool:
     return any(_has_expression(item) for item in inner)
 
 
-def _has_expressions(node: Node) -> bool:
+def has_expressions(node: Node) -> bool:
+    """Whether anything of `node` has to be computed."""
     if node.repeat_expression:
         return True
     choices = [*node.init.values(), *node.binarize.values()]

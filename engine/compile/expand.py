@@ -163,7 +163,7 @@ class _Expander:
         results: dict[str, Value | None] = {}
         for id in _order(scope, wires, self.problems):
             node, path = nodes[id], scope.prefix + id
-            outputs = _output_names(scope.network, node)
+            outputs = output_names(scope.network, node)
             members.append(Member(id, node, wires[id], outputs))
             inputs = {port: self._real(scope, value) for port, value in wires[id].items()}
             self.paths.append(path)
@@ -291,7 +291,8 @@ def _names(available: tuple[Port, ...]) -> tuple[str, ...]:
     return tuple(port.name for port in available)
 
 
-def _output_names(network: Network, node: Node) -> tuple[str, ...]:
+def output_names(network: Network, node: Node) -> tuple[str, ...]:
+    """Names of the output ports of `node`."""
     return _names(ports.output_ports(network, node))
 
 
@@ -309,7 +310,7 @@ def _wires(
     for edge in scope.graph.edges:
         arriving[edge.target.node] = arriving.get(edge.target.node, 0) + 1
     for id, node in nodes.items():
-        outs[id] = _output_names(scope.network, node)
+        outs[id] = output_names(scope.network, node)
         layer = LAYERS.get(node.type)
         if layer is not None and layer.variadic:
             variadic.add(id)

@@ -10,10 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import BinaryIO
 
-from engine.host.protocol import NEWEST_WINS, Analyze, Event, Failed, Prepare, Request, frame
-
-#: Requests of which only the newest is worth doing.
-_SUPERSEDING = (Analyze, Prepare)
+from engine.host.protocol import NEWEST_ASKED, NEWEST_WINS, Analyze, Event, Failed, Request, frame
 
 
 def take_channel() -> tuple[BinaryIO, int]:
@@ -35,8 +32,15 @@ def take_channel() -> tuple[BinaryIO, int]:
     return os.fdopen(incoming, "rb"), outgoing
 
 
+class MakeWay(Exception):
+    """An Analyze has come: what is being done is dropped, and done after it."""
+
+
 class Inbox:
-    """Requests in order; a newer Analyze or Prepare takes the place of one that still waits."""
+    """Requests in order, but an Analyze before all others: someone is drawing.
+
+    Of :data:`~engine.host.protocol.NEWEST_ASKED` a newer one takes the place of one that still waits.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[Request] = deque()
@@ -46,12 +50,30 @@ class Inbox:
     def put(self, request: Request) -> None:
         """Add a request."""
         with self._changed:
-            if isinstance(request, _SUPERSEDING):
+            if isinstance(request, NEWEST_ASKED):
                 older = [waiting for waiting in self._waiting if type(waiting) is type(request)]
                 for waiting in older:
                     self._waiting.remove(waiting)
-            self._waiting.append(request)
+            if isinstance(request, Analyze):
+                self._waiting.appendleft(request)
+            else:
+                self._waiting.append(request)
             self._changed.notify()
+
+    def put_back(self, request: Request) -> None:
+        """Let a request that made way be the next, unless a newer one has taken its place."""
+        with self._changed:
+            newer = isinstance(request, NEWEST_ASKED) and any(
+                type(waiting) is type(request) for waiting in self._waiting
+            )
+            if not newer:
+                self._waiting.insert(1 if self.pressing else 0, request)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether an Analyze waits."""
+        with self._changed:
+            return bool(self._waiting) and isinstance(self._waiting[0], Analyze)
 
     def get(self) -> Request | None:
         """The next request, when there is one; None when no more will be done."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from engine.host.client import Exit, Host
 from engine.host.protocol import (
     FINAL_STATES,
-    Analyze,
+    NEWEST_ASKED,
     Control,
     Event,
     Failed,
@@ -122,8 +122,8 @@ class Member:
         ChannelProblem
             It is too large to send.
         """
-        if isinstance(request, Analyze):  # newest wins: what it supersedes may go unanswered
-            self.pending = {n: p for n, p in self.pending.items() if not isinstance(p[0], Analyze)}
+        if isinstance(request, NEWEST_ASKED):  # what it supersedes may go unanswered
+            self.pending = {n: p for n, p in self.pending.items() if type(p[0]) is not type(request)}
         self.pending[request.request] = (request, deaths)
         self.pace.owes()
         self.host.send(request)

@@ -43,7 +43,10 @@ class PreviewBinarizer(Question, frozen=True):
 
 
 class WhatIf(Question, frozen=True):
-    """A document analysed with one field of one node at each of several values."""
+    """A document analysed with one field of one node at each of several values.
+
+    Newest wins, as with Analyze, for which it makes way.
+    """
 
     document: bytes
     node: str
@@ -68,7 +71,7 @@ class LookAtEstimator(LongQuestion, frozen=True):
 
 
 class PrintSource(Question, frozen=True):
-    """A document as Python source."""
+    """A document as Python source. Newest wins, as with Analyze."""
 
     document: bytes
 
@@ -241,3 +244,6 @@ Request = (
     | CancelData
     | Ping
 )
+
+#: Requests of which only the newest is worth doing.
+NEWEST_ASKED = (Analyze, Prepare, PrintSource, WhatIf)

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from engine.host.channel import Inbox, Outbox, take_channel
+from engine.host.channel import Inbox, MakeWay, Outbox, take_channel
 from engine.host.protocol import (
     PROTOCOL_VERSION,
     CancelData,
@@ -54,8 +54,11 @@ class Work(Protocol):
     def warm_up(self) -> None:
         """Pay once what the first of everything costs."""
 
-    def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
-        """Do what is asked, emitting the events that answer it; raises what went wrong."""
+    def answer(self, request: Any, emit: Callable[[Event], None], pressing: Callable[[], bool]) -> None:
+        """Do what is asked, emitting the events that answer it; raises what went wrong.
+
+        `pressing` says whether an Analyze waits, for which it may make way (:class:`MakeWay`).
+        """
 
     def control(self, action: str) -> None:
         """Steer the run, from another thread; also before it has quite begun."""
@@ -189,7 +192,9 @@ class Server:
             if isinstance(request, Ping):
                 self._outbox.put(Pong(request.request))
                 return
-            self._work.answer(request, self._outbox.put)
+            self._work.answer(request, self._outbox.put, lambda: self._inbox.pressing)
+        except MakeWay:
+            self._inbox.put_back(request)
         except Exception as error:
             message = explain(error)
             if not isinstance(request, Prepare):  # what keeps it from training, Train will say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import time
@@ -62,6 +63,7 @@ from engine.network import Choice, Data, Edge, End, Network, Node
 from engine.problems import DataMissing, FileProblem
 from engine.runs import RunFolder
 from engine.storage.file import loads
+from engine.storage.reader import Reader
 from engine.training.control import Control
 
 #: Batch normalisation is the dear one: on ``meta`` it brings in three hundred modules of torch.
@@ -105,6 +107,7 @@ class Work:
         torch.set_num_threads(threads)
         self._control = Control()
         self._cancelled: set[int] = set()
+        self._reader = Reader()
         #: The data that are loaded in advance now, and whether that is to make way for others.
         self._ahead: Data | None = None
         self._make_way = False
@@ -123,6 +126,9 @@ class Work:
     def warm_up(self) -> None:
         """Analyse something tiny: the first pass on ``meta`` costs a second."""
         analyze(TINY)
+        # Torch and all that belongs to it stays to the end. To walk through it takes the collector a tenth of
+        # a second, which it would choose while somebody waits for an answer.
+        gc.freeze()
 
     def control(self, action: str) -> None:
         """Steer the run, from another thread; also before it has quite begun."""
@@ -155,25 +161,27 @@ class Work:
         if other:
             self._make_way = True
 
-    def answer(self, request: Any, emit: Callable[[Event], None]) -> None:
+    def answer(
+        self, request: Any, emit: Callable[[Event], None], pressing: Callable[[], bool] = lambda: False
+    ) -> None:
         """Do what is asked; raises what went wrong."""
         match request:
             case Analyze():
                 started = time.perf_counter()
                 with watched(lambda what, done, total: emit(DataProgress(0, what, done, total))):
-                    analysis = analyze(loads(request.document))
+                    analysis = analyze(self._reader.loads(request.document))
                 emit(Analyzed(request.request, analysis, time.perf_counter() - started))
             case PreviewInit():
-                network = loads(request.document)
+                network = self._reader.loads(request.document)
                 emit(preview_init(request.request, network, request.node, request.parameter))
             case PreviewActivation():
                 emit(preview_activation(request.request, request.id, request.fields))
             case PreviewBinarizer():
                 emit(preview_binarizer(request.request, request.id, request.fields))
             case WhatIf():
-                emit(what_if(request, loads(request.document)))
+                emit(what_if(request, self._reader.loads(request.document), pressing))
             case PrintSource():
-                text, lines = marked_source(loads(request.document))
+                text, lines = marked_source(self._reader.loads(request.document))
                 emit(SourcePrinted(request.request, text, lines))
             case Prepare():
                 self._prepare(request, emit)
