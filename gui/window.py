@@ -114,6 +114,7 @@ class Window(QMainWindow):
         self.files.opened.connect(self._opened)
         self.running.refused.connect(self._refused)
         self.workers.analyzed.connect(self._analyzed)
+        self.workers.glimpsed.connect(self._glimpsed)
         self.workers.welcomed.connect(self.toolbar.set_devices)
         self.workers.host_lost.connect(self._host_lost)
         self.workers.elsewhere.command = self.settings.command
@@ -298,13 +299,18 @@ class Window(QMainWindow):
         if self._complete:
             QTimer.singleShot(0, self.canvas, self.canvas.fit)
 
-    def _analyzed(self, analysis: Analysis) -> None:
+    def _glimpsed(self, analysis: Analysis) -> None:
+        """Show what is found while a gesture goes on, where one looks."""
         self.status.show_analysis(analysis)
         if self._complete:
             self.canvas.set_analysis(analysis)
             self.inspector.set_analysis(analysis)
-            self.recipe.set_analysis(analysis)
             self.problems.set_analysis(analysis)
+
+    def _analyzed(self, analysis: Analysis) -> None:
+        self._glimpsed(analysis)
+        if self._complete:
+            self.recipe.set_analysis(analysis)
             self.lab_init.set_analysis(analysis)
             self._compare_with_run()  # what becomes of its weights, the analysis tells
             self.rate.set_analysis(analysis)

@@ -90,11 +90,15 @@ def start_hosts() -> tuple[Pool, Mailbox]:
 class Workers(QObject):
     """All that the window has done for it in other processes.
 
-    It analyses by itself whenever the network changes; of several changes the latest is answered.
+    It analyses by itself whenever the network changes. Of several changes the latest is answered in the end;
+    what is found on the way is handed on too, for a gesture may be faster than any analysis.
     """
 
     #: The :class:`engine.findings.Analysis` of the document as it is.
     analyzed = Signal(object)
+    #: The Analysis of what the document was a moment ago, with the same nodes, wires and blocks: newer than
+    #: any before, and the document's own is on its way.
+    glimpsed = Signal(object)
     #: The Analysis of what :meth:`try_out` was given.
     tried = Signal(object)
     #: (request number, event): previews, Failed, Evaluated, Predicted.
@@ -131,12 +135,19 @@ class Workers(QObject):
         self._run: Run | None = None
         self._run_number = 0
         self._asked = 0
+        #: The first request since the drawing had other nodes, wires or blocks; whether it is yet to be sent.
+        self._first, self._redrawn = 0, True
+        self._generation = document.generation
+        #: The request whose analysis is shown.
+        self._shown = 0
         self._tried = 0
         self._prepared: bytes | None = None
         self._sent: tuple[Network | None, bytes] = (None, b"")
         self._closed = False
 
-        self._analyze_soon = self._timer(0, self._analyze)
+        #: Of the changes within one turn of the event loop the first is analysed at once, and the last.
+        self._analyze_soon = self._timer(0, self._analyze_rest)
+        self._more = True
         self._prepare_soon = self._timer(PREPARE_MS, self._prepare)
         self._patience = self._timer(PATIENCE_MS, self._replace_analyst)
         document.changed.connect(self._document_changed)
@@ -155,7 +166,19 @@ class Workers(QObject):
         if not same_meaning(before, after):
             self.current = False
             self._tried = 0
-            self._analyze_soon.start()
+            opened = self._generation != self.document.generation
+            self._redrawn |= opened or not same_drawing(before, after)
+            self._generation = self.document.generation
+            if self._analyze_soon.isActive():
+                self._more = True
+            else:
+                self._analyze()
+                self._analyze_soon.start()
+
+    def _analyze_rest(self) -> None:
+        if self._more:
+            self._more = False
+            self._analyze()
 
     def try_out(self, network: Network) -> None:
         """Analyse what a gesture would make; `tried` brings it, unless the document changes first."""
@@ -165,6 +188,8 @@ class Workers(QObject):
     def _analyze(self) -> None:
         if not self._closed:
             self._asked = self.pool.analyze(self._document())
+            if self._redrawn:
+                self._first, self._redrawn = self._asked, False
             if self.welcome is not None:
                 self._patience.start()
 
@@ -214,6 +239,7 @@ class Workers(QObject):
     def analyze_again(self) -> None:
         """Analyse the document though it is the same: its data have come."""
         self.current = False
+        self._more = True
         self._analyze_soon.start()
 
     def cancel_data(self, request: int) -> None:
@@ -416,11 +442,15 @@ class Workers(QObject):
         match event:
             case protocol.Analyzed(request=request, analysis=analysis) if request == self._asked:
                 self._patience.stop()
-                self.analysis, self.current = analysis, not self._analyze_soon.isActive()
+                self._shown = request
+                self.analysis, self.current = analysis, not self._more
                 self.analyzed.emit(analysis)
                 self._prepare_soon.start()
             case protocol.Analyzed(request=request, analysis=analysis) if request == self._tried:
                 self.tried.emit(analysis)
+            case protocol.Analyzed(request=request, analysis=analysis) if self._on_the_way(request):
+                self._shown, self.analysis = request, analysis
+                self.glimpsed.emit(analysis)
             case protocol.Analyzed():  # of a drawing that has changed since
                 pass
             case protocol.DataProgress(
@@ -445,6 +475,10 @@ class Workers(QObject):
             case _:
                 self.answered.emit(getattr(event, "request", 0), event)
 
+    def _on_the_way(self, request: int) -> bool:
+        """Whether an analysis that is not the newest is newer than what is shown, and fits the drawing."""
+        return not self._redrawn and max(self._first, self._shown + 1) <= request < self._asked
+
     def close(self) -> None:
         """End all hosts; a run makes a checkpoint first. Waits for them, a few seconds at most."""
         if not self._closed:
@@ -466,6 +500,16 @@ def meaning(network: Network) -> Network:
         defaults=network.defaults,
         recipe=network.recipe,
         extra=network.extra,
+    )
+
+
+def same_drawing(a: Network, b: Network) -> bool:
+    """Whether two networks have the same wires and blocks, and nodes of the same names and types."""
+    return (
+        list(a.nodes) == list(b.nodes)
+        and all(node is a.nodes[id] or node.type == a.nodes[id].type for id, node in b.nodes.items())
+        and (a.edges is b.edges or a.edges == b.edges)
+        and (a.blocks is b.blocks or a.blocks == b.blocks)
     )
 
 

@@ -340,13 +340,100 @@ def test_recent_files_are_offered(qtbot, tmp_path, pool) -> None:
 # ---------------------------------------------------------------------------- analysis
 
 
-def test_of_many_edits_in_one_turn_the_latest_is_analysed(window, pool, qtbot) -> None:
-    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
-    for width in (3, 4, 5):
+def widths(pool) -> list[int]:
+    """Of fc1 in the drawings that were to be analysed."""
+    return [file.loads(document).nodes["fc1"].fields["out_features"] for _, document in pool.analyses[1:]]
+
+
+def widen(window, *wide: int) -> None:
+    for width in wide:
         network = edit.set_field(window.document.network, "fc1", "out_features", width)
-        window.document.edit(network, "Widen")
-    qtbot.waitUntil(lambda: len(pool.analyses) == 2)
-    assert file.loads(pool.analyses[1][1]) == window.document.network
+        window.document.edit(network, "Widen", "drag 1")
+
+
+def test_of_many_edits_in_one_turn_the_first_is_analysed_at_once_and_the_latest(window, pool, qtbot) -> None:
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    widen(window, 3)
+    assert widths(pool) == [3]
+    widen(window, 4, 5)
+    assert widths(pool) == [3]
+    qtbot.waitUntil(lambda: widths(pool) == [3, 5])
+    QApplication.processEvents()
+    assert widths(pool) == [3, 5]
+
+
+@pytest.fixture
+def dragged(window, pool, qtbot) -> list[str]:
+    """What is shown while fc1 is dragged to widths 3, 4 and 5, one at each turn; nothing is answered yet."""
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    pool.answer(Analysis())
+    qtbot.waitUntil(lambda: window.workers.current)
+    said: list[str] = []
+    for name, signal in (("glimpsed", window.workers.glimpsed), ("analyzed", window.workers.analyzed)):
+        signal.connect(lambda analysis, name=name: said.append(f"{name} {analysis.totals['width']}"))
+    for width in (3, 4, 5):
+        widen(window, width)
+        QApplication.processEvents()
+    assert widths(pool) == [3, 4, 5]
+    return said
+
+
+def answer(pool, which: int, width: int) -> None:
+    pool.answer(Analysis(totals={"width": width}), which)
+    QApplication.processEvents()
+
+
+def test_a_drag_that_is_faster_than_the_analysis_shows_what_is_found_on_the_way(
+    window, pool, dragged
+) -> None:
+    wrong = Problem("error", "x", "too wide", node="fc1")
+    pool.answer(Analysis(problems=(wrong,), totals={"width": 4}), 2)
+    QApplication.processEvents()
+    assert dragged == ["glimpsed 4"]
+    assert not window.workers.current
+    assert window.status.problems.text() == "1 error"
+    answer(pool, 3, 5)
+    assert dragged == ["glimpsed 4", "analyzed 5"]
+    assert window.workers.current
+    assert window.status.problems.text() == "No problems"
+
+
+def test_no_answer_is_shown_after_a_newer_one(window, pool, dragged) -> None:
+    answer(pool, 2, 4)
+    answer(pool, 1, 3)
+    answer(pool, 3, 5)
+    answer(pool, 2, 4)
+    assert dragged == ["glimpsed 4", "analyzed 5"]
+
+
+def test_an_answer_about_another_drawing_is_not_shown(window, pool, dragged, qtbot) -> None:
+    window.document.edit(edit.remove(window.document.network, ["drop"]), "Remove")
+    answer(pool, 2, 4)
+    assert not dragged
+    qtbot.waitUntil(lambda: len(pool.analyses) == 5)
+    answer(pool, 4, 6)
+    assert dragged == ["analyzed 6"]
+
+
+def test_an_answer_about_the_document_before_is_not_shown_though_it_was_drawn_alike(
+    window, pool, dragged
+) -> None:
+    window.document.replace(template())
+    answer(pool, 2, 4)
+    assert not dragged
+
+
+def test_after_undo_the_analysis_of_what_was_undone_is_followed_by_the_newest(window, pool, dragged, qtbot):
+    before = window.document.network
+    window.document.undo_stack.undo()
+    assert window.document.undo_stack.count() == 1  # one drag, one step
+    assert window.document.network.nodes["fc1"] == template().nodes["fc1"] != before.nodes["fc1"]
+    qtbot.waitUntil(lambda: len(pool.analyses) == 5)
+    answer(pool, 3, 5)
+    assert not window.workers.current
+    answer(pool, 4, 64)
+    assert dragged == ["glimpsed 5", "analyzed 64"]
+    assert window.workers.current
 
 
 def test_an_answer_that_came_too_late_is_not_shown(window, pool, qtbot) -> None:

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.host.client import Exit, HostProblem
+from engine.host.client import Exit, HostProblem, host_command
 from engine.host.member import Member, Run
 from engine.host.protocol import (
     Analyze,
@@ -58,6 +58,9 @@ from engine.host.pulse import LOST, SILENT, Pace, Pulse, Silence
 
 #: A host that dies this often in a row without a word is not started again by itself.
 TRIES = 3
+#: How far the analysis host goes behind the window. Runs and spares go further: what they do takes long, and
+#: nobody waits for it in the middle of a gesture.
+ANALYST_NICENESS = 2
 
 
 class Pool:
@@ -298,13 +301,13 @@ class Pool:
     def _members(self) -> list[Member]:
         return [m for m in (self._analyst, self._spare, *self._running) if m is not None]
 
-    def _start(self) -> Member | None:
-        """A new host, or None (and trouble told) where none can be started."""
+    def _start(self, *arguments: str) -> Member | None:
+        """A new host, with `arguments` if it is this engine's; or None, and trouble told."""
         if self._closed:
             return None
         member = Member(self._receive, self._gone)
         try:
-            member.start(self._command)
+            member.start(self._command or host_command(*arguments))
         except HostProblem as problem:
             self._deaths = TRIES
             self._tell(self._on_trouble, str(problem))
@@ -313,7 +316,7 @@ class Pool:
 
     def _need_analyst(self) -> Member | None:
         if self._analyst is None:
-            self._analyst = self._start()
+            self._analyst = self._start("--nice", str(ANALYST_NICENESS))
         return self._analyst
 
     def _need_spare(self) -> Member | None:

@@ -55,7 +55,7 @@ class ActivationPart(Section):
         self._example.changed.connect(self._example_changed)
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
         self.choice.set_drafts(self._subject.drafts("activation"))
 

@@ -56,7 +56,7 @@ class BinarizePart(Section):
         self.whole.setIcon(theme.icon("mdi6.plus-minus-variant"))
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
         for place, estimator in self.places.items():
             estimator.choice.set_drafts(self._subject.drafts(f"binarize {place}"))

@@ -56,7 +56,7 @@ class RepeatPart(Section):
         self.rows.addWidget(self.form)
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
         self.form.set_drafts(self._subject.drafts("repeat"))
 

@@ -55,40 +55,48 @@ class Figures(QWidget):
         self._form = QVBoxLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setSpacing(SPACE // 2)
-        self._rows: dict[str, tuple[QWidget, QLabel]] = {}
+        #: As many as were ever shown at once: to make one takes longer than to write in it.
+        self._rows: list[_Figure] = []
+        self._shown = 0
 
     def show_figures(self, figures: Sequence[tuple[str, str, str]]) -> None:
         """Show ``(name, value, tooltip)`` in this order."""
-        names = [name for name, _, _ in figures]
-        if list(self._rows) != names:
-            clear(self._form)
-            self._rows = {}
-            for name in names:
-                self._rows[name] = self._row(name)
-        for name, value, tip in figures:
-            row, label = self._rows[name]
-            label.setText(value)
-            row.setToolTip(tip)
-            label.setAccessibleName(f"{name}: {value}")
+        self._shown = len(figures)
+        while len(self._rows) < len(figures):
+            row = _Figure()
+            self._rows.append(row)
+            self._form.addWidget(row)
+        for place, row in enumerate(self._rows):
+            if place < len(figures):
+                row.show_figure(*figures[place])
+            show_if(row, place < len(figures))
 
     def values(self) -> dict[str, str]:
         """What is shown."""
-        return {name: label.text() for name, (_, label) in self._rows.items()}
+        return {row.key.text(): row.value.text() for row in self._rows[: self._shown]}
 
-    def _row(self, name: str) -> tuple[QWidget, QLabel]:
-        row = QWidget()
-        layout = QHBoxLayout(row)
+
+class _Figure(QWidget):
+    """One name and its value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = QLabel()
+        self.key.setTextFormat(Qt.TextFormat.PlainText)
+        set_state(self.key, "role", "muted")
+        self.value = text_label()
+        self.value.setAlignment(Qt.AlignmentFlag.AlignRight)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * SPACE)
-        key = QLabel(name)
-        key.setTextFormat(Qt.TextFormat.PlainText)
-        set_state(key, "role", "muted")
-        value = text_label()
-        value.setAlignment(Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(key)
-        layout.addWidget(value, 1)
-        self._form.addWidget(row)
-        return row, value
+        layout.addWidget(self.key)
+        layout.addWidget(self.value, 1)
+
+    def show_figure(self, name: str, value: str, tip: str) -> None:
+        self.key.setText(name)
+        self.value.setText(value)
+        self.value.setAccessibleName(f"{name}: {value}")
+        self.setToolTip(tip)
 
 
 class Segments(QWidget):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
 from gui.document import Document
+from gui.forms import show_if
 from gui.inspector.activation import ActivationPart
 from gui.inspector.binarization import BinarizePart
 from gui.inspector.blocks import ArgumentsPart, RepeatPart
@@ -27,8 +31,8 @@ from gui.theme import SPACE
 
 #: No dock need be wider than this for all text to be read.
 MINIMUM_WIDTH = 260
-#: Panels that are kept while layers of other kinds are looked at.
-_KEPT = 16
+#: Forms that are kept while layers of other kinds are looked at.
+_KEPT = 32
 
 
 class Inspector(QScrollArea):
@@ -53,8 +57,8 @@ class Inspector(QScrollArea):
         self._document = document
         self._subject = Subject(document, selection, self._drafts)
         self._key: object = None
-        #: Panels by the kind of what they show, the one used last at the end.
-        self._panels: dict[object, NodePanel | SummaryPanel] = {}
+        #: The panels that there are: of nodes, and of the network as a whole.
+        self._panels: dict[type[QWidget], NodePanel | SummaryPanel] = {}
         body = QWidget()
         self._stage = QVBoxLayout(body)
         self._stage.setContentsMargins(0, 0, 0, 0)
@@ -65,6 +69,10 @@ class Inspector(QScrollArea):
         selection.changed.connect(self.refresh)
         selection.block_changed.connect(self.refresh)
         self.refresh()
+        # In time for the first selection, though nobody waits for it.
+        self._ahead = QTimer(self, singleShot=True, interval=0)
+        self._ahead.timeout.connect(self._make_ahead)
+        self._ahead.start()
 
     def set_analysis(self, analysis: Analysis) -> None:
         """Show what a new analysis found."""
@@ -92,22 +100,36 @@ class Inspector(QScrollArea):
         return QSize(320, 640)
 
     def refresh(self, *_: object) -> None:
-        """Show the selection as it is now. Layers of one kind share one panel, which is kept."""
+        """Show the selection as it is now."""
         if self.panel is not None:
             if self._wanted().key != self._key:
                 # Finishes what is being typed, for the layer in which it was; that may call again.
                 self._finish_typing()
             if self._wanted().key == self._key:
-                self.panel.refresh()
+                with self._at_once():
+                    self.panel.refresh()
                 return
         self._subject.look()
         self._key = self._subject.key
-        before, self.panel = self.panel, self._panel(self._subject.kind)
-        self.panel.turn()
-        self.panel.refresh()
-        if before is not None and before is not self.panel:
-            before.hide()
-        self.panel.show()
+        before, self.panel = self.panel, self._panel(NodePanel if self._subject.ids else SummaryPanel)
+        with self._at_once():
+            self.panel.turn()
+            self.panel.refresh()
+            if before is not None and before is not self.panel:
+                before.hide()
+            self.panel.show()
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Lay the panel out when all is said: by itself Qt does it anew for each widget that is shown."""
+        layouts = [self._stage, *(panel.layout() for panel in self._panels.values())]
+        for layout in layouts:
+            layout.setEnabled(False)
+        try:
+            yield
+        finally:
+            for layout in layouts:
+                layout.setEnabled(True)
 
     def _wanted(self) -> Subject:
         """What the selection asks for."""
@@ -118,17 +140,16 @@ class Inspector(QScrollArea):
         if focus is not None and focus.hasFocus():
             focus.clearFocus()
 
-    def _panel(self, kind: object) -> NodePanel | SummaryPanel:
-        panel = self._panels.pop(kind, None)
+    def _make_ahead(self) -> None:
+        self._panel(NodePanel)
+
+    def _panel(self, kind: type[NodePanel | SummaryPanel]) -> NodePanel | SummaryPanel:
+        panel = self._panels.get(kind)
         if panel is None:
-            panel = NodePanel(self._subject, self._desk) if kind else SummaryPanel(self._subject)
+            panel = NodePanel(self._subject, self._desk) if kind is NodePanel else SummaryPanel(self._subject)
+            panel.hide()
+            self._panels[kind] = panel
             self._stage.addWidget(panel)
-            if len(self._panels) >= _KEPT:
-                oldest = next(name for name, kept in self._panels.items() if kept is not self.panel)
-                gone = self._panels.pop(oldest)
-                self._stage.removeWidget(gone)
-                gone.deleteLater()
-        self._panels[kind] = panel
         return panel
 
     def _forget_drafts(self) -> None:
@@ -160,15 +181,52 @@ class SummaryPanel(QWidget):
         self.arguments.refresh()
 
 
+class Forms(QWidget):
+    """The forms of the layers' own fields: one for each kind, made when it is first wanted, and kept."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self._subject = subject
+        #: By kind, the one used last at the end.
+        self._parts: dict[object, FieldsPart] = {}
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+
+    @property
+    def part(self) -> FieldsPart:
+        """The form for what is selected."""
+        return self._parts[next(reversed(self._parts))]
+
+    def turn(self) -> None:
+        """Speak of other nodes."""
+        kind = self._subject.kind
+        part = self._parts.pop(kind, None)
+        if part is None:
+            part = FieldsPart(self._subject)
+            self._rows.addWidget(part)
+            if len(self._parts) >= _KEPT:
+                gone = self._parts.pop(next(iter(self._parts)))
+                self._rows.removeWidget(gone)
+                gone.deleteLater()
+        for other in self._parts.values():
+            show_if(other, False)
+        self._parts[kind] = part
+        part.turn()
+
+    def refresh(self) -> None:
+        """Show the document's values, and what the analysis found at them."""
+        self.part.refresh()
+
+
 class NodePanel(QWidget):
-    """All parts of the selected nodes."""
+    """All parts of the selected nodes. Only the form of their own fields is another for another kind."""
 
     def __init__(self, subject: Subject, desk: Desk) -> None:
         super().__init__()
         self.header = Header(subject)
         self.problems = Problems(subject)
         self.from_data = FromDataPart(subject)
-        self.fields = FieldsPart(subject)
+        self._forms = Forms(subject)
         self.repeat = RepeatPart(subject)
         self.arguments = ArgumentsPart(subject)
         self.window_part = WindowPart(subject, desk)
@@ -183,7 +241,7 @@ class NodePanel(QWidget):
             self.header,
             self.problems,
             self.from_data,
-            self.fields,
+            self._forms,
             self.repeat,
             self.arguments,
             self.window_part,
@@ -202,8 +260,13 @@ class NodePanel(QWidget):
             layout.addWidget(part)
         layout.addStretch(1)
 
+    @property
+    def fields(self) -> FieldsPart:
+        """The layer's own fields."""
+        return self._forms.part
+
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         for part in self._parts:
             part.turn()
 

@@ -76,7 +76,7 @@ class InitPart(Section):
         return self._editors[name]
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
         for name, editor in self._editors.items():
             editor.set_drafts(self._subject.drafts(f"init {name}"))

@@ -96,7 +96,7 @@ class SeesPart(Section):
         desk.example.changed.connect(self._example_changed)
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
 
     def refresh(self) -> None:

@@ -71,7 +71,7 @@ class WhatIfPart(Section):
         self.toggled.connect(self.refresh)
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
 
     def refresh(self) -> None:

@@ -39,7 +39,7 @@ class WindowPart(Section):
         self._example.changed.connect(self._example_changed)
 
     def turn(self) -> None:
-        """Speak of other nodes of the same kind."""
+        """Speak of other nodes."""
         self.sync()
 
     def refresh(self) -> None:

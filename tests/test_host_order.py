@@ -1,0 +1,123 @@
+"""In which order a host does what is asked: what someone draws comes first, and what is out of date not at all."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from networks import chain
+
+from engine.analysis import analyze
+from engine.host.channel import Inbox, MakeWay
+from engine.host.member import Member
+from engine.host.protocol import Analyze, PreviewActivation, PrintSource, Request, WhatIf
+from engine.host.server import Server
+from engine.host.what_if import what_if
+from engine.network import Node
+
+NETWORK = chain(
+    ("conv", Node("Conv2d", {"out_channels": 4, "kernel_size": 3})),
+    ("flat", Node("Flatten")),
+    ("fc", Node("Linear", {"out_features": 10})),
+    shape=(1, 8, 8),
+)
+
+
+def strides(number: int) -> WhatIf:
+    return WhatIf(number, b"", "conv", None, "conv", "stride", (1, 2, 4))
+
+
+def taken(inbox: Inbox) -> list[Request]:
+    found = []
+    while not inbox.idle:
+        found.append(inbox.get())
+    return found
+
+
+def test_an_analysis_goes_before_all_that_waits() -> None:
+    inbox = Inbox()
+    look, stride, analysis = PreviewActivation(1, "ReLU"), strides(2), Analyze(3, b"")
+    for request in (look, stride):
+        inbox.put(request)
+        assert not inbox.pressing
+    inbox.put(analysis)
+    assert inbox.pressing
+    assert taken(inbox) == [analysis, look, stride]
+
+
+@pytest.mark.parametrize("kind", [lambda n: Analyze(n, b""), strides, lambda n: PrintSource(n, b"")])
+def test_a_newer_one_takes_the_place_of_one_that_waits(kind) -> None:
+    inbox = Inbox()
+    other = PreviewActivation(9, "ReLU")
+    for request in (kind(1), other, kind(2), kind(3)):
+        inbox.put(request)
+    assert sorted(request.request for request in taken(inbox)) == [3, 9]
+
+
+def test_what_made_way_is_next_behind_the_analysis() -> None:
+    inbox = Inbox()
+    for request in (analysis := Analyze(2, b""), look := PreviewActivation(3, "ReLU")):
+        inbox.put(request)
+    inbox.put_back(strides(1))
+    assert taken(inbox) == [analysis, strides(1), look]
+
+
+def test_what_made_way_is_forgotten_where_a_newer_one_waits() -> None:
+    inbox = Inbox()
+    inbox.put(strides(4))
+    inbox.put_back(strides(1))
+    assert taken(inbox) == [strides(4)]
+
+
+def test_strides_are_not_tried_while_an_analysis_waits() -> None:
+    with pytest.raises(MakeWay):
+        what_if(strides(1), NETWORK, lambda: True)
+    said = iter([False, False, True])
+    with pytest.raises(MakeWay):
+        what_if(strides(1), NETWORK, lambda: next(said))
+    # 8 pixels, window 3: 6 places at stride 1, 3 at 2, 2 at 4
+    assert [variant.output for variant in what_if(strides(1), NETWORK).variants] == [
+        (4, 6, 6),
+        (4, 3, 3),
+        (4, 2, 2),
+    ]
+
+
+def test_a_server_does_what_made_way_after_the_analysis() -> None:
+    done: list[int] = []
+
+    class Work:
+        def answer(self, request, emit, pressing) -> None:
+            if isinstance(request, WhatIf) and request.request not in done:
+                done.append(request.request)
+                server._inbox.put(Analyze(7, b""))  # it comes in the middle
+                assert pressing()
+                raise MakeWay
+            done.append(request.request)
+
+    server = Server.__new__(Server)
+    server._inbox, server._work, server._lock = Inbox(), Work(), threading.RLock()
+    server._inbox.put(strides(1))
+    while not server._inbox.idle:
+        server._answer(server._inbox.get())
+    assert done == [1, 7, 1]
+
+
+def test_what_a_newer_question_supersedes_is_no_longer_owed() -> None:
+    class Silent:
+        def send(self, request: Request) -> None:
+            pass
+
+    member = Member(lambda *_: None, lambda *_: None)
+    member.host = Silent()
+    for request in (strides(1), Analyze(2, b""), PreviewActivation(3, "ReLU"), strides(4), Analyze(5, b"")):
+        member.ask(request)
+    assert list(member.pending) == [3, 4, 5]
+
+
+def test_without_repairs_the_problems_are_the_same() -> None:
+    wrong = chain(("conv", Node("Conv2d", {"out_channels": 4, "kernel_size": 30})), shape=(1, 8, 8))
+    quick, whole = analyze(wrong, repairs=False), analyze(wrong)
+    assert [str(problem) for problem in quick.problems] == [str(problem) for problem in whole.problems]
+    assert (quick.nodes, quick.totals) == (whole.nodes, whole.totals)
+    assert any(problem.repairs for problem in whole.errors)
