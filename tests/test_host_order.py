@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from networks import chain
 
+from engine import edit
 from engine.analysis import analyze
 from engine.host.channel import Inbox, MakeWay
 from engine.host.member import Member
@@ -96,11 +98,14 @@ def test_a_server_does_what_made_way_after_the_analysis() -> None:
             done.append(request.request)
 
     server = Server.__new__(Server)
+    said: list[object] = []
     server._inbox, server._work, server._lock = Inbox(), Work(), threading.RLock()
+    server._outbox = SimpleNamespace(put=said.append)
     server._inbox.put(strides(1))
     while not server._inbox.idle:
         server._answer(server._inbox.get())
     assert done == [1, 7, 1]
+    assert not said  # nothing has failed
 
 
 def test_what_a_newer_question_supersedes_is_no_longer_owed() -> None:
@@ -116,7 +121,7 @@ def test_what_a_newer_question_supersedes_is_no_longer_owed() -> None:
 
 
 def test_without_repairs_the_problems_are_the_same() -> None:
-    wrong = chain(("conv", Node("Conv2d", {"out_channels": 4, "kernel_size": 30})), shape=(1, 8, 8))
+    wrong = edit.set_field(NETWORK, "conv", "kernel_size", 30)
     quick, whole = analyze(wrong, repairs=False), analyze(wrong)
     assert [str(problem) for problem in quick.problems] == [str(problem) for problem in whole.problems]
     assert (quick.nodes, quick.totals) == (whole.nodes, whole.totals)
