@@ -609,6 +609,7 @@ def test_nothing_is_wider_than_a_narrow_dock(bench, qtbot):
         for section in (panel.binarize, panel.training, panel.about):
             section.set_open(True)
         qtbot.waitUntil(lambda: bench.inspector.viewport().width() == bench.panel.width())
+        QApplication.processEvents()  # one panel serves all, and what is written anew is laid out in a moment
         for label in panel.findChildren(QLabel):
             if label.isVisible() and label.text() and not label.wordWrap():
                 assert label.width() >= label.sizeHint().width(), label.text()

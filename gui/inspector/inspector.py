@@ -122,7 +122,7 @@ class Inspector(QScrollArea):
     @contextmanager
     def _at_once(self) -> Iterator[None]:
         """Lay the panel out when all is said: by itself Qt does it anew for each widget that is shown."""
-        layouts = [self._stage, *(panel.layout() for panel in self._panels.values())]
+        layouts = [self._stage, *(panel.rows for panel in self._panels.values())]
         for layout in layouts:
             layout.setEnabled(False)
         try:
@@ -165,10 +165,10 @@ class SummaryPanel(QWidget):
         super().__init__()
         self.summary = Summary(subject)
         self.arguments = ArgumentsPart(subject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
-        layout.addWidget(self.arguments)
-        layout.addWidget(self.summary)
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
+        self.rows.addWidget(self.arguments)
+        self.rows.addWidget(self.summary)
 
     def turn(self) -> None:
         """Speak of something else."""
@@ -253,12 +253,12 @@ class NodePanel(QWidget):
             self.training,
             self.about,
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
-        layout.setSpacing(2 * SPACE)
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(3 * SPACE, 3 * SPACE, 2 * SPACE, 3 * SPACE)
+        self.rows.setSpacing(2 * SPACE)
         for part in self._parts:
-            layout.addWidget(part)
-        layout.addStretch(1)
+            self.rows.addWidget(part)
+        self.rows.addStretch(1)
 
     @property
     def fields(self) -> FieldsPart:
