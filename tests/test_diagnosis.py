@@ -14,9 +14,10 @@ from engine.catalog import ACTIVATIONS
 from engine.diagnosis import ILLNESSES, Record, diagnose
 from engine.diagnosis.repairs import BOUNDED
 from engine.host.protocol import BinaryWeight, Distribution, Metrics, Observation
-from engine.network import Choice, Network
+from engine.network import Choice, Data, Network, Recipe
 from engine.training.activations import bounded_range
 from tests.diagnosis_table import heals, measure, templates_that_train, trained
+from tests.networks import chain
 from tests.sick_networks import SGD, dense, healthy, network, sick
 
 SICK = sick()
@@ -123,6 +124,19 @@ def test_a_loss_that_becomes_no_number_is_a_learning_rate_too_high() -> None:
     healed = diff.apply(record(even(0.1)).network, found[0].repairs[0].changes)
     # A ratio of 0.5 is 500 times the healthy 1e-3: a rate of 0.1 / 500 = 2e-4.
     assert healed.recipe.optimizer == Choice("SGD", {"lr": 2e-4})
+
+
+@pytest.mark.parametrize(("rate", "code"), [(900.0, "rate-too-high"), (0.1, "exploding-gradient")])
+def test_what_explodes_after_a_step_too_long_is_the_rates_and_no_illness_of_the_layers(rate, code) -> None:
+    loud = {"init": {"weight": Choice("normal", {"std": 30.0})}} if rate < 1 else {}
+    recipe = Recipe(
+        data=Data("diabetes"), loss=Choice("MSELoss"), optimizer=Choice("SGD", {"lr": rate}), epochs=4
+    )
+    hidden = replace(dense(16), **loud)
+    drawn = chain(("hidden", hidden), ("fc", replace(dense(1, None), **loud)), shape=(10,), recipe=recipe)
+    found, _ = trained(drawn)
+    assert code in codes(found)
+    assert ("exploding-gradient" in codes(found)) == (code == "exploding-gradient")
 
 
 def test_slow_and_unlearned_is_too_low_slow_and_learned_is_well() -> None:

@@ -29,6 +29,8 @@ _DEEP = 3
 EXPLODES = 100.0
 #: First loss beyond this many times ln C: the outputs are huge before anything was learned.
 LOUD = 3.0
+#: A learning rate of so many times the usual one explains large gradients itself, after its first step.
+BOLD = 10.0
 
 
 def _fading(record: Record) -> list[Evidence]:
@@ -75,7 +77,11 @@ def _blowing_up(record: Record) -> list[Evidence]:
     norm = math.hypot(*(d.norm for d in first.gradients.values()))
     bad = any(d.bad for d in first.gradients.values())
     begun = record.losses[0]
-    loud = not math.isfinite(begun) or record.chance is None or begun > LOUD * record.chance
+    if record.chance is None:  # no loss says that it is loud: a rate beyond all measure is the likelier cause
+        loud = repairs.rate(record) <= BOLD * repairs.default_rate(record)
+    else:
+        loud = begun > LOUD * record.chance
+    loud = loud or not math.isfinite(begun)
     if not loud or not (bad or norm > EXPLODES or not math.isfinite(norm)):
         return []
     beside = f", {begun / record.chance:.3g} times that of guessing" if record.chance else ""

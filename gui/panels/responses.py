@@ -326,12 +326,14 @@ class ResponsesPanel(Panel):
         elif isinstance(event, Responded):
             self._trouble = ""
             self.cells.show_responded(event)
-            self._say(event)
+            if self.mode.currentData() != "plane":  # else it is the answer to what was chosen before
+                self._say(event)
         elif isinstance(event, Mapped):
             self._trouble = ""
             self.unit.setMaximum(max(event.units - 1, 0))
             self.plane.show_mapped(event)
-            self.status.say(" · ".join(words for words in (event.note, self.plane.words) if words))
+            if self.mode.currentData() == "plane":
+                self.status.say(" · ".join(words for words in (event.note, self.plane.words) if words))
         self.request()
         if self._again:
             self.ask()
