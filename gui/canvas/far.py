@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 
 from gui.canvas import card, look
+from gui.canvas.arrivals import HEIGHT
 from gui.canvas.badges import Badges
 from gui.canvas.batches import Batches
 from gui.canvas.distance import Distance
@@ -172,7 +173,7 @@ class FarPainter:
             for rects, _ in pieces
         ]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        if painter.worldTransform().m11() * card.HEADER < 1.0:  # smaller than a pixel
+        if painter.worldTransform().m11() ** 2 * card.WIDTH * HEIGHT < 0.4:  # far less than a pixel
             for color, rects in batches:
                 painter.setPen(_thin(look.mixed(color, tools.surface, TRACE), 1.0))
                 painter.drawPoints(QPolygonF([rect.center() for rect in rects]))
