@@ -496,10 +496,10 @@ def paste(
     if not isinstance(fragment, dict) or fragment.get("format") != "layerlab-fragment":
         raise EditProblem("The clipboard holds no layers.")
     try:
-        alike: dict[bytes, Node] = {}  # a piece of hundreds of layers has few that differ
+        alike: dict[str, Node] = {}  # a piece of hundreds of layers has few that differ
         pasted = {}
         for k, v in fragment["nodes"].items():
-            text = msgspec.json.encode(v)
+            text = repr(v)  # tells apart what JSON would write alike
             if text not in alike:
                 alike[text] = form.node_from_form(v, f"nodes.{k}")
             pasted[str(k)] = alike[text]

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from engine import edit, edit_view
 from engine.edit_view import Frame, Note
 from engine.network import Edge, End, Network
-from gui.canvas.marks import Words
+from gui.canvas.marks import FrameTitle, Words
 
 pytestmark = pytest.mark.gui
 
@@ -346,3 +346,16 @@ def test_what_makes_no_sense_in_a_file_is_passed_over_and_kept(bench, junk):
     b = bench(Network(nodes=chain("Input").nodes, view=view))
     assert b.canvas.drawing.marks == {}
     assert b.network.view == view
+
+
+def test_a_titles_extent_changes_only_once_qt_has_been_told(bench, monkeypatch):
+    b = bench(edit_view.add_mark(chain("Input"), Frame((0.0, 0.0, 400.0, 300.0), "Stem"))[0])
+    title = b.canvas.drawing.marks["frame1"].title
+    before, told = title.boundingRect(), []
+    tell = FrameTitle.prepareGeometryChange
+    monkeypatch.setattr(
+        FrameTitle, "prepareGeometryChange", lambda item: told.append(item.boundingRect()) or tell(item)
+    )
+    b.canvas.drawing.marks["frame1"].resize(700.0, 300.0)
+    assert told == [before]
+    assert title.boundingRect().width() == 700.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import diff, edit, edit_blocks
-from engine.network import Network
+from engine.network import Network, Node
 from engine.storage import form
 from tests.benchmarks.canvas import network_of
 
@@ -50,3 +50,11 @@ def test_what_only_goes_on_behind_the_old_is_compared_without_a_search(large: Ne
     assert max(map(len, searched), default=0) < len(large.nodes)
     assert {change.path for change in changed if change.path[0] == "nodes"} == {("nodes", id) for id in made}
     assert diff.apply(large, changed) == after
+
+
+@pytest.mark.parametrize("values", [(None, float("inf")), (True, 1), (1, 1.0)])
+def test_layers_that_are_nearly_alike_are_pasted_as_they_are(values: tuple[object, object]) -> None:
+    nodes = {f"relu{n}": Node("ReLU", {"inplace": value}) for n, value in enumerate(values)}
+    after, made = edit.paste(Network(), edit.copy(Network(nodes=nodes), nodes))
+    found = [after.nodes[id].fields["inplace"] for id in made]
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in values]

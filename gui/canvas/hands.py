@@ -83,7 +83,8 @@ class Hands:
         mark = None if item or port else self.drawing.mark_at(at, reach)
         if isinstance(mark, NoteItem) or (mark is not None and mark.before_wires(at, reach)):
             wire = bend = None
-        held = None if item or add or self.drawing.detail != FAR else self._held_near(at)
+        meant = item is not None or isinstance(mark, NoteItem)
+        held = None if meant or add or self.drawing.detail != FAR else self._held_near(at)
         if port is not None and self.drawing.detail != FAR:
             self._begin_wire(place, at, port, shift)
         elif held is not None:

@@ -212,6 +212,7 @@ class FrameTitle(QGraphicsItem):
         self._rect = QRectF()
         #: Where it was written last as a caption, from far away.
         self._caption = QRectF()
+        self._bounds = QRectF()
         self.follow_detail()
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
@@ -224,6 +225,7 @@ class FrameTitle(QGraphicsItem):
     def show_words(self) -> None:
         """Take the title anew."""
         self.prepareGeometryChange()
+        self._bounds = QRectF(0, -ABOVE, self._frame.rect.width(), ABOVE + TITLE)
         room = self._frame.rect.width() - 8
         widest = look.metrics(26, bold=True).horizontalAdvance(self._frame.mark.title or "Frame")
         self._rect = QRectF(4, 3, max(0.0, min(room, widest + 2 * INSET - 8)), TITLE - 2)
@@ -231,7 +233,7 @@ class FrameTitle(QGraphicsItem):
 
     def boundingRect(self) -> QRectF:
         """Room for the words at their largest, and for a caption above the frame."""
-        return QRectF(0, -ABOVE, self._frame.rect.width(), ABOVE + TITLE)
+        return self._bounds
 
     @property
     def captioned(self) -> bool:
