@@ -333,12 +333,16 @@ class Scene(Items):
         return wire
 
     def set_analysis(self, analysis: Analysis, use: str | None = None, view: QRectF | None = None) -> None:
-        """Show shapes, costs and problems, of what is in `view` first; inside a block those of one `use`."""
+        """Show shapes, costs and problems; inside a block those of one `use`.
+
+        Of many cards those with errors come first, then those in `view`.
+        """
         before, found = self._found, Found(analysis, use)
         self._found = found
         changed = [id for id in self._nodes if not found.same(before, id)]
         if view is not None and len(changed) > AT_ONCE:
-            changed.sort(key=lambda id: not view.intersects(self._nodes[id].rect))
+            wrong = {problem.node for problem in found.analysis.errors}
+            changed.sort(key=lambda id: (id not in wrong, not view.intersects(self._nodes[id].rect)))
         self.renewals.wait(changed)
 
     def _renew(self, ids: Iterable[str]) -> None:
