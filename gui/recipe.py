@@ -13,7 +13,7 @@ from engine import edit
 from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, SOURCES
 from engine.catalog.fields import Field, Float, Int, Option
 from engine.findings import Analysis
-from engine.network import Choice, Recipe
+from engine.network import Choice, Network, Recipe
 from gui.augmentation import AugmentationEditor, marks_of
 from gui.document import Document
 from gui.forms import Change, ChoiceEditor, Form
@@ -108,7 +108,7 @@ class RecipePanel(QScrollArea):
             )
         self._layout.addStretch(1)
         self.setWidget(body)
-        document.changed.connect(self.refresh)
+        document.changed.connect(self._document_changed)
         document.path_changed.connect(self._forget_drafts)
         self.refresh()
 
@@ -152,7 +152,11 @@ class RecipePanel(QScrollArea):
         for form in self.options.values():
             form.set_marks({name: marks[name][name] for name in form.fields if name in marks.get(name, {})})
 
-    def refresh(self, *_: object) -> None:
+    def _document_changed(self, before: Network, after: Network) -> None:
+        if after.recipe is not before.recipe:
+            self.refresh()
+
+    def refresh(self) -> None:
         """Show the document's recipe."""
         recipe = self._document.network.recipe
         self.data.show_choice(Choice(recipe.data.source, recipe.data.fields))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from engine import edit
@@ -20,6 +20,8 @@ from gui.theme import SPACE
 
 FIELD = "stride"
 VALUES = (1, 2, 4)
+#: The variants are asked for when the hands have rested so long, milliseconds: each is a network to analyse.
+REST = 60
 _ROWS = (
     ("Output", "Shape of this layer's output for one example, the batch left out."),
     ("MACs", "Multiply–accumulate operations of the whole network for one example."),
@@ -35,6 +37,8 @@ class WhatIfPart(Section):
         self._subject = subject
         self._workers = desk.workers
         self._preview = Preview(desk, self._receive, self)
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest.timeout.connect(self._ask)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(2 * SPACE)
@@ -73,6 +77,11 @@ class WhatIfPart(Section):
     def turn(self) -> None:
         """Speak of other nodes."""
         self.sync()
+        for cells in self.cells:
+            for cell in cells:
+                cell.setText("–")
+        show_if(self.note, False)
+        self._preview.forget()
 
     def refresh(self) -> None:
         """Ask for the three variants of the current node."""
@@ -83,16 +92,23 @@ class WhatIfPart(Section):
         show_if(self, there)
         if not there:
             self._preview.forget()
+            self._rest.stop()
             return
         standard = next(field.default for field in layer.fields if field.name == FIELD) if layer else None
         now = _single(subject.node.fields.get(FIELD, standard))
         for button, value in zip(self.buttons, VALUES, strict=True):
             button.setChecked(value == now)
         if self.open:
-            id, block, path = subject.ids[-1], subject.block, subject.path
-            network = subject.document.network
-            key = ("what if", id, block, path, network.nodes, network.edges, network.blocks)
-            self._preview.want(key, lambda: self._workers.what_if(id, block, path, FIELD, VALUES))
+            self._rest.start()
+
+    def _ask(self) -> None:
+        subject = self._subject
+        if not subject.ids:
+            return
+        id, block, path = subject.ids[-1], subject.block, subject.path
+        network = subject.document.network
+        key = ("what if", id, block, path, network.nodes, network.edges, network.blocks)
+        self._preview.want(key, lambda: self._workers.what_if(id, block, path, FIELD, VALUES))
 
     def _receive(self, event: object) -> None:
         if not isinstance(event, Variants):
