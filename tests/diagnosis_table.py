@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 import engine
 from engine import diff, templates
@@ -30,38 +31,22 @@ from tests.sick_networks import Patient, healthy, sick
 @contextmanager
 def every_other_step() -> Iterator[None]:
     """Probes that look at every second step, whatever it costs: what they see is no matter of the clock."""
-    from engine.training import probes
+    from engine.training import pace, probes
 
-    wanted = {"_APART_FIRST": 0.0, "_MOST_FIRST": 1e9, "_ALLOWANCE": 1e9, "_ACTIVATIONS": 1e9}
-    before = {name: getattr(probes, name) for name in wanted}
-    for name, value in wanted.items():
-        setattr(probes, name, value)
-    try:
+    with patch.multiple(pace, APART=0.0, CREDIT=math.inf), patch.object(probes, "_ACTIVATIONS", math.inf):
         yield
-    finally:
-        for name, value in before.items():
-            setattr(probes, name, value)
 
 
 @contextmanager
-def fewest(sure: float = math.inf) -> Iterator[None]:
-    """Probes that have spent the time for looking at once: they look where they look whatever the time.
+def fewest(*, dear: bool = False) -> Iterator[None]:
+    """Probes that look at no more steps than those that are looked at whatever the time.
 
-    `sure`: seconds that these looks may take beyond their share.
+    `dear`: and at those alone that are looked at whatever it costs.
     """
-    from engine.training import probes
+    from engine.training import pace
 
-    before, seconds = probes.Probes.done, probes._SURE
-
-    def spent(self: probes.Probes, telling: float = 0.0) -> None:
-        before(self, telling)
-        self.due = math.inf
-
-    probes.Probes.done, probes._SURE = spent, sure  # type: ignore[method-assign]
-    try:
+    with patch.multiple(pace, APART=math.inf, **({"UNTIMED": 1e6} if dear else {"CREDIT": math.inf})):
         yield
-    finally:
-        probes.Probes.done, probes._SURE = before, seconds  # type: ignore[method-assign]
 
 
 #: How often a run is looked at.

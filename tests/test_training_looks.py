@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 import pytest
 import torch
@@ -20,9 +18,9 @@ from tests.diagnosis_table import every_other_step, fewest
 from tests.sick_networks import dense, network
 
 
-def looks(drawn, tmp_path, sure=math.inf):
+def looks(drawn, tmp_path, *, dear=False):
     told = []
-    with fewest(sure):
+    with fewest(dear=dear):
         engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=told.append)
     return [event for event in told if isinstance(event, Observation)]
 
@@ -34,7 +32,7 @@ def test_a_run_is_seen_at_steps_that_double_and_at_its_last(tmp_path):
 
 
 def test_where_a_look_is_dear_only_the_second_step_and_the_last_are_sure_of_one(tmp_path):
-    seen = looks(network("short", [dense(16)], epochs=4), tmp_path, sure=-10.0)
+    seen = looks(network("short", [dense(16)], epochs=4), tmp_path, dear=True)
     assert [look.step for look in seen] == [2, 92]
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from engine.training import probes
 from engine.training.distributions import SAMPLE, distributions, sample
 from engine.training.parameters import Part
 from engine.training.probes import Probes
@@ -117,50 +116,58 @@ def test_an_observed_step_is_told_with_its_gradient_and_update():
     assert told.updates["weight"] == pytest.approx(ratio.item(), rel=1e-4)
 
 
-def test_the_next_look_is_further_off_the_more_a_look_costs(monkeypatch):
-    now = 0.0
-    for name in ("perf_counter", "thread_time"):
-        monkeypatch.setattr(probes.time, name, lambda: now)
-    observer = Probes([])
-    # Cheap: as often as is any use. Dear: when 1.3 % of the time have paid for it and for the next.
-    # The first ones, as long as the allowance lasts, are nearer to one another.
-    for cost, due in ((0.0003, 0.0303), (0.15, (0.0003 + 0.15 + 0.0003 - 0.03) / 0.013)):
-        now = observer.due + cost
-        observer.done(cost)
-        assert observer.due == pytest.approx(due)
-    assert observer.cost == pytest.approx(0.1503 / now)
+def odd():
+    """Tensors of every kind, by name."""
+    draw = torch.Generator().manual_seed(7)
+    normal = torch.randn(16, 5, 9, 7, generator=draw)
+    return {
+        "empty": torch.empty(0),
+        "empty rows": torch.empty(4, 0, 3),
+        "one value": torch.tensor([2.5]),
+        "no dimension": torch.tensor(-3.0),
+        "half": normal.half(),
+        "brain half": normal.bfloat16(),
+        "double": normal.double(),
+        "channels innermost": normal.contiguous(memory_format=torch.channels_last),
+        "turned": normal.transpose(0, 3),
+        "with gaps": normal[:, ::2, 1:, ::3],
+        "repeated": normal[:1].expand(20, 5, 9, 7),
+        "whole numbers": torch.randint(-8, 9, (500,), generator=draw).float(),
+        "signs": normal.sign(),
+        "huge": normal.clamp(-1, 1) * 3.4e38,
+        "tiny": normal * 1e-38,
+        "huge doubles": torch.tensor([-1.7e308, 0.0, 1.7e308, 1e308], dtype=torch.float64),
+        "broken": torch.where(normal > 1.5, torch.nan, torch.where(normal < -2, torch.inf, normal)),
+        "large": torch.randn(70, 3, 40, 41, generator=draw).contiguous(memory_format=torch.channels_last),
+    }
 
 
-def test_a_first_look_that_warms_up_does_not_hold_up_those_that_follow(monkeypatch):
-    now = 0.0
-    for name in ("perf_counter", "thread_time"):
-        monkeypatch.setattr(probes.time, name, lambda: now)
-    observer, seen, spent = Probes([]), [], 0.0
-    while now < 60.0:
-        now += 0.01
-        if now >= observer.due:
-            seen.append(now)
-            cost = 0.01 if len(seen) > 1 else 0.3
-            now, spent = now + cost, spent + cost
-            observer.done(cost)
-    assert seen[1] < 15.0
-    # After the second, the plan is that of looks of 10 ms alone: 1.3 % of the time, and 30 ms at the start.
-    assert len(seen) >= 0.9 * (0.013 * 60 + 0.03) / 0.01
-    assert observer.cost == pytest.approx(spent / now, rel=0.01)
-
-
-def test_on_a_busy_machine_looking_takes_the_same_share_of_what_the_run_gets(monkeypatch):
-    wall, work = 1000.0, 3.0
-    monkeypatch.setattr(probes.time, "perf_counter", lambda: wall)
-    monkeypatch.setattr(probes.time, "thread_time", lambda: work)
-    observer = Probes([])
-    looks = 0
-    for _ in range(100_000):
-        wall, work = wall + 0.004, work + 0.001  # three others run beside it
-        if wall >= observer.due:
-            looks += 1
-            wall, work = wall + 0.04, work + 0.01
-            observer.done(0.01)
-    assert observer.cost == pytest.approx(0.01 * looks / (work - 3))
-    assert 0.01 * looks <= 0.0131 * (work - 3) + 0.06
-    assert 0.01 * looks >= 0.013 * (work - 3)
+@pytest.mark.parametrize("name", odd())
+def test_of_odd_tensors_too_all_figures_are_torchs_own(name):
+    tensor = odd()[name]
+    told = distributions(odd())[name]
+    values = sample(tensor).double()
+    good = values[values.isfinite()]
+    assert told.bad == len(values) - len(good)
+    assert sum(told.counts) == len(good)
+    norm = torch.linalg.vector_norm(tensor).item()
+    assert told.norm == pytest.approx(norm, rel=1e-5, nan_ok=True)
+    if not len(good):
+        assert (told.lo, told.hi, told.mean, told.std, told.zeros) == (-0.5, 0.5, 0.0, 0.0, 0.0)
+        return
+    assert told.zeros == (good == 0).double().mean().item()
+    size = max(good.abs().max().item(), 1e-300)
+    scaled = good / size  # of the largest doubles torch's own sums overflow
+    assert told.mean == pytest.approx(size * scaled.mean().item(), abs=1e-12 * size)
+    assert told.std == pytest.approx(size * scaled.std(correction=0).item(), rel=1e-7)
+    if good.min() == good.max():
+        assert (told.lo + told.hi) / 2 == good[0]
+    else:
+        assert (told.lo, told.hi) == (good.min().item(), good.max().item())
+        lo, hi = scaled.min().item(), scaled.max().item()
+        bins = torch.histc(scaled, 64, min=lo, max=hi).long()
+        # A value on the edge of two bins may be told in either.
+        away = (torch.tensor(told.counts).cumsum(0) - bins.cumsum(0)).abs().sum()
+        assert away <= (name == "whole numbers") * len(good) * 0.1
+    if name != "large":
+        assert len(values) == tensor.numel()

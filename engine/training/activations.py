@@ -127,7 +127,8 @@ def _spreads_and_ranks(features: Sequence[Tensor]) -> list[tuple[float, float]]:
         together = features[0].new_zeros((len(found), examples, max(widths)), dtype=torch.float32)
         for row, each in zip(together, found.values(), strict=True):
             row[:, : each.shape[1]] = each
-        centred = together - together.mean(dim=1, keepdim=True)
+        # In double: a square of the largest is a number too.
+        centred = (together - together.mean(dim=1, keepdim=True)).double()
         # By hand: torch's own deviations, down the columns, take as long as the spectra.
         totals = centred.square().mean(dim=1).sqrt_().sum(dim=1).tolist()
         ranks = _rank_of_centred(centred).tolist()
@@ -175,12 +176,11 @@ def effective_rank(features: Tensor) -> NDArray[np.float64]:
     Roy and Vetterli 2007, "The effective rank". Singular values come from the smaller Gram matrix:
     for these sizes several times faster than a singular value decomposition.
     """
-    return _rank_of_centred(features - features.mean(dim=-2, keepdim=True))
+    return _rank_of_centred((features - features.mean(dim=-2, keepdim=True)).double())
 
 
 def _rank_of_centred(centred: Tensor) -> NDArray[np.float64]:
-    exact = centred.double()
-    gram = exact @ exact.mT if exact.shape[-2] <= exact.shape[-1] else exact.mT @ exact
+    gram = centred @ centred.mT if centred.shape[-2] <= centred.shape[-1] else centred.mT @ centred
     trace = gram.diagonal(dim1=-2, dim2=-1).sum(dim=-1).cpu().numpy()
     spectrum = torch.linalg.eigvalsh(gram.nan_to_num_(0.0, 0.0, 0.0)).cpu().numpy()
     # What rounding leaves of the mean, squared: below this a singular value is none.

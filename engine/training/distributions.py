@@ -83,7 +83,8 @@ def _distribution(values: Values, norm: float) -> Distribution:
     spread = math.sqrt(max(float(places.dot(places)) / count - mean * mean, 0.0))
     counts = np.bincount(places.astype(np.intp), minlength=BINS + 1).tolist()
     counts[BINS - 1] += counts.pop()  # the highest value belongs to the last bin
-    return Distribution(lo, hi, tuple(counts), lo + mean * width, spread * width, norm, zeros, size - count)
+    center = lo * (1 - mean / BINS) + hi * (mean / BINS)
+    return Distribution(lo, hi, tuple(counts), center, spread * width, norm, zeros, size - count)
 
 
 def cosines(before: Mapping[str, Values], now: Mapping[str, Values]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Looking at weights, gradients and activations while they train, within a budget.
 
-Probes sample by wall clock, measure what they cost and come back later the more they cost. They
+Probes measure what they cost, and come back the later the more that is (:mod:`engine.training.pace`). They
 draw no random numbers and change no numbers.
 """
 
@@ -19,28 +19,13 @@ from engine.host.protocol import Activation, Distribution, Excerpt, Observation
 from engine.training.activations import Watch
 from engine.training.distributions import Values, cosines, distributions, samples
 from engine.training.excerpts import excerpts
+from engine.training.pace import Pace
 from engine.training.parameters import Part
 from engine.training.signs import Signs
 
-#: Seconds between two samples, at least; and while the allowance lasts.
-_APART, _APART_FIRST = 0.1, 0.03
-#: Of the share of the time that observing may take, what is planned with: it is judged afterwards, and
-#: passes that are watched are slower, which no look can time.
-_PLANNED = 0.65
-#: Seconds that looking may take beyond what is planned, so that a run of seconds is seen too; it is their
-#: slowdown that this is measured by (tests/benchmarks/observation.py).
-_ALLOWANCE = 0.03
-#: Seconds that it may take beyond the whole budget for steps that are looked at whatever the time.
-_SURE = 0.03
-#: Share of the time that looking may take for a while; and while the allowance lasts, so that a run of
-#: half a second is seen too.
-_MOST, _MOST_FIRST = 0.05, 0.15
-#: Of a run's first look, the share that is planned with until the second says what a look costs: a process
-#: that has not looked before takes up to ten times as long for it.
-_COLD = 0.3
-#: Of what looking costs, the share that activations may have: where they cost more than weights and
-#: gradients together, they are looked at less often.
-_ACTIVATIONS = 0.5
+#: Of what looking costs, the share that activations may have: where they cost more than twice as much as
+#: weights and gradients together, they are looked at less often.
+_ACTIVATIONS = 0.67
 
 
 @contextmanager
@@ -62,12 +47,8 @@ class Probes:
 
     Attributes
     ----------
-    due
-        The time (of ``time.perf_counter``) from which on the next step is to be observed.
-    sure
-        The step that is observed whatever the time: as many on as the last look had behind it, where looks
-        are not too dear for that, and the last of `span`, the run's steps. A run of half a second is seen
-        from its beginning to its end.
+    asked
+        Whether the next step is to be observed whatever it costs; set it.
     looked
         The step of the last observation.
     """
@@ -81,24 +62,14 @@ class Probes:
     ) -> None:
         self._parts = parts
         self._model = model if isinstance(model, CompiledNetwork) else None
-        self._whole_budget, self._budget = budget, _PLANNED * budget
-        # What looking costs is told in the processor's time where it is the processor's work: on a
-        # machine that others use too, a look that was interrupted is none the dearer for it.
-        on_processor = all(part.tensor.device.type == "cpu" for part in parts)
-        self._clock = time.thread_time if on_processor else time.perf_counter
-        self._on_processor = on_processor
-        self._began, self._begun = time.perf_counter(), self._clock()
+        # A GPU's work is no thread's.
+        self._on_processor = all(part.tensor.device.type == "cpu" for part in parts)
+        self._clock = time.thread_time if self._on_processor else time.perf_counter
+        self.pace = Pace(budget, span, self._clock)
+        self.asked = False
+        self.looked = span[0]
         #: When the observation was handed over, to whoever tells it.
         self._handed: float | None = None
-        # Peek at the first step and observe the second: the first step's figures come before that.
-        self.due = self._began
-        self._first_step, self._last_step = span
-        self.looked = self._first_step
-        self.sure: float = self._first_step + 2
-        #: What looking has cost, and of that what the next looks wait for: not the first one's excess.
-        self._cost = self._spent = 0.0
-        self._looks, self._first = 0, 0.0
-        self._least = math.inf
         #: What looking has cost for the observation that is being made.
         self._now = 0.0
         self._gradients: dict[str, Distribution] = {}
@@ -114,10 +85,13 @@ class Probes:
         #: What looking at activations has cost so far.
         self._watched = 0.0
 
-    @property
-    def peeked(self) -> bool:
-        """Whether the gradients of the step before are known, to compare the next ones with."""
-        return bool(self._last)
+    def wanted(self, step: int) -> bool:
+        """Whether one of the steps up to `step` is to be observed, of which the next is the first."""
+        return self.asked or self.pace.wanted(step)
+
+    def peeks(self, step: int) -> bool:
+        """Whether `step`, which is wanted, is the one before, whose gradients are compared."""
+        return not (self.asked or self._last or step >= self.pace.sure)
 
     def _begin(self) -> float:
         """The time at which a look begins; what a GPU had to do until then is no part of it."""
@@ -135,13 +109,12 @@ class Probes:
     def watching(self) -> AbstractContextManager[object]:
         """The context in which the forward pass of the observed step runs.
 
-        Activations are left out where they have had their share; not of a step that is asked for.
+        Activations are left out where they have had their share; not of a look that comes before its time.
         """
         if self._model is None:
             return nullcontext()
         watching = ExitStack()
-        asked = time.perf_counter() < self.due
-        if asked or self._watched <= _ACTIVATIONS * self._cost:
+        if self.pace.early or self._watched <= _ACTIVATIONS * self.pace.cost:
             self._watch = Watch(self._model)
             watching.enter_context(self._model.watched(self._watch))
         elif self._binary.hears:  # only a network that is watched calls what is hooked
@@ -174,8 +147,6 @@ class Probes:
         """Look at the weights, now after step number `step`."""
         begun = self._begin()
         self.looked = step
-        twice = max(2 * (step - self._first_step), 2) + self._first_step
-        self.sure = min(twice, self._last_step) if step < self._last_step else math.inf
         tensors = {part.name: part.tensor for part in self._parts}
         weights = distributions(tensors)
         updates: dict[str, float] = {}
@@ -209,38 +180,18 @@ class Probes:
 
     def done(self, telling: float = 0.0) -> None:
         """The observation is dealt with, which took `telling` seconds more beside what this thread did
-        since :meth:`after`: set the time for the next.
-
-        Over the run looking takes its budget of the time, with an allowance at the start, so that
-        a run of seconds is seen too; and no stretch of it takes more than :data:`_MOST`.
+        since :meth:`after`.
         """
-        now, worked = time.perf_counter(), self._clock()
         if self._handed is not None:
-            telling += worked - self._handed
+            telling += self._clock() - self._handed
             self._handed = None
-        spent, self._now = self._now + telling, 0.0
-        self._cost += spent
-        self._looks += 1
-        if self._looks == 1:
-            self._first, spent = spent, _COLD * spent
-        elif self._looks == 2:
-            # Activations, which the second may leave out, cost about twice as much as the rest.
-            self._spent = self._least = min(self._first, 3 * spent)
-        self._spent += spent
-        self._least = min(self._least, spent)
-        # How long a second of this thread's work lasts.
-        lasts = max(1.0, (now - self._began) / max(worked - self._begun, 1e-9))
-        if self._spent + self._least > self._whole_budget * (now - self._began) + _SURE:
-            # Layers so large that a look takes long: the steps that follow are not waited for so dearly.
-            self.sure = self._last_step if self.looked < self._last_step else math.inf
-        affordable = self._began + lasts * (self._spent + self._least - _ALLOWANCE) / self._budget
-        apart, most = (_APART, _MOST) if self._spent > _ALLOWANCE else (_APART_FIRST, _MOST_FIRST)
-        self.due = max(now + apart, now + lasts * spent / max(most, self._budget), affordable)
+        self.pace.paid(self.looked, self._now + telling)
+        self._now, self.asked = 0.0, False
 
     @property
     def cost(self) -> float:
-        """The share of the time since the start that observing has taken."""
-        return self._cost / max(self._clock() - self._begun, 1e-9)
+        """The share of the work since the start that observing has been."""
+        return self.pace.cost / max(self.pace.worked, 1e-9)
 
 
 def _unseen(_line: Line, _result: object) -> None:

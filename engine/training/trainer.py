@@ -345,11 +345,8 @@ class Trainer:
         together, moving, rates = group.size > 1, self._schedule is not None, self._rates
         within = self.options.validate_unit == "steps"
         clock = time.perf_counter
-        observed = math.inf if probes is None else probes.due
         for batch in batches:
-            if control.interrupted and not self._pending and not together and self._parting_look():
-                observed = 0.0
-            elif control.interrupted and not self._pending and not together:
+            if control.interrupted and not self._pending and not together and not self._parting_look():
                 if not self._count():
                     return "diverged"
                 told = control.heed(self._pausing)
@@ -357,7 +354,7 @@ class Trainer:
                 if told == "stop":
                     return "stopped"
                 if told == "step" and probes is not None:
-                    observed = 0.0
+                    probes.asked = True
             if self.watch is not None:
                 self.watch.before(self.position.step + len(tally) + 1)
             whole = len(batch[0])
@@ -366,10 +363,10 @@ class Trainer:
             due = accumulate == 1 or self._step_due(accumulate)
             step = self.position.step + len(tally) + 1
             peeking, looking = None, None
-            if probes is not None and due and (clock() >= observed or step + accumulate >= probes.sure):
+            if probes is not None and due and probes.wanted(step + accumulate):
                 looking = probes
-            if looking is not None and observed and not looking.peeked and step < looking.sure:
-                peeking, looking = looking, None  # the step before the one that is observed
+            if looking is not None and looking.peeks(step):
+                peeking, looking = looking, None
             factor = 1.0 if share is None else share(whole, len(batch[0]))
             if recorded is not None and looking is None and recorded.takes(batch):
                 output, loss = recorded(batch, factor)
@@ -414,7 +411,6 @@ class Trainer:
                 observation = looking.after(step, step / self.feed.steps, rate)
                 self.emit(observation)
                 looking.done()
-                observed = looking.due
             if within and step % self.options.validate_every == 0:
                 if not self._count():
                     return "diverged"
@@ -445,7 +441,8 @@ class Trainer:
         probes, control = self.probes, self.control
         if probes is None or control.stopping or control.stepping or self.steps_per_second < _QUICK:
             return False
-        return self.position.step + len(self._tally) > probes.looked
+        probes.asked = self.position.step + len(self._tally) > probes.looked
+        return probes.asked
 
     def _after_step(self) -> list[Callable[[], Any]]:
         """What follows every step of this recipe."""

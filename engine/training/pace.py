@@ -1,0 +1,100 @@
+"""When a run is looked at: whenever it has earned what one look more costs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+#: Seconds of looking with which a run begins, so that its first moments are seen too: over five seconds
+#: they and the share make 2.7 %, and 3 % are the limit (tests/benchmarks/observation.py).
+CREDIT = 0.035
+#: Seconds between two looks, at least: a panel that changes more often is not seen any better.
+APART = 0.2
+#: What a look costs for each second that it is timed at: the watched step is slower, and the step after it
+#: finds its caches cold (1.05 to 1.23, measured over networks from a perceptron to a transformer).
+UNTIMED = 1.15
+
+
+class Pace:
+    """An account of looking: the training thread's own work earns it, looks are paid from it.
+
+    A look is due at steps that double, and :data:`APART` seconds after the one before; it is made as soon as
+    the account pays for it. Work and not time is what earns: where others use the machine too, a run does
+    less in a second and is looked at less often, for the same share of what it gets, and what
+    interrupts a look makes it none the dearer. A pause earns nothing.
+
+    Parameters
+    ----------
+    share
+        Seconds of looking that a second of work earns.
+    span
+        The steps behind the run, and its last one, which is looked at whatever the account says.
+    work, now
+        The clocks of the thread's work and of the wall.
+
+    Attributes
+    ----------
+    due
+        The time on the wall from which on the next look is due.
+    sure
+        The step at which it is due at the latest.
+    cost
+        Seconds that looking has taken so far.
+    """
+
+    def __init__(
+        self,
+        share: float,
+        span: tuple[int, float],
+        work: Callable[[], float] = time.thread_time,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._share, self._work, self._now = share, work, now
+        self._first, self._last = span
+        self._begun, self.due = work(), now()
+        # The first step is peeked at, and the second one looked at: figures come before that.
+        self.sure: float = self._first + 2
+        self.cost = 0.0
+        self._spent, self._looks = 0.0, 0
+
+    @property
+    def worked(self) -> float:
+        """Seconds of work since the run began."""
+        return self._work() - self._begun
+
+    def wanted(self, step: int) -> bool:
+        """Whether `step` is to be looked at."""
+        if step >= self._last and self.sure <= self._last:
+            return True
+        return (step >= self.sure or self._now() >= self.due) and self._affordable()
+
+    def _affordable(self) -> bool:
+        """Whether the account pays for another look; if not, none is due before it may.
+
+        What one costs, the first one tells.
+        """
+        if not self._looks:
+            return True
+        price = self._spent / self._looks
+        missing = self._spent + price - CREDIT - self._share * (self.worked - self.cost)
+        if missing <= 0:
+            return True
+        self.due = self._now() + missing / max(self._share, 1e-9)
+        self.sure = self._last
+        return False
+
+    @property
+    def early(self) -> bool:
+        """Whether a look now comes before its time: at a step that doubles, at the last, or asked for."""
+        return self._now() < self.due
+
+    def paid(self, step: int, cost: float) -> None:
+        """A look at `step` has taken `cost` seconds of work."""
+        self.cost += cost
+        # What a process takes once, at its first look, is no measure of the next.
+        self._spent += UNTIMED * (cost if self._looks else min(cost, CREDIT))
+        self._looks += 1
+        self.due = self._now() + APART
+        twice = max(2 * (step - self._first), 2) + self._first
+        self.sure = min(twice, self._last) if step < self._last else math.inf
