@@ -43,7 +43,7 @@ def test_they_are_added_from_a_menu_that_says_which_do_not_suit(panel):
     assert [id for id, _ in augment(panel)] == ["rotate", "mixup"]
     assert not panel.augmentation.none.isVisible()
     recipe = panel.document.network.recipe
-    panel._data_chosen(Choice("iris"), "")
+    panel._data_chosen(lambda before: Choice("iris"), "")
     panel.augmentation.menu.aboutToShow.emit()
     enabled = {action.text(): action.isEnabled() for action in panel.augmentation.menu.actions()}
     assert (enabled["Flip"], enabled["Noise"], enabled["Mixup"]) == (False, True, True)

@@ -1,0 +1,135 @@
+"""What it takes to look at another layer: milliseconds of the window's thread until the inspector is painted.
+
+Two layers of each type in the catalogue, in a window of 1280 × 800, off the screen: the first look at a type, a
+look at another layer of it, and at one of a type that was looked at before; and a walk along the wires of a
+residual network of 150 nodes with the arrow keys. Told is the processor's time, so that others do not count. The
+goal is 16 ms, a frame.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from engine import edit
+from engine.catalog import LAYERS
+from engine.network import Network
+from gui.canvas import layout
+from gui.window import Window
+from tests import gui_helpers as hands
+from tests import window_helpers
+from tests.benchmarks.analysis_latency import residual
+from tests.networks import alone
+
+#: Milliseconds for which the hand rests on each layer, in which previews come.
+_REST = 120
+#: Types of which the slowest first looks are told by name, and steps of the walk.
+_TOLD, _STEPS = 6, 60
+
+
+def catalogue() -> Network:
+    """Two layers of each type, each right by itself; nothing is wired."""
+    network = Network()
+    for type in LAYERS:
+        node = next((node for node in alone(type).nodes.values() if node.type == type), None)
+        for name in ("a", "b") if node is not None else ():
+            network = edit.add_node(network, f"{type.lower()}_{name}", node)
+    return edit.move(network, layout.arrange(network))
+
+
+def _rest(milliseconds: float) -> None:
+    end = time.monotonic() + milliseconds / 1000
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def _spent(act: Callable[[], object], window: Window) -> float:
+    """Milliseconds of this thread for what `act` asks for, all of it laid out and painted."""
+    begun = time.thread_time()
+    act()
+    QApplication.processEvents()
+    window.inspector.viewport().repaint()
+    spent = 1000 * (time.thread_time() - begun)
+    _rest(_REST)
+    return spent
+
+
+def _looks(window: Window) -> dict[str, dict[str, float]]:
+    """By type: the first look, one at another of the same, and one that comes back."""
+    types = [id[:-2] for id in window.document.network.nodes if id.endswith("_a")]
+    look = lambda id: _spent(lambda: window.selection.set((id,)), window)  # noqa: E731
+    found = {type: {"first": look(f"{type}_a"), "same": look(f"{type}_b")} for type in types}
+    for type in types:
+        found[type]["back"] = look(f"{type}_a")
+    return found
+
+
+def _walk(window: Window) -> list[float]:
+    window.selection.set(("stem",))
+    window.canvas.fit(["image", "stem", "conv_a0"])
+    window.canvas.setFocus()
+    _rest(500)
+    return [_spent(lambda: hands.key(window.canvas, Qt.Key.Key_Right), window) for _ in range(_STEPS)]
+
+
+def measure() -> dict[str, Any]:
+    """Milliseconds of each kind of look: median, 95th percentile and worst; the slowest types by name."""
+    QApplication.instance() or QApplication([])
+    with tempfile.TemporaryDirectory() as folder:
+        window = window_helpers.open_window(Path(folder), network=catalogue())
+        try:
+            _rest(2500)
+            looks = _looks(window)
+            drawn = residual(150)
+            window.document.replace(edit.move(drawn, layout.arrange(drawn)))
+            _rest(2500)
+            walk = _walk(window)
+        finally:
+            window_helpers.close_window(window)
+    found = {
+        name: _summary([look[key] for look in looks.values()])
+        for key, name in (
+            ("first", "first look at a type"),
+            ("same", "another of the same type"),
+            ("back", "back at a type"),
+        )
+    }
+    slowest = sorted(looks, key=lambda type: -looks[type]["first"])[:_TOLD]
+    return {
+        **found,
+        "a step with an arrow key": _summary(walk),
+        "slowest first looks, ms": {type: looks[type]["first"] for type in slowest},
+    }
+
+
+def _summary(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "median ms": statistics.median(ordered),
+        "p95 ms": ordered[round(0.95 * (len(ordered) - 1))],
+        "worst ms": ordered[-1],
+        "times": len(ordered),
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures, for people."""
+    lines = [f"{'':<34}{'median':>10}{'p95':>10}{'worst':>10}{'of':>6}"]
+    for name, values in figures.items():
+        if isinstance(values, dict) and "median ms" in values:
+            cells = "".join(f"{values[key]:>7.1f} ms" for key in ("median ms", "p95 ms", "worst ms"))
+            lines.append(f"{name:<34}{cells}{values['times']:>6}")
+    slowest = figures["slowest first looks, ms"]
+    lines.append("Slowest first looks: " + ", ".join(f"{type} {ms:.0f}" for type, ms in slowest.items()))
+    return "\n".join(lines)
