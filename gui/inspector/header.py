@@ -67,6 +67,7 @@ class Header(QWidget):
         self.figures = Figures()
         self._address = ""
         self.page = QToolButton(autoRaise=True)
+        self.page.setAccessibleName("Read about the layer in the browser")
         set_state(self.page, "compact", True)
         self.page.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(self._address)))
         kind = QHBoxLayout()
