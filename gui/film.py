@@ -61,7 +61,7 @@ class Film(QObject):
         if done < len(self._steps):
             self._session.seek(self._steps[done])
             for panel in self._view.findChildren(Panel):
-                if panel.in_view:
+                if panel.in_view or panel.works_hidden:  # which may colour the canvas
                     panel.flush()
             self._pictures.append(_picture(self._view.grab().toImage()))
             self._say(f"Film: picture {done + 1} of {len(self._steps)}")

@@ -19,6 +19,7 @@ from window_helpers import close_window, open_window, template
 from engine import edit
 from engine.runs import RunFolder
 from engine.training import weights
+from gui import film
 from gui.film import Film
 from gui.session import Session
 
@@ -83,7 +84,7 @@ def test_an_edit_of_a_paused_run_shows_what_becomes_of_its_weights_and_a_branch_
 
 
 def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_and_film(
-    paused, qtbot, tmp_path
+    paused, qtbot, tmp_path, monkeypatch
 ):
     window, session = paused, paused.session
     window.health.chooser.setCurrentText("Update ratio")
@@ -125,13 +126,27 @@ def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_an
     assert panel.confusion.counts.ravel().tolist() == list(last.counts)
     assert panel.confusion.told.endswith(f"validation at step {last.step:,}")
     session.seek(None)
+    window.docks.reveal("weights")  # what colours the canvas stands behind it
+    qtbot.waitUntil(lambda: not window.health.in_view)
+    pictured = []
+
+    def picture(image):
+        tips = {item.mark.tip for item in window.canvas.drawing.nodes.values() if item.mark}
+        pictured.append((session.at, tips))
+        return taken(image)
+
+    taken = film._picture
+    monkeypatch.setattr(film, "_picture", picture)
     said = []
     target = tmp_path / "run.gif"
     Film(session, window.workbench, window).start(target, said.append)
     qtbot.waitUntil(target.exists, timeout=LONG)
-    with Image.open(target) as film:
-        assert film.n_frames >= 2
-        assert film.width <= 960
+    with Image.open(target) as moving:
+        assert moving.n_frames >= 2
+        assert moving.width <= 960
+    for at, tips in pictured:
+        assert tips
+        assert all(tip.endswith(f"at step {at:,}") for tip in tips)
     assert "a film of" in said[-1]
     assert session.at is None
 
