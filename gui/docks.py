@@ -151,6 +151,11 @@ class Docks:
         view.setAccessibleName(view.accessibleName() or _DOCKS[name][0])
         self._docks[name].setWidget(view)
 
+    def count(self, name: str, number: int) -> None:
+        """Say by a dock's tab how much there is to be seen."""
+        title = _DOCKS[name][0]
+        self._docks[name].setWindowTitle(f"{title} · {number}" if number else title)
+
     def reveal(self, name: str) -> None:
         """Bring a dock to the front; one that stands apart opens over the middle of the window."""
         dock = self._docks[name]

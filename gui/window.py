@@ -211,6 +211,7 @@ class Window(QMainWindow):
         self.scrubber.branched.connect(self.branch)
         self.scrubber.filmed.connect(self.film)
         self.docks.fill("health", self.health)
+        self.health.counted.connect(lambda number: self.docks.count("health", number))
         self.docks.fill("filters", FiltersPanel(self.session, self.selection))
         self.docks.fill(
             "responses", ResponsesPanel(self.document, self.session, self.selection, self.workers)

@@ -11,12 +11,14 @@ import pytest
 pytest.importorskip("PySide6")
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtWidgets import QMainWindow
 
 import engine
 from engine import edit
 from engine.findings import Analysis, Problem
 from engine.host import protocol
 from gui.diagnosing import carried, said
+from gui.docks import Docks
 from gui.document import Document
 from gui.panels import ActivationsPanel, FiltersPanel, GradientsPanel, HealthPanel, ResponsesPanel
 from gui.panels.measures import MEASURES, Reader
@@ -196,6 +198,27 @@ def test_a_run_too_short_for_some_rules_says_so_when_it_has_ended(
     assert panel.findings
     assert panel.standing.text() == "8 of 8 rules could tell at step 138"
     assert panel.standing.toolTip().count(": found") == len({f.code for f in panel.findings})
+
+
+def test_a_tab_says_how_much_the_doctor_has_found_though_another_stands_before_it(qtbot: Any) -> None:
+    ill = network("ill", [dense(48, "Sigmoid") for _ in range(10)], epochs=3)
+    events = events_of(ill)
+    session = told(ill, [])
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    docks = Docks(window)
+    panel = HealthPanel(Document(ill), Selection(), session)
+    docks.fill("health", panel)
+    panel.counted.connect(lambda number: docks.count("health", number))
+    window.resize(1280, 800)
+    window.show()
+    qtbot.waitUntil(lambda: docks["weights"].seen and not panel.in_view)
+    for event in events:
+        session.take(event)
+    qtbot.waitUntil(lambda: docks["health"].windowTitle() == f"Health · {len(panel.findings)}")
+    assert panel.findings
+    session.begin(ill, "runs/two")
+    qtbot.waitUntil(lambda: docks["health"].windowTitle() == "Health")
 
 
 def test_three_findings_are_seen_at_once_where_colours_have_a_scale_in_a_small_window(qtbot: Any) -> None:

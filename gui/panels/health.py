@@ -115,6 +115,8 @@ class HealthPanel(Panel):
     marked = Signal(object)
     #: Train what is drawn from the run's last weights.
     tried = Signal()
+    #: How much the doctor has found, for the tab's title.
+    counted = Signal(int)
 
     def __init__(
         self, document: Document, selection: Selection, session: Session, parent: QWidget | None = None
@@ -171,15 +173,15 @@ class HealthPanel(Panel):
         return None if number is None else MEASURES[number]
 
     def request(self, *args: object) -> None:
-        """Ask for a repaint; while it colours the canvas also where the panel itself is hidden."""
+        """Ask for a repaint, also where the panel itself is hidden."""
         super().request(*args)
         if self.works_hidden:
             self._take_turn(PACE)
 
     @property
     def works_hidden(self) -> bool:
-        """It colours the canvas."""
-        return self.chooser.currentData() is not None
+        """It colours the canvas, and says by its title what the doctor finds in a run under way."""
+        return self.chooser.currentData() is not None or self._judge.behind
 
     def _chosen(self) -> None:
         self.legend.scale = self.measure
@@ -217,6 +219,7 @@ class HealthPanel(Panel):
         self.standing.setToolTip(self.list.rules)
         if problems != self.list.model.problems:
             self.list.set_analysis(Analysis(problems=problems))
+            self.counted.emit(len(problems))
         self.list.flush()
 
     def _mark(self) -> Iterator[None]:
