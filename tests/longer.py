@@ -323,8 +323,10 @@ def walk(window: Any, size: tuple[int, int], lengthen: bool = True, folder: Path
         if lengthen:
             settle(window, 2)
         assert dock.seen, name
-        if clipped(window):
-            QTest.qWait(150)  # panels draw at their own pace, and lay themselves out after it
+        for _ in range(10):  # panels draw at their own pace, and lay themselves out after it
+            if not clipped(window):
+                break
+            QTest.qWait(150)
         found |= dict.fromkeys(clipped(window))
         if folder is not None:
             dock.grab().save(str(folder / f"longer_{name}.png"))
