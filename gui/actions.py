@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui import plain
+from gui.keys import finish_typing
 from gui.theme import SPACE, theme
 
 #: Rows of the command palette.
@@ -52,8 +53,12 @@ class Actions(QObject):
         tip: str = "",
         checkable: bool = False,
         color: str = "text",
+        finishes: bool = True,
     ) -> QAction:
-        """Make an action; `run` is called when it is triggered (with `checked` if checkable)."""
+        """Make an action; `run` is called when it is triggered (with `checked` if checkable).
+
+        What is being typed is taken before, unless the action `finishes` nothing.
+        """
         action = QAction(text, self._owner, checkable=checkable)
         action.setObjectName(id)
         self._actions[id] = action
@@ -66,6 +71,8 @@ class Actions(QObject):
         self.describe(action, tip or text.replace("&", "").rstrip("…"))
         if icon is not None:
             self.set_icon(action, icon, color)
+        if finishes:
+            action.triggered.connect(lambda checked=False: finish_typing())
         if run is not None and checkable:
             action.triggered.connect(run)
         elif run is not None:

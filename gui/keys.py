@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
@@ -34,6 +34,28 @@ _NAMED = 0x01000000
 def typing(widget: QWidget | None) -> bool:
     """Whether what has the focus takes text."""
     return isinstance(widget, _TEXT) or (isinstance(widget, QComboBox) and widget.isEditable())
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A text that holds its words until it is told to keep them."""
+
+    def keep(self) -> None:
+        """Tell the document."""
+
+
+def finish_typing() -> None:
+    """Take what is being typed, as if Enter had been pressed: a command means what is seen.
+
+    The keyboard stays where it is: keys, menus and the toolbar's buttons leave it there, too.
+    """
+    focus = QApplication.focusWidget()
+    if isinstance(focus, QAbstractSpinBox):
+        focus.interpretText()
+    elif isinstance(focus, QLineEdit):
+        focus.editingFinished.emit()
+    elif isinstance(focus, Keeps):
+        focus.keep()
 
 
 def action_for(event: QKeyEvent, actions: Iterable[QAction], focus: QWidget | None) -> QAction | None:

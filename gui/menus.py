@@ -153,8 +153,9 @@ class Menus:
     def _history(self) -> list[QAction]:
         window, stack = self.window, self.window.document.undo_stack
         add, actions = window.commands.add, window.commands
-        undo = add("edit.undo", "&Undo", stack.undo, keys=_KEY.Undo, icon="mdi6.undo")
-        redo = add("edit.redo", "&Redo", stack.redo, keys=["Ctrl+Shift+Z", "Ctrl+Y"], icon="mdi6.redo")
+        undo = add("edit.undo", "&Undo", stack.undo, keys=_KEY.Undo, icon="mdi6.undo", finishes=False)
+        redo_keys = ["Ctrl+Shift+Z", "Ctrl+Y"]
+        redo = add("edit.redo", "&Redo", stack.redo, keys=redo_keys, icon="mdi6.redo", finishes=False)
         for action, word, able, text in (
             (undo, "Undo", stack.canUndoChanged, stack.undoTextChanged),
             (redo, "Redo", stack.canRedoChanged, stack.redoTextChanged),

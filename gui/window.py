@@ -25,7 +25,7 @@ from gui.docks import Docks
 from gui.document import Document
 from gui.files import Files
 from gui.fitting import Fitting
-from gui.keys import Keyboard
+from gui.keys import Keyboard, finish_typing
 from gui.menus import Menus
 from gui.running import RESUMABLE, Running
 from gui.scrubber import Scrubber
@@ -510,6 +510,7 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved changes; then end the hosts."""
+        finish_typing()
         if not self.files.may_replace():
             event.ignore()
             return

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests import gui_helpers as hands
-from tests.window_helpers import PlayedPool, close_window, open_window, template
+from tests.window_helpers import PlayedPool, answer_next_box, close_window, open_window, template
 
 from tests.gui_helpers import CTRL, NONE, SHIFT  # isort: skip
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox
+
+from engine.network import Network
+from engine.storage import file
 
 pytestmark = pytest.mark.gui
 
@@ -78,3 +82,62 @@ def test_the_number_of_epochs_is_taken_back_from_within_its_field(window):
     assert window.document.network.recipe.epochs == 7
     hands.key(QApplication.focusWidget(), Qt.Key.Key_Z, CTRL)
     assert window.document.network == before
+
+
+def trained(window) -> Network:
+    """What the newest run was given."""
+    return file.loads(window.workers.pool.runs[-1].document)
+
+
+def test_training_takes_what_is_still_being_typed(window):
+    line = field(window)
+    hands.type_text("77")
+    hands.key(line, Qt.Key.Key_F5)
+    assert trained(window).nodes["fc1"].fields["out_features"] == 77
+    assert line.hasFocus()
+
+
+def test_the_train_button_takes_the_epochs_that_were_typed(window):
+    epochs = window.toolbar.epochs
+    epochs.setFocus()
+    epochs.selectAll()
+    hands.type_text("321")
+    QTest.mouseClick(window.toolbar.train_button, Qt.MouseButton.LeftButton)
+    assert trained(window).recipe.epochs == 321
+
+
+def test_saving_and_closing_take_what_is_still_being_typed(window, tmp_path):
+    path = tmp_path / "mine.layerlab"
+    window.document.save(path)
+    line = field(window)
+    hands.type_text("77")
+    hands.key(line, Qt.Key.Key_S, CTRL)
+    assert file.read(path).nodes["fc1"].fields["out_features"] == 77
+    line.selectAll()
+    hands.type_text("78")
+    asked: list[str] = []
+    answer_next_box(QMessageBox.StandardButton.Cancel, asked)
+    window.close()
+    assert len(asked) == 1
+    assert window.isVisible()
+    assert window.document.network.nodes["fc1"].fields["out_features"] == 78
+
+
+def test_a_note_that_is_being_written_is_saved_too(window, tmp_path):
+    path = tmp_path / "mine.layerlab"
+    window.document.save(path)
+    window.canvas.setFocus()
+    hands.key(window.canvas, Qt.Key.Key_N, CTRL | SHIFT)
+    hands.type_text("Remember")
+    window.commands["file.save"].trigger()  # as the menu does, which leaves the keyboard there
+    assert [note["text"] for note in file.read(path).view["notes"].values()] == ["Remember"]
+
+
+def test_undo_from_the_menu_takes_back_the_last_step_and_not_what_is_being_typed(window):
+    window.selection.set(("fc1",))
+    window.canvas.placing.nudge(8, 0)
+    steps = window.document.undo_stack.index()
+    field(window)
+    hands.type_text("77")
+    window.commands["edit.undo"].trigger()
+    assert window.document.undo_stack.index() == steps - 1

@@ -19,6 +19,7 @@ from engine.findings import Analysis
 from engine.host import protocol
 from engine.network import Network
 from engine.storage import file
+from gui.keys import finish_typing
 from gui.settings import Settings
 from gui.theme import theme
 from gui.window import Window
@@ -149,6 +150,7 @@ def close_window(window: Window) -> None:
     """Close without a question, and wait for the hosts."""
     for box in boxes(window):
         box.close()
+    finish_typing()  # as closing does, which would then ask
     window.document.undo_stack.setClean()
     window.close()
     window.workers.close()
