@@ -13,8 +13,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtWidgets import QApplication
 
-from engine import edit_view
+from engine import edit, edit_view
 from engine.edit_view import Frame
+from tests.benchmarks.canvas import network_of
 
 pytestmark = pytest.mark.gui
 
@@ -145,3 +146,28 @@ def test_shift_f_brings_what_is_selected_into_view(bench, what):
     shown = b.canvas.drawing.content([chosen])
     assert b.canvas.visible_rect().contains(shown)
     assert b.canvas.zoom_factor > 0.9, "it is looked at closely"
+
+
+@pytest.mark.parametrize("where", ["corner", "middle"])
+@pytest.mark.parametrize("count", [6, 1000])
+def test_one_steps_back_until_the_whole_is_half_as_large_and_in_the_middle(bench, count, where):
+    b = bench(network_of(count))
+    b.canvas.fit()
+    fitting = b.canvas.zoom_factor
+    place = QPoint(30, 20) if where == "corner" else b.port.rect().center()
+    b.canvas.zoom(3.0, place)
+    for _ in range(60):
+        b.canvas.zoom(0.9, place)
+    assert b.canvas.zoom_factor == pytest.approx(min(0.25, fitting / 2))
+    middle = b.at(b.canvas.drawing.content().center()) - b.port.rect().center()
+    assert middle.manhattanLength() <= 3
+    b.canvas.zoom(0.5, place)
+    assert b.canvas.zoom_factor == pytest.approx(min(0.25, fitting / 2)), "and no further"
+    b.canvas.zoom(1.2, place)
+    assert b.canvas.zoom_factor == pytest.approx(1.2 * min(0.25, fitting / 2))
+
+
+def test_however_large_a_network_is_all_of_it_can_be_seen(bench):
+    b = bench(edit.move(chain("Input", "Flatten"), {"flatten1": (400_000.0, 0.0)}))
+    b.canvas.fit()
+    assert b.canvas.visible_rect().contains(b.canvas.drawing.content())

@@ -16,7 +16,6 @@ from gui.canvas.captions import LINE
 from gui.canvas.distance import CLEAR, DUST
 from gui.canvas.levels import COARSE, FAR, MIDDLE, NEAR
 from gui.canvas.marks import FrameItem
-from gui.canvas.minimap import shown_frame
 from gui.canvas.node_item import BELOW
 from gui.theme import DARK, LIGHT, theme
 from tests import gui_helpers as hands
@@ -261,7 +260,7 @@ def test_a_measures_figures_can_be_read_wherever_they_are_written(qapp):
             assert size >= 0.5 * overlay.SIZES[detail], f"{figure} at detail {detail}"
 
 
-# ---------------------------------------------------------------------------- hands and camera
+# ---------------------------------------------------------------------------- hands
 
 
 def test_from_afar_a_press_beside_a_selected_card_drags_all_that_is_selected(bench):
@@ -283,31 +282,6 @@ def test_from_afar_a_press_beside_a_selected_card_drags_all_that_is_selected(ben
     beside = b.at(b.canvas.drawing.nodes["add_149"].rect.topRight()) + QPoint(4, -4)
     hands.click(b.port, beside)
     assert b.selection.nodes == (), "a click beside it is one on the ground"
-
-
-@pytest.mark.parametrize("where", ["corner", "middle"])
-@pytest.mark.parametrize("count", [6, 1000])
-def test_one_steps_back_until_the_whole_is_half_as_large_and_in_the_middle(bench, count, where):
-    b = bench(network_of(count))
-    b.canvas.fit()
-    fitting = b.canvas.zoom_factor
-    place = QPoint(30, 20) if where == "corner" else b.port.rect().center()
-    b.canvas.zoom(3.0, place)
-    for _ in range(60):
-        b.canvas.zoom(0.9, place)
-    assert b.canvas.zoom_factor == pytest.approx(min(0.25, fitting / 2))
-    middle = b.at(b.canvas.drawing.content().center()) - b.port.rect().center()
-    assert middle.manhattanLength() <= 3
-    b.canvas.zoom(0.5, place)
-    assert b.canvas.zoom_factor == pytest.approx(min(0.25, fitting / 2)), "and no further"
-    b.canvas.zoom(1.2, place)
-    assert b.canvas.zoom_factor == pytest.approx(1.2 * min(0.25, fitting / 2))
-
-
-def test_however_large_a_network_is_all_of_it_can_be_seen(bench):
-    b = bench(edit.move(chain("Input", "Flatten"), {"flatten1": (400_000.0, 0.0)}))
-    b.canvas.fit()
-    assert b.canvas.visible_rect().contains(b.canvas.drawing.content())
 
 
 @pytest.mark.parametrize("pixels", [0.9 * DUST, 58.0])
@@ -370,60 +344,6 @@ def test_cards_that_come_one_after_the_other_lie_above_as_they_are_selected(benc
     drawing.far.touch_choice()
     drawing.far.forget()
     assert image_of(b) == shown, "as if it were made anew"
-
-
-# ---------------------------------------------------------------------------- the overview
-
-
-def overview(b: Bench) -> QImage:
-    map = b.canvas.minimap
-    map.forget()
-    map._redraw()
-    map.show()
-    return map.grab().toImage()
-
-
-def test_in_the_overview_every_card_leaves_a_trace_and_many_a_fuller_one(bench):
-    lone = {"conv2d_0": (200_000.0, 0.0), "conv2d_5": (100_000.0, 60_000.0), "conv2d_7": (150_000.0, 0.0)}
-    crowd = {
-        id: (100_000.0 + 37 * (n % 8), 40_000.0 + 60 * (n // 8)) for n, id in enumerate(ids_of_kind(200))
-    }
-    b = bench(edit.move(network_of(200), {**crowd, **lone}))
-    look_whole(b)
-    map, tools = overview(b), b.canvas.drawing.look
-    place = b.canvas.minimap.transform.map
-    centre = b.canvas.drawing.nodes["conv2d_5"].rect.center()
-    at = place(centre).toPoint()
-    traces = [map.pixelColor(at + QPoint(x, y)) for x in (-1, 0, 1) for y in (-1, 0, 1)]
-    trace = max(apart(color, tools.surface) for color in traces)
-    assert trace > 60, "one card, smaller than a pixel"
-    middle = place(QPointF(100_230.0, 40_000.0 + 4 * len(crowd))).toPoint()
-    crowded = apart(map.pixelColor(middle), tools.surface)
-    assert crowded > trace
-
-
-def ids_of_kind(count: int) -> list[str]:
-    return [id for id in network_of(count).nodes if id.startswith("conv2d") and id[7:] not in ("0", "5", "7")]
-
-
-def look_whole(b: Bench) -> None:
-    b.canvas.fit()
-    b.canvas.zoom(3.0)
-
-
-def test_the_overview_shows_frames_and_what_is_in_view_as_far_as_the_map_goes(bench):
-    b = bench(wide(frame=Frame((-60000.0, 0.0, 20000.0, 6000.0), "Aside")))
-    look_whole(b)
-    map = overview(b)
-    at = b.canvas.minimap.transform.map(QPointF(-50000.0, 3000.0)).toPoint()
-    beside = b.canvas.minimap.transform.map(QPointF(-30000.0, 3000.0)).toPoint()
-    assert apart(map.pixelColor(at), map.pixelColor(beside)) > 20
-    room = QRectF(1, 1, 174, 114)
-    inside, across, beyond = QRectF(20, 20, 40, 30), QRectF(150, 20, 60, 30), QRectF(400, 20, 60, 30)
-    assert shown_frame(inside, room) == inside
-    assert shown_frame(across, room) == across, "cut off by the map's edge, not squeezed into it"
-    assert shown_frame(beyond, room).intersects(room), "at the edge where one looks"
-    assert not shown_frame(QRectF(50, 50, 0.2, 0.1), room).isEmpty()
 
 
 # ---------------------------------------------------------------------------- themes

@@ -1,4 +1,4 @@
-"""The overview leads where it is pressed; cards glide to where they are arranged; a dropped wire waits."""
+"""The overview shows all and leads where it is pressed; cards glide to where they are arranged; a dropped wire waits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from tests.canvas_bench import Bench, chain
 
 from tests.gui_helpers import CTRL  # isort: skip
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QImage
 
 from engine import edit
+from engine.edit_view import Frame
+from gui.canvas.minimap import shown_frame
+from tests.benchmarks.canvas import network_of
+from tests.test_canvas_far import apart, wide
 
 pytestmark = pytest.mark.gui
 
@@ -80,3 +85,54 @@ def test_a_wire_dropped_on_empty_ground_stays_drawn_until_the_search_is_answered
     hands.key(b.canvas.adder.popup.search, answer)
     assert b.canvas.drawing.sketch.path().isEmpty()
     assert ("flatten1" in b.network.nodes) == (answer == Qt.Key.Key_Return)
+
+
+def overview(b: Bench) -> QImage:
+    map = b.canvas.minimap
+    map.forget()
+    map._redraw()
+    map.show()
+    return map.grab().toImage()
+
+
+def test_in_the_overview_every_card_leaves_a_trace_and_many_a_fuller_one(bench):
+    lone = {"conv2d_0": (200_000.0, 0.0), "conv2d_5": (100_000.0, 60_000.0), "conv2d_7": (150_000.0, 0.0)}
+    crowd = {
+        id: (100_000.0 + 37 * (n % 8), 40_000.0 + 60 * (n // 8)) for n, id in enumerate(ids_of_kind(200))
+    }
+    b = bench(edit.move(network_of(200), {**crowd, **lone}))
+    look_whole(b)
+    map, tools = overview(b), b.canvas.drawing.look
+    place = b.canvas.minimap.transform.map
+    centre = b.canvas.drawing.nodes["conv2d_5"].rect.center()
+    at = place(centre).toPoint()
+    traces = [map.pixelColor(at + QPoint(x, y)) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+    trace = max(apart(color, tools.surface) for color in traces)
+    assert trace > 60, "one card, smaller than a pixel"
+    middle = place(QPointF(100_230.0, 40_000.0 + 4 * len(crowd))).toPoint()
+    crowded = apart(map.pixelColor(middle), tools.surface)
+    assert crowded > trace
+
+
+def ids_of_kind(count: int) -> list[str]:
+    return [id for id in network_of(count).nodes if id.startswith("conv2d") and id[7:] not in ("0", "5", "7")]
+
+
+def look_whole(b: Bench) -> None:
+    b.canvas.fit()
+    b.canvas.zoom(3.0)
+
+
+def test_the_overview_shows_frames_and_what_is_in_view_as_far_as_the_map_goes(bench):
+    b = bench(wide(frame=Frame((-60000.0, 0.0, 20000.0, 6000.0), "Aside")))
+    look_whole(b)
+    map = overview(b)
+    at = b.canvas.minimap.transform.map(QPointF(-50000.0, 3000.0)).toPoint()
+    beside = b.canvas.minimap.transform.map(QPointF(-30000.0, 3000.0)).toPoint()
+    assert apart(map.pixelColor(at), map.pixelColor(beside)) > 20
+    room = QRectF(1, 1, 174, 114)
+    inside, across, beyond = QRectF(20, 20, 40, 30), QRectF(150, 20, 60, 30), QRectF(400, 20, 60, 30)
+    assert shown_frame(inside, room) == inside
+    assert shown_frame(across, room) == across, "cut off by the map's edge, not squeezed into it"
+    assert shown_frame(beyond, room).intersects(room), "at the edge where one looks"
+    assert not shown_frame(QRectF(50, 50, 0.2, 0.1), room).isEmpty()
