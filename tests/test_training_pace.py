@@ -67,6 +67,20 @@ def test_each_of_the_first_five_seconds_is_seen_with_other_runs_beside_it_too(st
     assert in_second(run, 0) >= 3
 
 
+@pytest.mark.parametrize("busy", [3.0, 5.0, 8.0])
+def test_a_run_that_gets_little_of_the_machine_is_seen_nearly_every_second_for_twice_the_share(busy):
+    run = Run(busy=busy).train(seconds=20)
+    apart = [b - a for a, b in zip(run.at, run.at[1:], strict=False)]
+    assert max(apart) <= max(1.15, UNTIMED * 0.006 * busy / (2 * SHARE) + 0.2)
+    assert run.slowed <= 1 + 2 * SHARE + CREDIT / (run.work - 3.0)
+
+
+@pytest.mark.parametrize("look", [0.03, 0.08])
+def test_looks_that_are_dear_are_no_dearer_for_a_second_without_one(look):
+    run = Run(step=0.05, look=look).train(seconds=60)
+    assert run.slowed <= 1 + SHARE + (CREDIT + UNTIMED * look) / 60
+
+
 @pytest.mark.parametrize("look", [0.0003, 0.0026, 0.006, 0.012, 0.025])
 def test_a_run_of_five_seconds_is_slowed_by_less_than_three_percent(look):
     assert Run(look=look).train(seconds=5).slowed < 1.03
@@ -78,8 +92,9 @@ def test_over_a_long_run_looking_takes_its_share_of_the_work(look, busy):
     run = Run(look=look, busy=busy).train(seconds=300)
     spent = UNTIMED * look * len(run.seen)
     earned = SHARE * (run.work - 3.0 - run.looked)
+    most = earned if busy == 1 else 2 * earned  # who is seldom seen earns twice as much
     of_use = UNTIMED * look * (run.wall - 1000.0) / (APART + 2 * run.step * busy)
-    assert spent <= earned + CREDIT + UNTIMED * look
+    assert spent <= most + CREDIT + UNTIMED * look
     assert spent >= 0.95 * min(earned, of_use) - UNTIMED * look
 
 
@@ -89,6 +104,11 @@ def test_a_short_run_is_seen_at_steps_that_double_and_at_its_last():
 
 def test_the_second_step_and_the_last_are_seen_however_dear_a_look_is():
     assert Run(step=0.001, look=5.0, steps=92).train(steps=92).seen == [2, 92]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_the_shortest_runs_are_seen_at_their_last_step(steps):
+    assert Run(steps=steps).train(steps=steps).seen[-1] == steps
 
 
 def test_a_first_look_that_warms_up_holds_up_none_that_follow():

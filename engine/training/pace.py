@@ -11,9 +11,15 @@ from collections.abc import Callable
 CREDIT = 0.035
 #: Seconds between two looks, at least: a panel that changes more often is not seen any better.
 APART = 0.2
+#: Seconds without a look, after which work earns twice as much: who shares the machine with others is to see
+#: the run too. No more than time would earn, so that a run that has the machine to itself is none the slower.
+UNSEEN = 1.0
 #: What a look costs for each second that it is timed at: the watched step is slower, and the step after it
 #: finds its caches cold (1.05 to 1.23, measured over networks from a perceptron to a transformer).
 UNTIMED = 1.15
+
+#: Seconds after which an account that did not pay for a look is asked again.
+_AGAIN = 0.05
 
 
 class Pace:
@@ -21,8 +27,8 @@ class Pace:
 
     A look is due at steps that double, and :data:`APART` seconds after the one before; it is made as soon as
     the account pays for it. Work and not time is what earns: where others use the machine too, a run does
-    less in a second and is looked at less often, for the same share of what it gets, and what
-    interrupts a look makes it none the dearer. A pause earns nothing.
+    less in a second and is looked at less often, and what interrupts a look makes it none the dearer. A
+    pause earns nothing.
 
     Parameters
     ----------
@@ -52,9 +58,10 @@ class Pace:
     ) -> None:
         self._share, self._work, self._now = share, work, now
         self._first, self._last = span
-        self._begun, self.due = work(), now()
+        self._begun, self._began = work(), now()
+        self.due = self._seen = self._began
         # The first step is peeked at, and the second one looked at: figures come before that.
-        self.sure: float = self._first + 2
+        self.sure = min(self._first + 2, self._last)
         self.cost = 0.0
         self._spent, self._looks = 0.0, 0
 
@@ -76,17 +83,18 @@ class Pace:
         """
         if not self._looks:
             return True
+        now, earning = self._now(), self.worked - self.cost
+        if now - self._seen >= UNSEEN:
+            earning = min(2 * earning, now - self._began - self.cost)
         price = self._spent / self._looks
-        missing = self._spent + price - CREDIT - self._share * (self.worked - self.cost)
-        if missing <= 0:
+        if self._spent + price <= CREDIT + self._share * earning:
             return True
-        self.due = self._now() + missing / max(self._share, 1e-9)
-        self.sure = self._last
+        self.due, self.sure = now + _AGAIN, self._last
         return False
 
     @property
     def early(self) -> bool:
-        """Whether a look now comes before its time: at a step that doubles, at the last, or asked for."""
+        """Whether a look now comes before its time: at a step that doubles, or at the last."""
         return self._now() < self.due
 
     def paid(self, step: int, cost: float) -> None:
@@ -95,6 +103,7 @@ class Pace:
         # What a process takes once, at its first look, is no measure of the next.
         self._spent += UNTIMED * (cost if self._looks else min(cost, CREDIT))
         self._looks += 1
-        self.due = self._now() + APART
+        self._seen = self._now()
+        self.due = self._seen + APART
         twice = max(2 * (step - self._first), 2) + self._first
         self.sure = min(twice, self._last) if step < self._last else math.inf

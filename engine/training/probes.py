@@ -29,14 +29,19 @@ _ACTIVATIONS = 0.67
 
 
 @contextmanager
-def _freely() -> Iterator[None]:
-    """Let looks use what has no deterministic form, as histograms on GPUs: they change no number."""
-    before = torch.get_deterministic_debug_mode()
+def _alone() -> Iterator[None]:
+    """Let a look compute on one thread, whose work is timed; so little is not worth waiting for others.
+
+    And let it use what has no deterministic form on a GPU: it changes no number.
+    """
+    deterministic, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     torch.set_deterministic_debug_mode(0)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_deterministic_debug_mode(before)
+        torch.set_num_threads(threads)
+        torch.set_deterministic_debug_mode(deterministic)
 
 
 class Probes:
@@ -114,7 +119,7 @@ class Probes:
         if self._model is None:
             return nullcontext()
         watching = ExitStack()
-        if self.pace.early or self._watched <= _ACTIVATIONS * self.pace.cost:
+        if self.asked or self.pace.early or self._watched <= _ACTIVATIONS * self.pace.cost:
             self._watch = Watch(self._model)
             watching.enter_context(self._model.watched(self._watch))
         elif self._binary.hears:  # only a network that is watched calls what is hooked
@@ -122,7 +127,7 @@ class Probes:
         watching.enter_context(self._binary.watching())
         return watching
 
-    @_freely()
+    @_alone()
     def before(self) -> None:
         """Look at activations and gradients, and keep the weights to compare with."""
         begun = self._begin()
@@ -142,7 +147,7 @@ class Probes:
             self._before = [part.tensor.detach().clone() for part in self._moving]
         self._now += self._clock() - begun
 
-    @_freely()
+    @_alone()
     def after(self, step: int, epoch: float, learning_rate: float | None = None) -> Observation:
         """Look at the weights, now after step number `step`."""
         begun = self._begin()
