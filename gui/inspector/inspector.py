@@ -204,6 +204,7 @@ class Forms(QWidget):
         if part is None:
             part = FieldsPart(self._subject)
             self._rows.addWidget(part)
+            part.show()  # now: a layout shows what it is given only when events are next looked after
             if len(self._parts) >= _KEPT:
                 gone = self._parts.pop(next(iter(self._parts)))
                 self._rows.removeWidget(gone)
