@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
@@ -117,3 +119,16 @@ def test_every_layer_of_the_catalogue_is_shown_after_every_other(qtbot) -> None:
         panel = bench.select(id)
         assert panel.header.name.text() == id
         assert list(panel.fields.form.fields) == [field.name for field in LAYERS[node.type].fields]
+
+
+def test_what_an_analysis_adds_lies_over_nothing_even_before_the_next_event(qtbot) -> None:
+    bench = Bench(qtbot, gathered())
+    panel = bench.select("maxpool2d")
+    settled(bench)
+    for kernel in (3, 90, 91, 2):
+        network = edit.set_field(bench.document.network, "maxpool2d", "kernel_size", kernel)
+        bench.document.edit(network, "Drag", "drag 1")
+        assert panel.problems.isVisible() == bool(bench.inspector._subject.problems)
+        parts = sorted((part.y(), part.geometry().bottom()) for part in panel._parts if part.isVisible())
+        assert all(above[1] < below[0] for above, below in pairwise(parts)), kernel
+    assert bench.document.undo_stack.count() == 1

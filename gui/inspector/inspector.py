@@ -128,8 +128,9 @@ class Inspector(QScrollArea):
         try:
             yield
         finally:
-            for layout in layouts:
+            for layout in reversed(layouts):
                 layout.setEnabled(True)
+                layout.activate()
 
     def _wanted(self) -> Subject:
         """What the selection asks for."""
