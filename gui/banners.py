@@ -109,7 +109,7 @@ class Banners(QWidget):
         if shown is not None and shown.label.text() == text:
             return
         place = self._column.count() if shown is None else self._column.indexOf(shown)
-        self.hide_banner(key)
+        self._take_away(key)
 
         def dismiss() -> None:
             self.hide_banner(key)
@@ -124,6 +124,10 @@ class Banners(QWidget):
 
     def hide_banner(self, key: str) -> None:
         """Take the notice away, if it is there."""
+        if self._take_away(key):
+            self.place()
+
+    def _take_away(self, key: str) -> bool:
         banner = self._banners.pop(key, None)
         if banner is not None:
             self._column.removeWidget(banner)
@@ -132,7 +136,7 @@ class Banners(QWidget):
                 focus.clearFocus()  # hidden with it, it would go to whatever comes next
             banner.hide()
             banner.deleteLater()
-            self.place()
+        return banner is not None
 
     def text(self, key: str) -> str | None:
         """What the notice says, or None if it is not shown."""

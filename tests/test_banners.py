@@ -79,6 +79,16 @@ def test_a_notice_keeps_off_the_layer_that_is_selected(window):
     assert not place(window).contains(canvas.mapFromScene(card))
 
 
+def test_a_notice_keeps_off_the_note_that_is_selected(window):
+    canvas = window.canvas
+    say(window, "run", "The loss became not a number.")
+    over = place(window)
+    canvas.editor.add_note(canvas.mapToScene(over.topLeft() + QPoint(40, 10)))
+    assert len(window.selection.marks) == 1
+    note = canvas.drawing.marks[window.selection.marks[0]].rect
+    assert not place(window).intersects(canvas.mapFromScene(note).boundingRect())
+
+
 def test_a_notice_stays_while_the_cursor_aims_at_it(window):
     canvas = window.canvas
     say(window)
@@ -88,6 +98,8 @@ def test_a_notice_stays_while_the_cursor_aims_at_it(window):
     canvas.scroll_to(canvas.scroll_position() + canvas.mapFromScene(card) - over.center())
     window.selection.set(("conv1",))
     assert place(window) == over
+    say(window, text="The recipe differs from the run.")
+    assert place(window).topLeft() == over.topLeft()
 
 
 def test_a_notice_stays_where_it_is_while_the_drawing_changes_elsewhere(window):

@@ -246,12 +246,15 @@ class Canvas(Camera):
         self.minimap.update()
 
     def covered(self, area: QRect) -> tuple[int, ...]:
-        """What something over `area` of the view would hide: selected cards, the overview, cards."""
+        """What something over `area` of the view would hide: what is selected, the overview, cards."""
         if self.drawing.expected():
             return ()  # a look at all cards would have them all come at once
-        cards = self.drawing.nodes_in(self.mapToScene(area).boundingRect())
+        hidden = self.mapToScene(area).boundingRect()
+        cards, marks = self.drawing.nodes_in(hidden), self.drawing.marks
+        chosen = len({*cards}.intersection(self.selection.nodes))
+        chosen += sum(id in marks and marks[id].rect.intersects(hidden) for id in self.selection.marks)
         overview = self.minimap.isVisible() and self.minimap.geometry().intersects(area)
-        return (len({*cards}.intersection(self.selection.nodes)), int(overview), len(cards))
+        return (chosen, int(overview), len(cards))
 
     def reveal(self, ids: Iterable[str]) -> None:
         """Scroll so far that `ids` are in view, and not below the overview."""
