@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
-from test_inspector import Bench
+from test_inspector import NETWORK, Bench
 
 from engine import edit
 from engine.catalog import LAYERS
@@ -122,13 +122,13 @@ def test_every_layer_of_the_catalogue_is_shown_after_every_other(qtbot) -> None:
 
 
 def test_what_an_analysis_adds_lies_over_nothing_even_before_the_next_event(qtbot) -> None:
-    bench = Bench(qtbot, gathered())
-    panel = bench.select("maxpool2d")
+    bench = Bench(qtbot, NETWORK)
+    panel = bench.select("conv1")
     settled(bench)
-    for kernel in (3, 90, 91, 2):
-        network = edit.set_field(bench.document.network, "maxpool2d", "kernel_size", kernel)
+    for kernel, wrong in ((5, False), (30, True), (31, True), (2, False)):
+        network = edit.set_field(bench.document.network, "conv1", "kernel_size", kernel)
         bench.document.edit(network, "Drag", "drag 1")
-        assert panel.problems.isVisible() == bool(bench.inspector._subject.problems)
+        assert panel.problems.isVisible() == wrong
         parts = sorted((part.y(), part.geometry().bottom()) for part in panel._parts if part.isVisible())
         assert all(above[1] < below[0] for above, below in pairwise(parts)), kernel
     assert bench.document.undo_stack.count() == 1
