@@ -286,15 +286,15 @@ class NodeItem(QGraphicsItem):
             room = card.WIDTH - 32
             self._large = (
                 _name(self.card.id, 22, room),
-                look.elided(self.card.fields, 16, room),
+                look.elided(self.card.fields, 20, room),
             )
         painter.setPen(tools.text)
         painter.setFont(look.font(22, bold=True))
         painter.drawText(QPointF(LEFT + 2, 34), self._large[0])
         if self._large[1] and self.card.height > 64:
             painter.setPen(tools.muted)
-            painter.setFont(look.font(16))
-            painter.drawText(QPointF(LEFT + 2, 60), self._large[1])
+            painter.setFont(look.font(20))
+            painter.drawText(QPointF(LEFT + 2, 62), self._large[1])
 
     def _short_id(self) -> tuple[str, int]:
         """The id alone, and how large: a long one is smaller, before it is shortened."""
