@@ -119,7 +119,8 @@ class Mouse:
         self.gestures += 1
 
     def row(self, name: str) -> Row:
-        """A field's row in the inspector."""
+        """A field's row in the inspector, as it is seen after the last gesture."""
+        QApplication.processEvents()
         return next(
             row for row in self.inspector.findChildren(Row) if row.field.name == name and row.isVisible()
         )
