@@ -286,7 +286,7 @@ class PredictionsPanel(Panel):
         if self._session.run != self._run:
             self._run = self._session.run
             self._have = False
-            self._page = self._whole = self._figures = self._step = None
+            self._page = self._whole = self._figures = self._step = self._asked_of = None
             self.model.show_predicted(Predicted(0, (), ()))
             self._show_whole(Predicted(0, (), ()))
             self._show_figures({})
@@ -428,8 +428,9 @@ class PredictionsPanel(Panel):
         elif session.at is None or self._all_of == session.weights_step():
             self.confusion.show_predicted(self._all)
         else:  # what came later is none of this step's
-            none = np.zeros((0, 0), dtype=np.int64)
-            self.confusion.show_counts(none, (), f"Asking the weights of step {session.weights_step():,} …")
+            step = session.weights_step()
+            whose = "best weights" if step is None else f"weights of step {step:,}"
+            self.confusion.show_counts(np.zeros((0, 0), dtype=np.int64), (), f"Asking the {whose} …")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit to the room."""
