@@ -162,7 +162,7 @@ def test_inputs_are_seen_at_looks_that_leave_activations_out(monkeypatch):
     model = engine.build(drawn, seed=1)
     probes = Probes(parameters.parts(drawn, model), model)
     monkeypatch.setattr(probes, "_watched", 1e9)
-    probes.due = 0.0
+    assert not probes.pace.early
     with model.bound(), probes.watching():
         loss = model(torch.randn(8, 1, 8, 8)).square().mean()
     loss.backward()
