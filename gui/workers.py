@@ -7,6 +7,7 @@ wakes the GUI thread, which empties it in one go, so that a burst costs one turn
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,9 @@ class Workers(QObject):
         self._run: Run | None = None
         self._run_number = 0
         self._asked = 0
-        #: The first request since the drawing had other nodes, wires or blocks; whether it is yet to be sent.
-        self._first, self._redrawn = 0, True
+        #: The requests since the drawing had other nodes, wires or blocks; whether the first is to be sent.
+        self._passed: deque[int] = deque(maxlen=1000)
+        self._redrawn = True
         self._generation = document.generation
         #: The request whose analysis is shown.
         self._shown = 0
@@ -189,7 +191,9 @@ class Workers(QObject):
         if not self._closed:
             self._asked = self.pool.analyze(self._document())
             if self._redrawn:
-                self._first, self._redrawn = self._asked, False
+                self._passed.clear()
+                self._redrawn = False
+            self._passed.append(self._asked)
             if self.welcome is not None:
                 self._patience.start()
 
@@ -477,7 +481,7 @@ class Workers(QObject):
 
     def _on_the_way(self, request: int) -> bool:
         """Whether an analysis that is not the newest is newer than what is shown, and fits the drawing."""
-        return not self._redrawn and max(self._first, self._shown + 1) <= request < self._asked
+        return not self._redrawn and request > self._shown and request in self._passed
 
     def close(self) -> None:
         """End all hosts; a run makes a checkpoint first. Waits for them, a few seconds at most."""

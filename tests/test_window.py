@@ -406,6 +406,17 @@ def test_no_answer_is_shown_after_a_newer_one(window, pool, dragged) -> None:
     assert dragged == ["glimpsed 4", "analyzed 5"]
 
 
+def test_what_was_only_tried_is_never_shown_as_the_drawing(window, pool, dragged) -> None:
+    answer(pool, 3, 5)
+    window.workers.try_out(window.document.network)
+    assert len(pool.analyses) == 5
+    widen(window, 6)
+    answer(pool, 4, 99)  # what was tried, too late
+    assert dragged == ["analyzed 5"]
+    answer(pool, 5, 6)
+    assert dragged == ["analyzed 5", "analyzed 6"]
+
+
 def test_an_answer_about_another_drawing_is_not_shown(window, pool, dragged, qtbot) -> None:
     window.document.edit(edit.remove(window.document.network, ["drop"]), "Remove")
     answer(pool, 2, 4)
