@@ -92,6 +92,8 @@ class Banners(QWidget):
         self._covers: Callable[[QRect], tuple[int, ...]] = lambda area: ()
         #: Which of the places is taken.
         self._spot = 0
+        #: How many notices there were when it was taken.
+        self._count = 0
         self.hide()
 
     # ------------------------------------------------------------------ what is said
@@ -182,11 +184,12 @@ class Banners(QWidget):
     def place(self) -> None:
         """Stand at the upper edge, or where else less is in the way: the cursor, what is edited, cards.
 
-        Once there, they stay while the cursor is at them, and until they are in the way of one of these.
+        Once there, they stay while the cursor is at them, and until another comes or they are in the way of
+        the cursor or of what is edited.
         """
         if not self._banners:
             self.hide()
-            self._spot = 0
+            self._spot = self._count = 0
             self.placed.emit(0, 0)
             return
         ground, home = self._ground, self._home
@@ -205,8 +208,9 @@ class Banners(QWidget):
             area = spots[number]
             return (int(_around(area).contains(cursor)), *self._covers(area))
 
-        if not aimed and not (self.isVisible() and not any(cost(self._spot)[:2])):
-            self._spot = min(range(len(spots)), key=cost)
+        more, self._count = len(self._banners) > self._count, len(self._banners)
+        if not aimed and (more or any(cost(self._spot)[:2])):
+            self._spot = min([self._spot, *range(len(spots))], key=cost)
         area = spots[self._spot]
         self.setGeometry(area.translated(ground.mapTo(home, QPoint())))
         self.show()

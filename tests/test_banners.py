@@ -170,6 +170,18 @@ def test_a_notice_of_the_welcome_lies_over_it(window):
     assert window.stack.rect().contains(QRect(window.banners.pos(), window.banners.size()))
 
 
+def test_where_another_notice_makes_them_hide_cards_they_go_where_they_hide_fewer(window, qtbot):
+    canvas = window.canvas
+    say(window, "run", "The loss became not a number.")
+    over = place(window)
+    top = canvas.drawing.content().top()
+    below = canvas.mapToScene(over.bottomLeft()).y() + 2
+    canvas.scroll_to(canvas.scroll_position() + QPoint(0, round((top - below) * canvas.zoom_factor)))
+    assert canvas.covered(place(window))[-1] == 0
+    say(window)
+    assert canvas.covered(place(window))[-1] == 0
+
+
 def test_fitting_leaves_room_for_notices(window):
     canvas = window.canvas
     say(window)

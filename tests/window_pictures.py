@@ -78,7 +78,7 @@ def commands(folder: Path) -> QImage:
 
 
 def notices(folder: Path) -> QImage:
-    """What goes wrong is said above the drawing, with what can be done."""
+    """What goes wrong is said over the drawing, with what can be done."""
     window = _analysed(_open(folder, template("residual_digits")))
     window.banners.show_banner(
         "run",
