@@ -58,6 +58,8 @@ class Session(QObject):
         self.progress: protocol.Progress | None = None
         self.observations: list[protocol.Observation] = []
         self.newest: protocol.Observation | None = None
+        #: The weights before the first step; None where nobody looked at them.
+        self.initial: protocol.Observation | None = None
         #: The steps whose weights the run keeps, in order.
         self.kept: tuple[int, ...] = ()
         #: Confusion matrices over the run, thinned like the observations.
@@ -99,6 +101,9 @@ class Session(QObject):
                 self.loaded.emit(event)
             case protocol.RunStarted():
                 self.begun, self.loading = event, None
+                if event.weights and self.initial is None and not self.observations:
+                    epoch = event.step / max(event.steps_per_epoch, 1)
+                    self.initial = protocol.Observation(event.step, epoch, event.weights, {})
                 self.started.emit(event)
             case protocol.Metrics():
                 self.metrics.append(event)

@@ -275,6 +275,36 @@ def test_histograms_norms_and_figures_are_those_of_the_tensors(
     assert panel.heading.text().startswith("fc.weight   10 × 32")
 
 
+def test_weights_are_drawn_against_those_that_the_run_began_with(qtbot: Any, session: Session) -> None:
+    begin(session)
+    narrow = {name: distribution(np.linspace(-0.5, 0.5, int(np.prod(s)))) for name, s in SHAPES.items()}
+    assert session.begun is not None
+    session.take(msgspec.structs.replace(session.begun, weights=narrow))
+    observe(session, 2)
+    # Resumed, its story has a second beginning: the first one stays.
+    session.take(
+        msgspec.structs.replace(session.begun, step=2, weights={"conv1.weight": distribution(np.ones(4))})
+    )
+    observe(session, 40)
+    panel = WeightsPanel(session, Selection())
+    qtbot.addWidget(panel)
+    panel.resize(500, 400)
+    panel.show()
+    qtbot.waitUntil(lambda: not panel.is_empty)
+    panel.flush()
+    assert "step 40 (filled)" in panel.now_plot.toolTip()
+    assert "step 0 (line)" in panel.now_plot.toolTip()
+    shares, places = drawn(panel.first)
+    seen = [place for share, place in zip(shares, places, strict=True) if share > 0]
+    edge = 1.01 * (0.5 + float(panel.bars.opts["height"]))
+    assert -edge <= min(seen) < -0.4
+    assert 0.4 < max(seen) <= edge  # normal values reach further
+    session.seek(2)
+    panel.flush()
+    assert "step 2 (filled)" in panel.now_plot.toolTip()
+    assert "step 0 (line)" in panel.now_plot.toolTip()
+
+
 def test_the_selection_filters_the_parameters(qtbot: Any, session: Session) -> None:
     selection = Selection()
     panel = WeightsPanel(session, selection)

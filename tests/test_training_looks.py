@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import engine
-from engine.host.protocol import Observation, Progress, RunState
+from engine.host.protocol import Observation, Progress, RunStarted, RunState
 from engine.network import Choice
 from engine.runs import RunFolder
 from engine.training import randomness
@@ -29,6 +29,33 @@ def test_a_run_is_seen_at_steps_that_double_and_at_its_last(tmp_path):
     seen = looks(network("short", [dense(16)], epochs=4), tmp_path)  # 4 epochs of 23 steps
     assert [look.step for look in seen] == [2, 4, 8, 16, 32, 64, 92]
     assert all(look.gradients and look.activations and look.cosines for look in seen)
+
+
+def test_the_weights_that_a_run_begins_with_are_told_before_its_first_step(tmp_path):
+    told, drawn = [], network("short", [dense(16)], epochs=1)
+    engine.train(drawn, device="cpu", run_dir=str(tmp_path), emit=told.append)
+    (begun,) = [event for event in told if isinstance(event, RunStarted)]
+    untrained = engine.build(drawn, seed=drawn.recipe.seed).state_dict()
+    assert list(begun.weights) == list(untrained)
+    for name, weight in untrained.items():
+        seen = begun.weights[name]
+        assert seen.norm == pytest.approx(float(weight.norm()), rel=1e-6)
+        if len(set(weight.flatten().tolist())) > 1:
+            assert (seen.lo, seen.hi) == (float(weight.min()), float(weight.max()))
+            counts = torch.histc(weight, len(seen.counts), seen.lo, seen.hi)
+            assert list(seen.counts) == counts.tolist()
+
+
+def test_a_run_that_nobody_observes_tells_no_weights(tmp_path):
+    told = []
+    engine.train(
+        network("short", [dense(16)], epochs=1),
+        device="cpu",
+        run_dir=str(tmp_path),
+        emit=told.append,
+        observe=False,
+    )
+    assert [event.weights for event in told if isinstance(event, RunStarted)] == [{}]
 
 
 def test_where_a_look_is_dear_only_the_second_step_and_the_last_are_sure_of_one(tmp_path):

@@ -197,6 +197,8 @@ class RunStarted(Message, frozen=True):
     notes: tuple[str, ...] = ()
     #: What must not be overlooked, in sentences: that the data have changed since the run began.
     warnings: tuple[str, ...] = ()
+    #: What the parameters are like before the next step; none where nobody observes.
+    weights: Mapping[str, Distribution] = {}
 
 
 class Metrics(Message, frozen=True, gc=False):

@@ -104,6 +104,14 @@ class Probes:
             torch.cuda.synchronize()
         return self._clock()
 
+    @_alone()
+    def begin(self) -> dict[str, Distribution]:
+        """Look at the weights before the first step; the first look's price has this in it."""
+        begun = self._begin()
+        weights = distributions({part.name: part.tensor for part in self._parts})
+        self._now += self._clock() - begun
+        return weights
+
     def peek(self) -> None:
         """Keep a sample of this step's gradients; the next step is observed."""
         begun = self._begin()

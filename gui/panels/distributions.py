@@ -231,7 +231,7 @@ class DistributionsPanel(Panel):
         self.parameters.show_names(picked or names)
 
     def _draw_depth(self, observations: list[Observation]) -> None:
-        """Every measure of everything that is listed, now and at the first look."""
+        """Every measure of everything that is listed, at the newest step and at the first."""
         names = self.parameters.list.names
         first, newest = observations[0], observations[-1]
         steps = f"step {newest.step:,}, faint: step {first.step:,}"

@@ -33,6 +33,10 @@ class WeightsPanel(DistributionsPanel):
         """The weights' distributions."""
         return observation.weights
 
+    def _observations(self) -> list[Observation]:
+        initial = self._session.initial
+        return [*([] if initial is None else [initial]), *super()._observations()]
+
     def measured(self, observation: Observation) -> Sequence[Mapping[str, float]]:
         """Norms."""
         return ({name: found.norm for name, found in observation.weights.items()},)
