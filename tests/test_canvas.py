@@ -13,6 +13,7 @@ from tests.canvas_bench import Bench, chain
 from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QApplication
 
 from engine import diff, edit
@@ -319,6 +320,37 @@ def test_escape_cancels_every_gesture(bench, what):
     assert b.canvas.drawing.positions() == shown
     assert b.canvas.drawing.sketch.path().isEmpty()
     assert not b.canvas.adder.popup.isVisible()
+
+
+@pytest.mark.parametrize("what", ["move", "connect", "select"])
+def test_the_right_button_cancels_a_gesture_and_opens_no_menu(bench, what):
+    b = bench(chain("Input", "Conv2d", "Flatten"))
+    before, shown = b.network, b.canvas.drawing.positions()
+    begin = {"move": b.node("conv1"), "connect": b.output("input1"), "select": b.empty()}[what]
+    end, right = begin + QPoint(60, 90), Qt.MouseButton.RightButton
+    hands.drag(b.port, begin, end, drop=False)
+    hands.press(b.port, end, right)
+    asked = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, end, b.port.mapToGlobal(end))
+    QApplication.sendEvent(b.port, asked)
+    assert QApplication.activePopupWidget() is None
+    assert b.canvas.gesture is None
+    hands.release(b.port, end, right)
+    hands.move(b.port, end + QPoint(40, 40))
+    hands.release(b.port, end)
+    assert b.network is before
+    assert b.canvas.drawing.positions() == shown
+    hands.drag(b.port, b.node("conv1"), b.node("conv1") + QPoint(0, 90))
+    assert b.network.positions()["conv1"] != before.positions()["conv1"], "the next gesture is as ever"
+
+
+def test_a_gesture_whose_end_went_elsewhere_is_cancelled_and_hangs_on_no_cursor(bench):
+    b = bench(chain("Input", "Conv2d"))
+    before, shown = b.network, b.canvas.drawing.positions()
+    hands.drag(b.port, b.node("conv1"), b.node("conv1") + QPoint(60, 90), drop=False)
+    hands.move(b.port, QPoint(300, 300), Qt.MouseButton.NoButton)
+    assert b.canvas.gesture is None
+    assert b.network is before
+    assert b.canvas.drawing.positions() == shown
 
 
 # ---------------------------------------------------------------------------- selecting and removing

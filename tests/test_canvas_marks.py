@@ -12,7 +12,8 @@ from tests.canvas_bench import Bench, chain
 from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QMenu
 
 from engine import edit, edit_view
 from engine.edit_view import Frame, Note
@@ -359,3 +360,31 @@ def test_a_titles_extent_changes_only_once_qt_has_been_told(bench, monkeypatch):
     b.canvas.drawing.marks["frame1"].resize(700.0, 300.0)
     assert told == [before]
     assert title.boundingRect().width() == 700.0
+
+
+@pytest.mark.parametrize("which", ["frame", "note"])
+def test_the_menu_of_a_frame_or_note_speaks_of_it_and_of_nothing_selected_before(bench, which):
+    b = bench(chain("Input", "Conv2d", "Flatten"))
+    framed(b)
+    b.document.edit(edit_view.set_mark(b.network, "note1", Note((300.0, 400.0, 200.0, 80.0), "Why")), "Note")
+    before, id = b.network, f"{which}1"
+    b.selection.set(("conv1",))
+    place = title(b) if which == "frame" else b.at(b.canvas.drawing.marks["note1"].rect.center())
+    menu = menu_at(b, place)
+    assert b.selection.nodes == ()
+    assert b.selection.marks == (id,)
+    next(entry for entry in menu.actions() if entry.text() == "Delete").trigger()
+    menu.close()
+    assert set(marks(b)) == {"frame1", "note1"} - {id}
+    assert b.network.nodes == before.nodes
+    b.undo_and_redo(before)
+
+
+def menu_at(b: Bench, place: QPoint) -> QMenu:
+    """The menu that a click of the right button opens."""
+    hands.click(b.port, place, Qt.MouseButton.RightButton)
+    asked = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, b.port.mapToGlobal(place))
+    QApplication.sendEvent(b.port, asked)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    return menu

@@ -54,6 +54,20 @@ def test_a_press_on_the_overview_goes_there_and_a_drag_takes_the_view_along(qtbo
     assert b.document.undo_stack.count() == 0
 
 
+def test_a_drag_beyond_the_overview_stays_with_the_drawing_and_in_view_of_it(qtbot, bench):
+    b = bench(edit.move(chain("Input", "Flatten"), {"flatten1": (4000.0, 1500.0)}))
+    b.canvas.fit()
+    b.canvas.zoom_reset()
+    qtbot.waitUntil(b.canvas.minimap.isVisible)
+    map, last = b.canvas.minimap, b.canvas.drawing.nodes["flatten1"].rect
+    map.repaint()
+    hands.drag(map, map.rect().center(), map.rect().bottomRight() + QPoint(900, 700))
+    assert b.canvas.visible_rect().contains(last.center())
+    seen = b.canvas.visible_rect().center()
+    b.canvas.resize(1200, 700)
+    assert (b.canvas.visible_rect().center() - seen).manhattanLength() < 4, "it is no longer all in view"
+
+
 def test_cards_glide_to_where_they_are_arranged_and_a_press_lets_them_arrive(qtbot, bench):
     b = bench(
         edit.move(chain("Input", "Conv2d", "Flatten"), {"conv1": (0.0, 900.0), "flatten1": (0.0, 300.0)})

@@ -217,6 +217,27 @@ def test_what_not_all_have_is_not_offered(bench):
         assert not part.isVisible()
 
 
+def test_layers_of_different_types_share_fields_that_take_the_same_values(bench):
+    bench.select("one", "fc")
+    assert set(bench.panel.fields.form.fields) == {"bias"}
+    assert bench.panel.fields.explanation.text() == "", "neither layer's own words speak of both"
+    bench.panel.fields.form.edited.emit("bias", False, "")
+    assert [bench.node(id).fields["bias"] for id in ("one", "fc")] == [False] * 2
+    assert undone(bench)
+    bench.select("one", "two")
+    assert "out_channels" in bench.panel.fields.explanation.text()
+
+
+def test_a_window_is_set_in_a_convolution_and_a_pooling_at_once(qtbot):
+    pooled = chain(one=Node("Conv2d", dict(ONE)), pool=Node("MaxPool2d", {"kernel_size": [2, 2]}))
+    shown = Bench(qtbot, pooled)
+    shown.select("one", "pool")
+    shown.type("kernel_size", "3 × 3")
+    assert [shown.node(id).fields["kernel_size"] for id in ("one", "pool")] == [[3, 3]] * 2
+    assert "padding" not in shown.panel.fields.form.fields, "a pooling takes no words there"
+    assert "stride" not in shown.panel.fields.form.fields, "left out it means something else in each"
+
+
 @pytest.mark.parametrize("leave", [Qt.Key.Key_Escape, None])
 def test_a_drag_over_the_name_of_what_differs_is_one_step_or_none(bench, leave):
     label = bench.panel.fields.form.row("out_channels").label

@@ -257,6 +257,16 @@ class Camera(QGraphicsView):
             self.scroll_to(self.scroll_position() + half)
         self.looked.emit()
 
+    def look_at(self, point: QPointF) -> None:
+        """Bring the point of the drawing nearest to `point` into the middle."""
+        content = self.drawing.content()
+        if content.isNull():
+            return
+        self.glide.stop()
+        self._fitted = False
+        x = min(max(point.x(), content.left()), content.right())
+        self.centerOn(x, min(max(point.y(), content.top()), content.bottom()))
+
     def reveal(self, ids: Iterable[str]) -> None:
         """Scroll so far that `ids` are in view; what is in view stays under the hand."""
         content = self.drawing.content(ids)

@@ -46,6 +46,8 @@ class Hands:
         self.hovered: NodeItem | EdgeItem | None = None
         self._hot: Port | None = None
         self._pressed: tuple[QPoint, Callable[[], Gesture] | None, Callable[[], None] | None] | None = None
+        #: The right button was pressed last, and cancelled what another held: it asks for no menu.
+        self.declined = False
 
     @property
     def busy(self) -> bool:
@@ -57,6 +59,9 @@ class Hands:
         self.canvas.stop_animation()
         self.canvas.adder.popup.dismiss()
         place = event.position().toPoint()
+        self.declined = self.busy and event.button() == Qt.MouseButton.RightButton
+        if self.declined:
+            self.cancel()
         if self.gesture is not None:
             return
         at = self.canvas.mapToScene(place)
@@ -186,7 +191,12 @@ class Hands:
         self._pressed = (place, begin, click)
 
     def move(self, event: QMouseEvent) -> None:
-        """Go on with the gesture, or show what the cursor is over."""
+        """Go on with the gesture, or show what the cursor is over.
+
+        With no button held any more it was let go where something else had the mouse, a menu for one.
+        """
+        if self.busy and not event.buttons():
+            self.cancel()
         place = event.position().toPoint()
         at = self.canvas.mapToScene(place)
         if self._pressed is not None and self.gesture is None:
@@ -201,7 +211,9 @@ class Hands:
             self._hover_at(at)
 
     def release(self, event: QMouseEvent) -> None:
-        """Finish the gesture, or do what a click does."""
+        """Finish the gesture, or do what a click does; while another button is held, neither."""
+        if event.buttons():
+            return
         pressed, self._pressed = self._pressed, None
         gesture, self.gesture = self.gesture, None
         at = self.canvas.mapToScene(event.position().toPoint())

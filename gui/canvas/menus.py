@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from engine.findings import Repair
 from gui.canvas.export import save
 from gui.canvas.hands import WIRE_REACH
-from gui.canvas.marks import FrameItem
+from gui.canvas.marks import FrameItem, NoteItem
 from gui.theme import theme
 
 if TYPE_CHECKING:
@@ -64,12 +64,21 @@ def export(canvas: Canvas) -> None:
 def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
     """The actions that fit what lies under the cursor."""
     at = canvas.mapToScene(event.pos())
-    item = canvas.drawing.node_at(at)
-    wire = None if item else canvas.drawing.wire_at(at, WIRE_REACH / canvas.zoom_factor)
+    drawing, reach = canvas.drawing, WIRE_REACH / canvas.zoom_factor
+    mark: FrameItem | NoteItem | None = drawing.caption_at(at)
+    item = None if mark else drawing.node_at(at)
+    wire = None if mark or item else drawing.wire_at(at, reach)
+    if not mark and not item:
+        mark = drawing.mark_at(at, reach)
+    if mark and wire:
+        above = isinstance(mark, NoteItem) or mark.before_wires(at, reach)
+        mark, wire = (mark, None) if above else (None, wire)
     if item is not None and item.id not in canvas.selection.nodes:
         canvas.selection.set((item.id,))
     elif wire is not None:
         canvas.selection.set((), (wire.edge,))
+    elif mark is not None and mark.id not in canvas.selection.marks:
+        canvas.selection.set((), (), (mark.id,))
     names = "add note frame paste | select_all fit arrange".split()
     if item is not None:
         names = (
@@ -80,8 +89,10 @@ def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
         names = ["straighten", "delete"]
     if item is not None and len(canvas.selection.nodes) == 1 and _is_block(canvas, item.id):
         names = ["enter", "unpack", "|", *names]
-    if not item and not wire and isinstance(canvas.drawing.mark_at(at), FrameItem):
-        names = "recolor | cut copy duplicate delete".split()
+    if mark is not None:
+        names = "cut copy duplicate delete".split()
+        if isinstance(mark, FrameItem):
+            names = ["recolor", "|", *names]
     menu = QMenu(canvas)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     for name in names:

@@ -120,7 +120,7 @@ class Minimap(QWidget):
     def _go(self, event: QMouseEvent) -> None:
         inverse, possible = self.transform.inverted()
         if possible:
-            self.canvas.centerOn(inverse.map(QPointF(event.position())))
+            self.canvas.look_at(inverse.map(QPointF(event.position())))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go there."""

@@ -310,8 +310,10 @@ class Canvas(Camera):
         return super().viewportEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """The actions that fit what lies under the cursor."""
-        menus.context_menu(self, event)
+        """The actions that fit what lies under the cursor; none in the middle of a gesture."""
+        clicked = event.reason() == QContextMenuEvent.Reason.Mouse
+        if not (self.hands.busy or (clicked and self.hands.declined)):
+            menus.context_menu(self, event)
 
     def ask_to_edit(self) -> None:
         """Let the inspector edit the current node's first field."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QRect, Qt
@@ -48,6 +49,11 @@ def _first_sentence(words: str) -> str:
     return words.replace("`", "").partition(". ")[0].rstrip(".") + "." * bool(words)
 
 
+def _same(field: Field, other: Field) -> bool:
+    """Whether two layers' fields are one: the same values, the same default. Each has words of its own."""
+    return field == replace(other, doc=field.doc, start=field.start, advanced=field.advanced)
+
+
 class FieldsPart(Section):
     """The layer's own fields; of several layers, those that they share."""
 
@@ -61,7 +67,10 @@ class FieldsPart(Section):
         self.form.cancelled.connect(subject.document.cancel_merge)
         self.rows.addWidget(self.form)
         layer = subject.layer
-        self.explanation = Explanation(_first_sentence(layer.doc if layer else ""), self.form.fields)
+        alike = layer is not None and subject.all(lambda _, other: other is layer)
+        self.explanation = Explanation(
+            _first_sentence(layer.doc) if layer and alike else "", self.form.fields
+        )
         show_if(self.explanation, bool(self.form.fields))
         self.form.pointed.connect(self._explain)
         self.rows.addWidget(self.explanation)
@@ -87,7 +96,7 @@ class FieldsPart(Section):
         return tuple(
             field
             for field in first.fields
-            if all(layer is not None and field in layer.fields for layer in layers)
+            if all(layer and any(_same(field, other) for other in layer.fields) for layer in layers)
         )
 
     def _block_fields(self, name: str) -> tuple[Field, ...]:
