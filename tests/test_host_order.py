@@ -12,7 +12,15 @@ from engine import edit
 from engine.analysis import analyze
 from engine.host.channel import Inbox, MakeWay
 from engine.host.member import Member
-from engine.host.protocol import Analyze, PreviewActivation, PrintSource, Request, WhatIf
+from engine.host.protocol import (
+    Analyze,
+    PreviewActivation,
+    PreviewBinarizer,
+    PreviewInit,
+    PrintSource,
+    Request,
+    WhatIf,
+)
 from engine.host.server import Server
 from engine.host.what_if import what_if
 from engine.network import Node
@@ -38,13 +46,27 @@ def taken(inbox: Inbox) -> list[Request]:
 
 def test_an_analysis_goes_before_all_that_waits() -> None:
     inbox = Inbox()
-    look, stride, analysis = PreviewActivation(1, "ReLU"), strides(2), Analyze(3, b"")
-    for request in (look, stride):
+    draw, stride, analysis = PreviewInit(1, b"", "conv", "weight"), strides(2), Analyze(3, b"")
+    for request in (draw, stride):
         inbox.put(request)
         assert not inbox.pressing
     inbox.put(analysis)
     assert inbox.pressing
-    assert taken(inbox) == [analysis, look, stride]
+    assert taken(inbox) == [analysis, draw, stride]
+
+
+@pytest.mark.parametrize("curve", [PreviewActivation, PreviewBinarizer])
+def test_a_curve_is_not_kept_waiting_by_analyses_that_never_end(curve) -> None:
+    inbox = Inbox()
+    inbox.put(Analyze(1, b""))
+    inbox.put(curve(2, "ReLU"))
+    inbox.put(curve(3, "ReLU"))
+    done = []
+    for number in range(4, 7):
+        done.append(inbox.get().request)
+        inbox.put(Analyze(number, b""))  # a slider is dragged faster than analyses are made
+    assert done == [2, 3, 5]
+    assert inbox.pressing
 
 
 @pytest.mark.parametrize("kind", [lambda n: Analyze(n, b""), strides, lambda n: PrintSource(n, b"")])
@@ -58,10 +80,13 @@ def test_a_newer_one_takes_the_place_of_one_that_waits(kind) -> None:
 
 def test_what_made_way_is_next_behind_the_analysis() -> None:
     inbox = Inbox()
-    for request in (analysis := Analyze(2, b""), look := PreviewActivation(3, "ReLU")):
+    analysis, draw = Analyze(2, b""), PreviewInit(3, b"", "conv", "weight")
+    curve = PreviewActivation(4, "ReLU")
+    for request in (draw, analysis, curve):
         inbox.put(request)
+    assert inbox.pressing
     inbox.put_back(strides(1))
-    assert taken(inbox) == [analysis, strides(1), look]
+    assert taken(inbox) == [curve, analysis, strides(1), draw]
 
 
 def test_what_made_way_is_forgotten_where_a_newer_one_waits() -> None:

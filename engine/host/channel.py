@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 import sys
 import threading
@@ -10,7 +11,21 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import BinaryIO
 
-from engine.host.protocol import NEWEST_ASKED, NEWEST_WINS, Analyze, Event, Failed, Request, frame
+from engine.host.protocol import (
+    NEWEST_ASKED,
+    NEWEST_WINS,
+    Analyze,
+    Event,
+    Failed,
+    PreviewActivation,
+    PreviewBinarizer,
+    Request,
+    frame,
+)
+
+#: What comes first, in order: curves, which take milliseconds and would else stand still while one draws them
+#: with a slider; then what someone draws. All else behind these.
+_FIRST = ((PreviewActivation, PreviewBinarizer), Analyze)
 
 
 def take_channel() -> tuple[BinaryIO, int]:
@@ -37,7 +52,7 @@ class MakeWay(Exception):
 
 
 class Inbox:
-    """Requests in order, but an Analyze before all others: someone is drawing.
+    """Requests in order, but curves first and an Analyze before all others: someone is drawing.
 
     Of :data:`~engine.host.protocol.NEWEST_ASKED` a newer one takes the place of one that still waits.
     """
@@ -54,10 +69,8 @@ class Inbox:
                 older = [waiting for waiting in self._waiting if type(waiting) is type(request)]
                 for waiting in older:
                     self._waiting.remove(waiting)
-            if isinstance(request, Analyze):
-                self._waiting.appendleft(request)
-            else:
-                self._waiting.append(request)
+            ranks = [_rank(waiting) for waiting in self._waiting]
+            self._waiting.insert(bisect.bisect_right(ranks, _rank(request)), request)
             self._changed.notify()
 
     def put_back(self, request: Request) -> None:
@@ -67,13 +80,14 @@ class Inbox:
                 type(waiting) is type(request) for waiting in self._waiting
             )
             if not newer:
-                self._waiting.insert(1 if self.pressing else 0, request)
+                ranks = [_rank(waiting) for waiting in self._waiting]
+                self._waiting.insert(bisect.bisect_left(ranks, _rank(request)), request)
 
     @property
     def pressing(self) -> bool:
         """Whether an Analyze waits."""
         with self._changed:
-            return bool(self._waiting) and isinstance(self._waiting[0], Analyze)
+            return any(isinstance(waiting, Analyze) for waiting in self._waiting)
 
     def get(self) -> Request | None:
         """The next request, when there is one; None when no more will be done."""
@@ -91,6 +105,10 @@ class Inbox:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+def _rank(request: Request) -> int:
+    return next((rank for rank, kinds in enumerate(_FIRST) if isinstance(request, kinds)), len(_FIRST))
 
 
 class Outbox:
