@@ -147,7 +147,8 @@ class Workers(QObject):
         self._sent: tuple[Network | None, bytes] = (None, b"")
         self._closed = False
 
-        #: Of the changes within one turn of the event loop the first is analysed at once, and the last.
+        #: Of the changes within one turn of the event loop the first is analysed at once, and the last; `_more`:
+        #: there is one after the first.
         self._analyze_soon = self._timer(0, self._analyze_rest)
         self._more = True
         self._prepare_soon = self._timer(PREPARE_MS, self._prepare)
@@ -444,10 +445,12 @@ class Workers(QObject):
 
     def _take(self, event: object) -> None:
         match event:
-            case protocol.Analyzed(request=request, analysis=analysis) if request == self._asked:
+            case protocol.Analyzed(request=request, analysis=analysis) if (
+                request == self._asked and not self._more
+            ):
                 self._patience.stop()
                 self._shown = request
-                self.analysis, self.current = analysis, not self._more
+                self.analysis, self.current = analysis, True
                 self.analyzed.emit(analysis)
                 self._prepare_soon.start()
             case protocol.Analyzed(request=request, analysis=analysis) if request == self._tried:

@@ -426,6 +426,24 @@ def test_an_answer_about_another_drawing_is_not_shown(window, pool, dragged, qtb
     assert dragged == ["analyzed 6"]
 
 
+@pytest.mark.parametrize(("removed", "shown"), [((), ["glimpsed 6"]), (("drop",), [])])
+def test_of_many_edits_in_one_turn_the_firsts_analysis_is_not_that_of_the_document(
+    window, pool, dragged, qtbot, removed, shown
+) -> None:
+    widen(window, 6)
+    widen(window, 7)
+    if removed:
+        window.document.edit(edit.remove(window.document.network, removed), "Remove")
+    pool.answer(Analysis(totals={"width": 6}), 4)
+    QApplication.sendPostedEvents()  # the turn is not over
+    assert dragged == shown
+    assert not window.workers.current
+    qtbot.waitUntil(lambda: len(pool.analyses) == 6)
+    answer(pool, 5, 7)
+    assert dragged == [*shown, "analyzed 7"]
+    assert window.workers.current
+
+
 def test_an_answer_about_the_document_before_is_not_shown_though_it_was_drawn_alike(
     window, pool, dragged
 ) -> None:
