@@ -147,9 +147,9 @@ class Workers(QObject):
         self._sent: tuple[Network | None, bytes] = (None, b"")
         self._closed = False
 
-        #: Of the changes within one turn of the event loop the first is analysed at once, and the last; `_more`:
-        #: there is one after the first.
+        #: Of the changes within one turn of the event loop the first is analysed at once, and the last.
         self._analyze_soon = self._timer(0, self._analyze_rest)
+        #: Whether there is one after the first.
         self._more = True
         self._prepare_soon = self._timer(PREPARE_MS, self._prepare)
         self._patience = self._timer(PATIENCE_MS, self._replace_analyst)

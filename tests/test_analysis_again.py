@@ -176,6 +176,7 @@ def test_any_documents_are_read_as_by_a_reader_that_remembers_nothing(network, d
         (b'"out_features":10', b'"out_features":10,"out_features":11', "appears twice"),
         (b'"type":"Linear"', b'"type":5', "nodes.fc.type"),
         (b'"out_features":10', b'"out_features":', "line 1"),
+        (b'"out_features":10', b'"out_features":' + b"[" * 61 + b"]" * 61, "64 levels"),
     ],
 )
 def test_a_document_that_a_file_could_not_be_is_refused_with_the_same_words(old, new, said) -> None:

@@ -64,7 +64,7 @@ class Reader:
             read = {
                 id: last.network.nodes[id]
                 if text == last.nodes[id]
-                else node_from_form(strict.loads(bytes(text)), f"nodes.{id}")
+                else node_from_form(_node_form(text), f"nodes.{id}")
                 for id, text in nodes.items()
             }
         except FileProblem:
@@ -82,6 +82,11 @@ class Reader:
         }
         same = "blocks" in rest and rest["blocks"] == last.rest.get("blocks")
         return replace(network, nodes=kept, blocks=last.network.blocks if same else network.blocks)
+
+
+def _node_form(text: msgspec.Raw) -> object:
+    """What a node's text holds, read as deep inside as it stands in the document."""
+    return strict.loads(b"[[%b]]" % bytes(text))[0][0]
 
 
 def _pieces(data: bytes) -> tuple[_Pieces, _Pieces] | None:
