@@ -25,7 +25,7 @@ from engine.host.protocol import (
 
 #: What comes first, in order: curves, which take milliseconds and would else stand still while one draws them
 #: with a slider; then what someone draws. All else behind these.
-_FIRST = ((PreviewActivation, PreviewBinarizer), Analyze)
+_FIRST = ((PreviewActivation, PreviewBinarizer), (Analyze,))
 
 
 def take_channel() -> tuple[BinaryIO, int]:
