@@ -152,6 +152,8 @@ class CurvesPanel(Panel):
     def _say_values(self, metric: str) -> None:
         """Say the values under the pointer, else those of the step that is looked at."""
         column, tracks = self.axis.currentData(), self._history.splits(metric)
+        if not tracks:  # of the run before: its chart goes when those of this one are made
+            return
         at, looked = self._at, self._session.at
         if at is not None:
             near = [x[nearest(x, at)] for x in (track.column(column) for track in tracks.values())]

@@ -191,8 +191,10 @@ class DataPanel(Panel):
             self.open_path(Path(name))
 
     def _rested(self) -> None:
-        if self.in_view or self.works_hidden:  # else it is looked at when the panel is shown
+        if self.in_view or self.works_hidden:
             self._look()
+        else:  # when it comes into view
+            self._stale = True
 
     @property
     def works_hidden(self) -> bool:

@@ -97,6 +97,8 @@ class PredictionsPanel(Panel):
         self._figures: int | None = None
         self._run: str | None = None
         self._have = False
+        #: Whether the run has ended since its best weights were asked.
+        self._ended = False
         #: Why nothing was answered.
         self._trouble = ""
         self._all = Predicted(0, (), ())
@@ -213,6 +215,7 @@ class PredictionsPanel(Panel):
         if run is None:
             return
         self._first = 0
+        self._ended = False
         self._step = self._session.weights_step()
         self._ask_whole(run)
         self._figures = self._workers.evaluate(run)
@@ -293,7 +296,8 @@ class PredictionsPanel(Panel):
             self._trouble = ""
             self.status.say("")
             self.note.hide()
-        if state in ("finished", "stopped") and self.in_view:
+        self._ended = state in ("finished", "stopped")
+        if self._ended and self.in_view:
             self.ask()
         self.request()
 
@@ -431,6 +435,14 @@ class PredictionsPanel(Panel):
             step = session.weights_step()
             whose = "best weights" if step is None else f"weights of step {step:,}"
             self.confusion.show_counts(np.zeros((0, 0), dtype=np.int64), (), f"Asking the {whose} …")
+
+    def come_into_view(self) -> None:
+        """Ask what was not asked while it was not seen."""
+        super().come_into_view()
+        if self._ended:
+            self.ask()
+        else:
+            self._follow()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit to the room."""

@@ -1,0 +1,129 @@
+"""A panel that stood behind another's tab shows what one shows that was always seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("PySide6")
+from msgspec.structs import replace
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow
+
+from engine.host import protocol
+from engine.network import Data, Network
+from gui.document import Document
+from gui.panels import CurvesPanel, DataPanel, PredictionsPanel
+from gui.panels.panel import Panel
+from gui.session import Session
+from tests.test_data_panel import Looks
+from tests.test_panels import FakeWorkers, begin, example, metric
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("light")]
+
+
+class Tabs:
+    """Two docks, one behind the other: the panel's, and another."""
+
+    def __init__(self, qtbot: Any, panel: Panel) -> None:
+        self._qtbot, self._panel = qtbot, panel
+        self._window = QMainWindow()
+        qtbot.addWidget(self._window)
+        self._own, self._other = QDockWidget("own"), QDockWidget("other")
+        for dock, widget in ((self._own, panel), (self._other, QLabel("other"))):
+            self._window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            dock.setWidget(widget)
+        self._window.tabifyDockWidget(self._own, self._other)
+        self._window.resize(700, 500)
+        self._window.show()
+        self.front()
+
+    def front(self) -> None:
+        """Bring the panel to the front."""
+        self._own.raise_()
+        self._qtbot.waitUntil(lambda: self._panel.in_view)
+
+    def behind(self) -> None:
+        """Bring the other one to the front."""
+        self._other.raise_()
+        self._qtbot.waitUntil(lambda: not self._panel.in_view)
+
+
+def answer(workers: FakeWorkers) -> None:
+    """Answer all that has been asked."""
+    for request, (_, first, count) in list(workers.asked.items()):
+        examples = tuple(example(first + i, i % 3, i % 3) for i in range(min(count, 30)))
+        workers.answered.emit(request, protocol.Predicted(request, ("a", "b", "c"), examples))
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_when_a_run_has_ended_its_best_weights_are_asked_as_soon_as_predictions_are_seen(
+    qtbot: Any, away: bool
+) -> None:
+    session, workers = Session(), FakeWorkers()
+    tabs = Tabs(qtbot, PredictionsPanel(session, workers))
+    begin(session)
+    session.take(protocol.WeightsKept((4,)))
+    qtbot.waitUntil(lambda: 4 in workers.steps.values())
+    answer(workers)
+    if away:
+        tabs.behind()
+    session.set_state("finished")
+    assert (None in workers.steps.values()) is not away
+    tabs.front()
+    qtbot.waitUntil(lambda: None in workers.steps.values())
+    assert workers.evaluated == 1
+    answer(workers)
+    tabs.behind()
+    tabs.front()
+    QApplication.processEvents()
+    assert workers.evaluated == 1  # nothing is new
+
+
+def test_predictions_follow_the_step_that_was_chosen_while_they_were_not_seen(qtbot: Any) -> None:
+    session, workers = Session(), FakeWorkers()
+    tabs = Tabs(qtbot, PredictionsPanel(session, workers))
+    begin(session)
+    session.take(protocol.WeightsKept((4, 8)))
+    session.set_state("finished")
+    answer(workers)
+    tabs.behind()
+    session.seek(4)
+    assert 4 not in workers.steps.values()
+    tabs.front()
+    qtbot.waitUntil(lambda: 4 in workers.steps.values())
+
+
+def test_data_chosen_just_before_the_panel_went_behind_are_looked_at_when_it_is_back(qtbot: Any) -> None:
+    document, looks = Document(Network()), Looks()
+    document.edit(replace(document.network, recipe=replace(document.network.recipe, data=Data("iris"))), "a")
+    panel = DataPanel(document, Session(), looks)
+    tabs = Tabs(qtbot, panel)
+    qtbot.waitUntil(lambda: len(looks.asked) == 1)
+    looks.answer(Data("iris"))
+    document.edit(replace(document.network, recipe=replace(document.network.recipe, data=Data("wine"))), "b")
+    panel.flush()
+    assert panel._rest.isActive()
+    tabs.behind()
+    qtbot.waitUntil(lambda: not panel._rest.isActive())
+    tabs.front()
+    qtbot.waitUntil(lambda: len(looks.asked) == 2)
+
+
+def test_the_pointer_may_rest_on_a_curve_that_the_next_run_has_none_of(qtbot: Any) -> None:
+    session = Session()
+    panel = CurvesPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    begin(session)
+    metric(session, 3, accuracy=0.5)
+    panel.flush()
+    begin(session)
+    metric(session, 3, mae=0.5)
+    drawing = panel.refresh()
+    next(drawing)
+    panel._hover(3.0)  # between two charts
+    assert set(panel.charts) == {"accuracy", "mae"}
+    list(drawing)
+    assert set(panel.charts) == {"mae"}
