@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import msgspec
 import pytest
 import torch
@@ -12,6 +15,7 @@ from engine.network import Choice
 from engine.runs import RunFolder
 from engine.training import randomness
 from engine.training.control import Control
+from engine.training.probes import Probes
 from engine.training.task import Task
 from engine.training.trainer import Trainer
 from tests.diagnosis_table import every_other_step, fewest
@@ -132,3 +136,53 @@ def test_a_looks_learning_rate_is_the_one_that_its_step_was_made_with(tmp_path):
     both = curve.keys() & seen.keys()
     assert len(both) >= 3
     assert {step: seen[step] for step in both} == {step: curve[step] for step in both}
+
+
+def test_a_pause_is_no_time_in_which_looks_are_earned(tmp_path, monkeypatch):
+    control, told, away = Control(), [], [0.0]
+    clock, paused = time.perf_counter, Probes.paused
+    monkeypatch.setattr("engine.training.trainer.time.perf_counter", lambda: clock() + away[0])
+    monkeypatch.setattr(
+        Probes, "paused", lambda probes, seconds: told.append(seconds) or paused(probes, seconds)
+    )
+
+    def emit(event):
+        if isinstance(event, Progress) and not told:
+            control.pause()
+        elif isinstance(event, RunState) and event.state == "paused":
+            away[0] += 600.0
+            control.resume()
+
+    engine.train(
+        network("long", [dense(16)]), device="cpu", run_dir=str(tmp_path), emit=emit, control=control
+    )
+    assert told == [pytest.approx(600.0, abs=60.0)]
+
+
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_looking_changes_no_bit_of_what_is_learnt_and_leaves_the_threads_as_they_are(tmp_path):
+    drawn = network("wide", [dense(256), dense(256)], epochs=2)
+    weights = []
+    for observe in (False, True):
+        with every_other_step():
+            result = engine.train(drawn, device="cpu", run_dir=str(tmp_path), observe=observe)
+        weights.append(RunFolder(Path(result["run"])).best.read_bytes())
+        assert torch.get_num_threads() == 3
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_look_that_breaks_off_leaves_the_threads_as_they_were():
+    probes = Probes([])
+    probes._watch = object()  # which has no figures
+    with pytest.raises(AttributeError):
+        probes.before()
+    assert torch.get_num_threads() == 3

@@ -24,6 +24,11 @@ class Run:
         self.work += work
         self.wall += work * self.busy
 
+    def pause(self, seconds):
+        """Nothing is done for so long."""
+        self.wall += seconds
+        self.pace.paused(seconds, worked=False)
+
     def train(self, seconds=math.inf, steps=math.inf):
         """On, until so many seconds have gone by on the wall or so many steps have been made."""
         while self.wall < 1000.0 + seconds and self.number < steps:
@@ -128,13 +133,27 @@ def test_looks_that_cost_nothing_are_a_fifth_of_a_second_apart_once_steps_double
 def test_after_a_pause_a_run_is_seen_as_before():
     run = Run().train(seconds=20)
     known = len(run.seen)
-    run.wall += 600.0  # nothing was done in this time
+    run.pause(600.0)
     before = run.wall - 1000.0
     run.train(seconds=before + 5)
     after = [at - before for at in run.at[known:]]
     assert after[0] <= 0.4
     usual = 5 * SHARE / (UNTIMED * 0.006)
     assert len(after) == pytest.approx(usual, abs=2)
+
+
+@pytest.mark.parametrize("look", [0.006, 0.03, 0.1, 0.3])
+@pytest.mark.parametrize("on_wall", [False, True])
+def test_a_pause_earns_nothing(look, on_wall):
+    run = Run(step=0.05, look=look)
+    if on_wall:  # as beside a GPU, whose work is timed on the wall
+        run.pace = Pace(SHARE, (0, math.inf), work=lambda: run.wall, now=lambda: run.wall)
+    run.train(seconds=100)
+    known = len(run.seen)
+    run.wall += 600.0
+    run.pace.paused(600.0, worked=on_wall)
+    run.train(seconds=800)
+    assert UNTIMED * look * (len(run.seen) - known) <= SHARE * 100 + UNTIMED * look
 
 
 def test_without_a_share_only_the_beginning_and_the_end_are_seen():

@@ -70,6 +70,11 @@ class Pace:
         """Seconds of work since the run began."""
         return self._work() - self._begun
 
+    def paused(self, seconds: float, *, worked: bool) -> None:
+        """Leave a pause of so many seconds out; `worked`: the clock of work went on in it, too."""
+        self._began += seconds
+        self._begun += seconds * worked
+
     def wanted(self, step: int) -> bool:
         """Whether `step` is to be looked at."""
         if step >= self._last and self.sure <= self._last:

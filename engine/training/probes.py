@@ -90,6 +90,10 @@ class Probes:
         #: What looking at activations has cost so far.
         self._watched = 0.0
 
+    def paused(self, seconds: float) -> None:
+        """Nothing was done for so many seconds."""
+        self.pace.paused(seconds, worked=not self._on_processor)
+
     def wanted(self, step: int) -> bool:
         """Whether one of the steps up to `step` is to be observed, of which the next is the first."""
         return self.asked or self.pace.wanted(step)

@@ -612,7 +612,10 @@ class Trainer:
     def _going_on(self, told: str) -> None:
         """Leave the time of a pause, if there was one, out of training time."""
         if self._halted is not None:
-            self._began += time.perf_counter() - self._halted
+            paused = time.perf_counter() - self._halted
+            self._began += paused
+            if self.probes is not None:
+                self.probes.paused(paused)
             self._halted = None
             if told == "run":
                 self.emit(RunState("running", self.position.step))
