@@ -92,6 +92,12 @@ def test_a_value_is_saturated_where_the_slope_is_below_four_percent_of_its_great
     assert watch.figures(distributions)["fc"].saturated == pytest.approx(flat, abs=2e-3)
 
 
+def test_what_is_no_number_is_not_saturated():
+    broken = torch.tensor([[torch.nan, 0.0], [-20.0, 1.0]])
+    _, watch, _ = seen(row(("act", Node("Sigmoid")), shape=(2,)), broken)
+    assert watch.figures(distributions)["act"].saturated == 0.25
+
+
 def test_the_effective_rank_is_the_entropy_of_numpys_singular_values():
     features = torch.randn(40, 12, generator=torch.Generator().manual_seed(2)) * torch.arange(1, 13)
     centred = features.numpy() - features.numpy().mean(0)

@@ -137,6 +137,7 @@ def odd():
         "huge": normal.clamp(-1, 1) * 3.4e38,
         "tiny": normal * 1e-38,
         "huge doubles": torch.tensor([-1.7e308, 0.0, 1.7e308, 1e308], dtype=torch.float64),
+        "as good as one": torch.tensor([0.0, 5e-324, 1e-322], dtype=torch.float64),
         "broken": torch.where(normal > 1.5, torch.nan, torch.where(normal < -2, torch.inf, normal)),
         "large": torch.randn(70, 3, 40, 41, generator=draw).contiguous(memory_format=torch.channels_last),
     }
@@ -160,8 +161,9 @@ def test_of_odd_tensors_too_all_figures_are_torchs_own(name):
     scaled = good / size  # of the largest doubles torch's own sums overflow
     assert told.mean == pytest.approx(size * scaled.mean().item(), abs=1e-12 * size)
     assert told.std == pytest.approx(size * scaled.std(correction=0).item(), rel=1e-7)
-    if good.min() == good.max():
+    if good.max() - good.min() < 64 * torch.finfo(torch.float64).tiny:  # of which there are no 64 parts
         assert (told.lo + told.hi) / 2 == good[0]
+        assert told.counts[32] == len(good)
     else:
         assert (told.lo, told.hi) == (good.min().item(), good.max().item())
         lo, hi = scaled.min().item(), scaled.max().item()

@@ -165,8 +165,8 @@ def _saturated(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -
     for node, (output, ends) in found.items():
         if ends is not None:
             near = NEAR * (ends[1] - ends[0])
-            inside = (output >= ends[0] + near) & (output <= ends[1] - near)
-            shares[node] = 1 - inside.count_nonzero() / output.numel()
+            outside = (output < ends[0] + near) | (output > ends[1] - near)  # what is no number is neither
+            shares[node] = outside.count_nonzero() / output.numel()
     return dict(zip(shares, torch.stack(list(shares.values())).tolist(), strict=True)) if shares else {}
 
 

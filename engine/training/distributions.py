@@ -7,6 +7,7 @@ sums, and NumPy's cost a third of torch's. From a GPU all samples come in one pi
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -72,12 +73,14 @@ def _distribution(values: Values, norm: float) -> Distribution:
         lo, hi = (float(exact.min()), float(exact.max())) if len(exact) else (0.0, 0.0)
     count = len(exact)
     zeros = int(np.count_nonzero(exact == 0)) / count if count else 0.0
-    if lo == hi:  # one value alone, or none: no spread, and bins around it
+    width = hi / BINS - lo / BINS  # of a bin; the range itself may be more than a number can say
+    if (
+        width < sys.float_info.min
+    ):  # one value alone, or none, or as good as one: no spread, and bins around it
         middle = tuple(count if bin == BINS // 2 else 0 for bin in range(BINS))
         return Distribution(lo - 0.5, hi + 0.5, middle, lo, 0.0, norm, zeros, size - count)
     # Places among the bins, 0 … 64: no square of them overflows, and of so few values none is lost in the
     # difference that the spread comes from.
-    width = hi / BINS - lo / BINS  # of a bin; the range itself may be more than a number can say
     places = (exact - lo) / width if math.isfinite(hi - lo) else exact / width - lo / width
     mean = float(places.sum()) / count
     spread = math.sqrt(max(float(places.dot(places)) / count - mean * mean, 0.0))
