@@ -1,4 +1,7 @@
-"""The canvas's keys wherever no text is being typed: they pass what has the focus and no use for them."""
+"""The canvas's keys wherever no text is being typed: they pass what has the focus and no use for them.
+
+Those that take something away are its own alone: in a panel they may be meant for what is there.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,8 @@ _TEXT = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox)
 #: What Enter presses, chooses or opens; it must do nothing else there as well.
 _ENTERED = (QAbstractButton, QAbstractItemView, QComboBox, QTabBar)
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+#: Commands for which the canvas must have the keyboard.
+_TAKES_AWAY = ("canvas.cut", "canvas.delete", "canvas.delete_gap")
 #: Keys from here on have no character: a Shift with them means something.
 _NAMED = 0x01000000
 
@@ -73,7 +78,7 @@ def action_for(event: QKeyEvent, actions: Iterable[QAction], focus: QWidget | No
     if key < _NAMED and not chr(key).isalnum():  # "+" takes Shift on some keyboards
         bare = modifiers & ~Qt.KeyboardModifier.ShiftModifier
         pressed.append(QKeySequence(QKeyCombination(bare, Qt.Key(key))))
-    enabled = [action for action in actions if action.isEnabled()]
+    enabled = [action for action in actions if action.isEnabled() and action.objectName() not in _TAKES_AWAY]
     return next(
         (action for keys in pressed for action in enabled if keys in action.shortcuts()),
         None,

@@ -13,7 +13,7 @@ from tests.gui_helpers import ALT, CTRL  # isort: skip
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMenu, QPushButton, QTabBar
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMenu, QPushButton, QTabBar, QWidget
 
 from gui.settings import Settings
 from gui.theme import theme
@@ -211,3 +211,23 @@ def test_a_start_takes_the_theme_and_the_size_that_it_was_given_and_keeps_the_ch
             signal.signal(number, handler)
     assert seen == [("dark", 1000, 700)]
     assert kept.theme == "light"
+
+
+def test_keys_that_take_away_are_the_canvas_s_alone(window):
+    tried = set()
+    for panel in ("problems", "history", "code", "palette", "inspector"):
+        window.docks.reveal(panel)
+        view = window.docks[panel].widget()
+        for where in (view, *view.findChildren(QWidget)):
+            window.selection.set(("fc1",))
+            if where.focusPolicy() != Qt.FocusPolicy.NoFocus and where.isVisible() and where.isEnabled():
+                where.setFocus(Qt.FocusReason.MouseFocusReason)
+                for key, modifiers in ((Qt.Key.Key_Delete, hands.NONE), (Qt.Key.Key_X, CTRL)):
+                    if where.hasFocus():
+                        press(key, modifiers)
+                        tried.add(panel)
+                        assert "fc1" in window.document.network.nodes, where
+    assert len(tried) == 5
+    window.canvas.setFocus()
+    press(Qt.Key.Key_Delete)
+    assert "fc1" not in window.document.network.nodes
