@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("PySide6")
 from PySide6.QtCore import QObject, Signal
 
+from engine import edit
 from engine.analysis import analyze
 from engine.host.protocol import BinaryInput, BinaryWeight, Distribution, EstimatorSeen, Failed, Observation
 from engine.templates import template
@@ -100,6 +101,24 @@ def test_where_real_values_fall_is_drawn_and_what_a_plain_sign_would_do_is_said(
     assert "3 of 3 weight matrices get a gradient" in words
     assert "with plain signs 1: fc3" in words
     assert "64 examples (as first drawn)" in words
+
+
+def test_what_was_found_in_one_document_is_not_shown_in_another_of_the_same_names(bench: Any) -> None:
+    bench.answer()
+    assert bench.input.figures.isVisible()
+    bench.selection.set()
+    other = edit.set_field(NETWORK, "fc1", "out_features", 32)
+    bench.document.replace(other)
+    bench.inspector.set_analysis(analyze(other))
+    bench.selection.set(("fc2",))
+    assert not bench.input.figures.isVisible()
+    assert not bench.input.plain.isVisible()
+    assert not bench.input.forward.falls[1]
+    bench.selection.set()
+    bench.document.replace(NETWORK)
+    bench.inspector.set_analysis(analyze(NETWORK))
+    bench.selection.set(("fc2",))
+    assert bench.input.figures.values()["Gradient masked"] == "33.6%"  # it is known
 
 
 def test_nothing_is_asked_while_folded_and_one_thing_at_a_time(bench: Any, qtbot: Any) -> None:

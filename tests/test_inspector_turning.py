@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QPoint
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
-from test_inspector import NETWORK, Bench
+from test_inspector import NETWORK, Bench, chain
 
 from engine import edit
 from engine.catalog import LAYERS
+from engine.host.protocol import CurvePreview, DataLooked, InitPreview
 from engine.network import Choice, Network, Node
 from gui.inspector import inspector as module
+from gui.inspector.preview import Preview
+from tests import gui_helpers as hands
 from tests.networks import alone
 
 pytestmark = pytest.mark.gui
@@ -39,14 +43,14 @@ def gathered() -> Network:
 
 
 def shown(widget: QWidget) -> list[str]:
-    """All that can be read, from top to bottom."""
+    """All that can be read, from top to bottom, with what the pointer has said there."""
     said = []
     for child in widget.findChildren(QWidget):
         if not child.isVisibleTo(widget):
             continue
         top = child.mapTo(widget, child.rect().topLeft())
         if isinstance(child, QLabel | QLineEdit | QToolButton):
-            said.append((top.y(), top.x(), f"{type(child).__name__} {child.text()}"))
+            said.append((top.y(), top.x(), f"{type(child).__name__} {child.text()} ({child.toolTip()})"))
         elif isinstance(child, QComboBox):
             said.append((top.y(), top.x(), f"list {child.currentText()}"))
     return [text for _, _, text in sorted(said)]
@@ -132,3 +136,90 @@ def test_what_an_analysis_adds_lies_over_nothing_even_before_the_next_event(qtbo
         parts = sorted((part.y(), part.geometry().bottom()) for part in panel._parts if part.isVisible())
         assert all(above[1] < below[0] for above, below in pairwise(parts)), kernel
     assert bench.document.undo_stack.count() == 1
+
+
+#: Two convolutions with activations of their own, and one more that is like the second.
+ACTIVE = chain(
+    image=Node("Input", {"shape": [1, 16, 16]}),
+    first=Node("Conv2d", {"out_channels": 4, "kernel_size": [3, 3]}, activation=Choice("GELU")),
+    second=Node("Conv2d", {"out_channels": 8, "kernel_size": [3, 3]}, activation=Choice("ReLU")),
+    third=Node("Conv2d", {"out_channels": 8, "kernel_size": [3, 3]}, activation=Choice("ReLU")),
+    dense=Node("Linear", {"out_features": 3}),
+    out=Node("Output"),
+)
+
+
+def answer_previews(bench: Bench, qtbot) -> None:
+    """Answer the newest draw and the newest curve."""
+    qtbot.waitUntil(lambda: not any(p._timer.isActive() for p in bench.panel.findChildren(Preview)))
+    draw, curve = bench.workers.number("init"), bench.workers.number("activation")
+    drawn = InitPreview(
+        draw, "default", (4, 1, 3, 3), (0.0, 1.0, 2.0), (1, 2), (), 0.25, 0.5, -1.0, 1.0, 9, 36, 36
+    )
+    bench.workers.answered.emit(draw, drawn)
+    bench.workers.answered.emit(
+        curve, CurvePreview(curve, (0.0, 1.0), (0.0, 1.0), (1.0, 1.0), "Said of this curve.")
+    )
+
+
+def test_a_draw_and_a_curve_of_one_layer_are_not_shown_as_another_s(qtbot) -> None:
+    bench = Bench(qtbot, ACTIVE)
+    panel = bench.select("first")
+    answer_previews(bench, qtbot)
+    assert panel.init.figures.values()["Mean ± std"] == "0.25 ± 0.5"
+    assert panel.activation.note.text() == "Said of this curve."
+    bench.select("second")
+    assert set(panel.init.figures.values().values()) == {"–"}
+    assert not panel.activation.note.isVisible()
+    assert not panel.activation.plot.curves
+    bench.select("first")  # what was answered is there again
+    assert panel.init.figures.values()["Mean ± std"] == "0.25 ± 0.5"
+    assert panel.activation.note.text() == "Said of this curve."
+
+
+def test_a_curve_that_two_layers_share_stays(qtbot) -> None:
+    bench = Bench(qtbot, ACTIVE)
+    panel = bench.select("second")
+    answer_previews(bench, qtbot)
+    bench.select("third")
+    assert panel.activation.plot.curves
+    assert panel.activation.note.isVisible()
+
+
+def test_answers_that_come_when_nothing_is_selected_any_more_are_there_when_it_is_again(qtbot) -> None:
+    bench = Bench(qtbot, ACTIVE)
+    panel = bench.select("first")
+    qtbot.waitUntil(lambda: any(asked[0] == "activation" for asked in bench.workers.asked))
+    curve = bench.workers.number("activation")
+    bench.select()
+    bench.workers.answered.emit(curve, CurvePreview(curve, (0.0, 1.0), (0.0, 1.0), (1.0, 1.0), "Late."))
+    bench.select("first")
+    assert panel.activation.plot.curves
+    assert panel.activation.note.text() == "Late."
+
+
+def test_data_that_come_when_nothing_is_selected_any_more_are_no_trouble(qtbot) -> None:
+    bench = Bench(qtbot, ACTIVE)
+    panel = bench.select("second")
+    panel.sees.fetch.click()
+    look = bench.workers.number("look")
+    bench.select()
+    bench.workers.answered.emit(look, DataLooked(look, SimpleNamespace(samples=())))
+    bench.select("second")
+    assert panel.sees.fetch.isEnabled()
+
+
+@pytest.mark.parametrize("other", ["second", "dense"])
+def test_a_drag_ends_where_another_layer_is_looked_at(qtbot, other: str) -> None:
+    bench = Bench(qtbot, ACTIVE)
+    bench.select("first")
+    label = bench.panel.fields.form.row("stride").label
+    at = label.rect().center()
+    hands.press(label, at)
+    hands.move(label, at + QPoint(30, 0))
+    assert bench.node("first").fields["stride"] != 1
+    before = bench.document.network
+    bench.select(other)  # by an arrow key, say
+    hands.move(label, at + QPoint(60, 0))
+    hands.release(label, at + QPoint(60, 0))
+    assert bench.document.network is before

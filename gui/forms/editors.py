@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAction,
+    QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -502,6 +503,17 @@ class ScrubLabel(QLabel):
         self._editor.ended.emit()
         if abs(self._travel) < 0.5:
             self._editor.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def let_go(self) -> None:
+        """End a drag where it is: what the field belongs to is another, or is not shown any longer."""
+        if self._from is not None:
+            self._from = None
+            self._editor.ended.emit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nothing is held that is not seen."""
+        self.let_go()
+        super().hideEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc while dragging goes back to where the drag began."""

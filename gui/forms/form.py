@@ -103,6 +103,7 @@ class Form(QWidget):
         kept = dict(drafts)
         self._drafts = drafts
         for row in self._rows.values():
+            row.label.let_go()
             row.editor.discard()
         drafts.update(kept)
 

@@ -50,7 +50,7 @@ class ActivationPart(Section):
         self.said = text_label(role="muted")
         for widget in (self.choice, self.plot, self.note, self.range, self.said, self.fetch):
             self.rows.addWidget(widget)
-        self._preview = Preview(desk, self._received, self)
+        self._preview = Preview(desk, self._received, self, empty=lambda: self._say(""))
         self.toggled.connect(self.refresh)
         self._example.changed.connect(self._example_changed)
 
@@ -58,6 +58,7 @@ class ActivationPart(Section):
         """Speak of other nodes."""
         self.sync()
         self.choice.set_drafts(self._subject.drafts("activation"))
+        self._preview.turn()
 
     def refresh(self) -> None:
         """Show the current node's activation."""
@@ -83,18 +84,17 @@ class ActivationPart(Section):
             show_if(self.note, False)
             return
         show_if(self.note, bool(self.note.text()))
-        told = _range_of(entry, shown.fields)
-        figures = [("Values", told, "The range of what comes out.")] if told else []
-        self.range.show_figures([*figures, *self._real_values(own)])
         wrong = entry.check(shown.fields)
         if wrong:
             self._preview.forget()
-            self.plot.set_curves(())
-            self.plot.set_message(f"No curve: {wrong[0][0]} {wrong[0][1]}")
+            self._say(f"No curve: {wrong[0][0]} {wrong[0][1]}")
         elif self.open:
             self._example.offer()
             fields = dict(shown.fields)
             self._preview.want((shown.id, fields), lambda: self._workers.preview_activation(shown.id, fields))
+        told = _range_of(entry, shown.fields)
+        figures = [("Values", told, "The range of what comes out.")] if told else []
+        self.range.show_figures([*figures, *self._real_values(own)])
 
     def _example_changed(self) -> None:
         if self._subject.ids:
@@ -126,10 +126,18 @@ class ActivationPart(Section):
             figures.append(("Where it is flat", f"{flat:.0%}", tip))
         return figures
 
+    def _say(self, message: str) -> None:
+        """Say why there is no curve."""
+        self._curve = None
+        self.plot.set_curves(())
+        self.plot.set_message(message)
+        self.note.setText("")
+        show_if(self.note, False)
+
     def _received(self, event: object) -> None:
         if isinstance(event, CurvePreview):
-            if event is not self._curve:
-                self._curve = event
+            another, self._curve = event is not self._curve, event
+            if another and self._subject.ids:  # else what it was asked for has gone
                 self.refresh()
             self.plot.set_curves(
                 (
@@ -140,8 +148,7 @@ class ActivationPart(Section):
             self.note.setText(event.note)
             show_if(self.note, bool(event.note))
         elif isinstance(event, Failed):
-            self.plot.set_curves(())
-            self.plot.set_message(event.message)
+            self._say(event.message)
 
     def _chosen(self, change: Change, merge: str) -> None:
         block = self._subject.block

@@ -58,8 +58,8 @@ class BinarizePart(Section):
     def turn(self) -> None:
         """Speak of other nodes."""
         self.sync()
-        for place, estimator in self.places.items():
-            estimator.choice.set_drafts(self._subject.drafts(f"binarize {place}"))
+        for estimator in self.places.values():
+            estimator.turn()
 
     def refresh(self) -> None:
         """Show the current node's estimators."""
@@ -116,12 +116,21 @@ class _Estimator(QWidget):
         self._shown = (self.formula, self.forward, self.backward, self.figures, self.plain, self.lesson)
         for widget in (self.choice, *self._shown):
             layout.addWidget(widget)
-        self._preview = Preview(desk, self._received, self)
+        self._preview = Preview(desk, self._received, self, empty=lambda: self._say(""))
         self._look = Preview(desk, self._looked, self, patience=_LONG)
         self._seen: EstimatorSeen | None = None
         if self._session is not None:
             self._session.observed.connect(self._observed)
             self._session.state_changed.connect(self._observed)
+
+    def turn(self) -> None:
+        """Speak of other nodes."""
+        self.choice.set_drafts(self._subject.drafts(f"binarize {self._place}"))
+        self._preview.turn()
+        if self._look.waiting is None:
+            self._look.forget()  # what was found is handed on when it is wanted again
+        self._seen = None
+        self.plain.setText("")
 
     def refresh(self, open: bool) -> None:
         """Show the node's estimator; `open`: someone looks."""

@@ -71,6 +71,10 @@ class Figures(QWidget):
                 row.show_figure(*figures[place])
             show_if(row, place < len(figures))
 
+    def blank(self) -> None:
+        """Keep the names alone, until the values are known."""
+        self.show_figures([(row.key.text(), "–", "") for row in self._rows[: self._shown]])
+
     def values(self) -> dict[str, str]:
         """What is shown."""
         return {row.key.text(): row.value.text() for row in self._rows[: self._shown]}

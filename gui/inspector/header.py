@@ -94,6 +94,7 @@ class Header(QWidget):
         subject = self._subject
         ids, layer = subject.ids, subject.layer
         several = len(ids) > 1
+        self.kind.setToolTip(layer.doc.replace("`", "") if layer is not None and not several else "")
         self.name.setReadOnly(several)
         self.name.show_name(f"{len(ids)} layers" if several else subject.id)
         if several:
@@ -102,7 +103,6 @@ class Header(QWidget):
         elif layer is not None:
             same = layer.title == layer.group
             self.kind.setText(layer.title if same else f"{layer.title}  ·  {layer.group}")
-            self.kind.setToolTip(layer.doc.replace("`", ""))
         elif subject.node.block is not None:
             self.kind.setText(f"Block {subject.node.block}")
         else:

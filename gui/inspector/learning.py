@@ -54,7 +54,7 @@ class InitPart(Section):
             self.lesson,
         ):
             self.rows.addWidget(widget)
-        self._preview = Preview(desk, self._received, self)
+        self._preview = Preview(desk, self._received, self, empty=self._blank)
         self.toggled.connect(self.refresh)
 
     @property
@@ -80,6 +80,7 @@ class InitPart(Section):
         self.sync()
         for name, editor in self._editors.items():
             editor.set_drafts(self._subject.drafts(f"init {name}"))
+        self._preview.turn()
 
     def names(self) -> tuple[str, ...]:
         """The parameters that can be initialised, as far as they are there, in each of the nodes."""
@@ -185,6 +186,14 @@ class InitPart(Section):
         said = cited(f"{scheme.doc}\n{lesson}".strip(), scheme.source) if scheme and inherited else lesson
         self.lesson.show_words(said)
         show_if(self.lesson, bool(said))
+
+    def _blank(self) -> None:
+        """Wait for a draw; the figures' places are kept, so that nothing jumps."""
+        self.plot.set_histogram((), ())
+        self.plot.set_message("")
+        self.figures.blank()
+        self.spectrum.set_curves(())
+        self.note.setText("")
 
     def _clear(self, message: str) -> None:
         self.plot.set_histogram((), ())

@@ -79,15 +79,30 @@ class Preview(QObject):
 
     A change of key makes a request, at most one per pause; only the newest request's answer is
     handed on. What was answered before is handed on at once.
+
+    Parameters
+    ----------
+    receive
+        Shows an answer.
+    empty
+        Shows nothing: called where something else is spoken of, and its answer has yet to come.
     """
 
     def __init__(
-        self, desk: Desk, receive: Callable[[object], None], parent: QObject, patience: int = _PATIENCE
+        self,
+        desk: Desk,
+        receive: Callable[[object], None],
+        parent: QObject,
+        *,
+        empty: Callable[[], None] = lambda: None,
+        patience: int = _PATIENCE,
     ) -> None:
         super().__init__(parent)
         self._patience = patience
         self._desk = desk
         self._receive = receive
+        self._empty = empty
+        self._turned = False
         self._key = ""
         self._ask: Callable[[], int] | None = None
         self._request: int | None = None
@@ -98,9 +113,14 @@ class Preview(QObject):
         self._timer.timeout.connect(self._fire)
         desk.workers.answered.connect(self._answered)
 
+    def turn(self) -> None:
+        """Something else is spoken of: what is shown is not to be taken for it."""
+        self._turned = True
+
     def want(self, key: object, ask: Callable[[], int]) -> None:
         """Show what `ask` requests, unless `key` says that this is it already."""
         name = repr(key)
+        turned, self._turned = self._turned, False
         waited = self._request is not None and self._since.hasExpired(self._patience)
         if name == self._key and not waited:
             return
@@ -110,6 +130,8 @@ class Preview(QObject):
             self._ask = None
             self._receive(known)
             return
+        if turned:
+            self._empty()
         self._ask = ask
         if not self._timer.isActive():
             self._timer.start()

@@ -179,4 +179,5 @@ class SeesPart(Section):
         else:
             return  # how far it has come
         self.fetch.setEnabled(True)
-        self.refresh()
+        if self._subject.ids:  # else the layer has gone while this was on its way
+            self.refresh()

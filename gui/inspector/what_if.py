@@ -80,6 +80,7 @@ class WhatIfPart(Section):
         for cells in self.cells:
             for cell in cells:
                 cell.setText("–")
+                cell.setToolTip("")
         show_if(self.note, False)
         self._preview.forget()
 
