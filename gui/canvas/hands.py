@@ -86,14 +86,20 @@ class Hands:
         wire = None if item or port else self.drawing.wire_at(at, reach)
         bend = None if item or port else self.drawing.bend_at(at, reach)
         mark = None if item or port else self.drawing.mark_at(at, reach)
-        if isinstance(mark, NoteItem) or (mark is not None and mark.before_wires(at, reach)):
-            wire = bend = None
-        meant = item is not None or isinstance(mark, NoteItem)
+        meant = item is not None
+        if mark is not None and mark.before_wires(at, reach):
+            meant, wire, bend = True, None, None
         held = None if meant or add or self.drawing.detail != FAR else self._held_near(at)
         if port is not None and self.drawing.detail != FAR:
             self._begin_wire(place, at, port, shift)
-        elif held is not None:
-            self._pressed = (place, lambda: Move(self.canvas, at, held.id, alt), self.selection.set)
+        elif held is not None:  # a click is one on what lies there
+            there = (bend[0].edge,) if bend else (wire.edge,) if wire else ()
+            marks = (mark.id,) if mark and not there else ()
+            self._pressed = (
+                place,
+                lambda: Move(self.canvas, at, held.id, alt),
+                lambda: self.selection.set((), there, marks),
+            )
         elif item is not None:
             self._press_node(place, at, item, add, alt)
         elif bend is not None:
@@ -122,6 +128,11 @@ class Hands:
                 lambda: RubberBand(self.canvas, at, add),
                 None if add else self.selection.set,
             )
+
+    def _port_at(self, at: QPointF) -> Port | None:
+        """The port that the cursor is over; from far away none is, for a press there takes none."""
+        far = self.drawing.detail == FAR
+        return None if far else self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
 
     def _held_near(self, at: QPointF) -> NodeItem | None:
         """The selected card whose border is near enough to be meant: from far away cards are small."""
@@ -248,7 +259,7 @@ class Hands:
         reach = WIRE_REACH / self.canvas.zoom_factor
         bend, wire = self.drawing.bend_at(at, reach), self.drawing.wire_at(at, reach)
         mark = self.drawing.mark_at(at)
-        if isinstance(mark, NoteItem) or (mark is not None and mark.before_wires(at, reach)):
+        if mark is not None and mark.before_wires(at, reach):
             self.canvas.writer.write(mark.id)
         elif bend is not None:
             points = list(bend[0].bends)
@@ -271,7 +282,7 @@ class Hands:
         if self.drawing.caption_at(at) is not None:
             self.hover(None)
             return
-        port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
+        port = self._port_at(at)
         item: NodeItem | EdgeItem | None = port.item if port else self.drawing.node_at(at)
         if item is None:
             item = self.drawing.wire_at(at, WIRE_REACH / self.canvas.zoom_factor)
@@ -302,10 +313,12 @@ class Hands:
     def show_tooltip(self, event: QHelpEvent) -> None:
         """Say what a port or wire carries, or what is wrong with a node."""
         at = self.canvas.mapToScene(event.pos())
-        port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
+        port = self._port_at(at)
         item = self.drawing.node_at(at)
         text = ""
-        if port is not None:
+        if self.drawing.caption_at(at) is not None:
+            pass  # what lies below it is not seen
+        elif port is not None:
             text = describe_port(port)
         elif item is not None:
             lines = [problem.message for problem in item.card.problems]

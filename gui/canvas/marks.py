@@ -210,9 +210,9 @@ class FrameTitle(QGraphicsItem):
         super().__init__()
         self._frame = frame
         self._rect = QRectF()
+        self._bounds = QRectF()
         #: Where it was written last as a caption, from far away.
         self._caption = QRectF()
-        self._bounds = QRectF()
         self.follow_detail()
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
@@ -241,7 +241,11 @@ class FrameTitle(QGraphicsItem):
         return self._frame.owner.detail <= COARSE
 
     def follow_detail(self) -> None:
-        """One looks from elsewhere: words on the frame lie above wires, a caption above all."""
+        """One looks from elsewhere: words on the frame lie above wires, a caption above all.
+
+        Where it is from here shows when it is written: what was one far away may reach far above its frame.
+        """
+        self._caption = QRectF()
         self.setZValue(3.0 if self.captioned else 0.6)
 
     @property
@@ -305,6 +309,10 @@ class NoteItem(MarkItem):
         x, y, width, height = mark.rect
         self.setPos(x, y)
         self.resize(width, height)
+
+    def before_wires(self, point: QPointF, reach: float) -> bool:
+        """Everywhere: it lies above them."""
+        return True
 
     @property
     def color(self) -> QColor:

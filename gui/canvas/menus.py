@@ -71,8 +71,7 @@ def context_menu(canvas: Canvas, event: QContextMenuEvent) -> None:
     if not mark and not item:
         mark = drawing.mark_at(at, reach)
     if mark and wire:
-        above = isinstance(mark, NoteItem) or mark.before_wires(at, reach)
-        mark, wire = (mark, None) if above else (None, wire)
+        mark, wire = (mark, None) if mark.before_wires(at, reach) else (None, wire)
     if item is not None and item.id not in canvas.selection.nodes:
         canvas.selection.set((item.id,))
     elif wire is not None:

@@ -159,7 +159,7 @@ class Canvas(Camera):
         self.editor.add_layer(type, position)
 
     def _changed(self, before: Network, after: Network) -> None:
-        if self.gesture is not None:
+        if self.hands.busy:  # what is pressed may be gone
             self.hands.cancel()
         self.land()
         another, self._generation = self.document.generation != self._generation, self.document.generation
