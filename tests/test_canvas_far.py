@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage
 from engine import edit, edit_view
 from engine.edit_view import Frame, Note
 from engine.findings import Analysis, Problem
+from engine.network import Choice
 from gui.canvas import Mark, card, overlay
 from gui.canvas.camera import COARSE_FROM, MIDDLE_FROM, NEAR_FROM
 from gui.canvas.captions import LINE
@@ -308,9 +309,12 @@ def test_the_extent_of_the_whole_is_that_of_its_cards_and_marks_whatever_is_done
     b.canvas.editor.copy()
     b.canvas.editor.paste(QPointF(50_000.0, 40_000.0))
     agrees()
-    b.document.edit(edit.set_field(b.network, "conv2d_0", "bias", False), "Taller, or not")
+    b.document.edit(edit.move(b.network, {"conv2d_0": (0.0, 90_000.0)}), "Lowest")
+    height = b.canvas.drawing.nodes["conv2d_0"].rect.height()
+    b.document.edit(edit.set_activation(b.network, "conv2d_0", Choice("ReLU")), "Taller")
+    assert b.canvas.drawing.nodes["conv2d_0"].rect.height() > height
     agrees()
-    for _ in range(3):
+    for _ in range(4):
         b.document.undo_stack.undo()
         agrees()
     b.selection.set(("image",))
@@ -347,6 +351,18 @@ def test_cards_that_come_one_after_the_other_lie_above_as_they_are_selected(benc
 
 
 # ---------------------------------------------------------------------------- themes
+
+
+def test_another_theme_gives_wires_of_which_a_measure_says_nothing_its_colour(bench):
+    b = bench(network_of(30))
+    b.canvas.set_overlay({"add_29": Mark("#cc3311", "0.1")})
+    wire = b.canvas.drawing.wires[b.network.edges[0]]
+    try:
+        for name in ("dark", "light"):
+            theme.choose(name)
+            assert wire.pen().color() == b.canvas.drawing.look.unknown_wire
+    finally:
+        theme.choose("light")
 
 
 def test_another_theme_gives_the_drawing_from_afar_its_colours_and_leads_no_wire_anew(bench, qapp):

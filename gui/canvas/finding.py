@@ -105,6 +105,11 @@ class Finder(QGraphicsScene):
             self._content = self._extent(coming)
         return QRectF(self._content)
 
+    def resized(self, item: NodeItem) -> None:
+        """A card has another height."""
+        self.floors[item.id] = item.at[1] + item.card.height
+        self._content = None
+
     def _extent(self, coming: Mapping[str, tuple[float, float]]) -> QRectF:
         """The rectangle around all: of thousands of cards, taken from the numbers that they keep."""
         around = _around([mark.rect for mark in self.marks.values()], coming.values())
@@ -195,8 +200,8 @@ class Finder(QGraphicsScene):
         return [mark for mark in self.marks.values() if isinstance(mark, FrameItem)]
 
     def caption_at(self, point: QPointF) -> FrameItem | None:
-        """The frame whose title is written there above the cards, as it is from far away."""
-        shown = (frame for frame in self.frames() if frame.title.captioned)
+        """The frame whose title is written there above the cards, as it is from far away; the topmost."""
+        shown = (frame for frame in reversed(self.frames()) if frame.title.captioned)
         return next((frame for frame in shown if frame.title.written.contains(point)), None)
 
     def carried(self, marks: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -114,6 +114,7 @@ class Items(Finder):
         """Take these colours; None: the theme's, anew."""
         self.look = look.Look(tokens or theme.tokens)
         for wire in self.wires.values():
+            self._colour(wire)
             wire.restyle()
         self._stale()
         self.update()

@@ -103,7 +103,8 @@ class NodeItem(QGraphicsItem):
         self.card = shown
         self.far_rect.setHeight(shown.height)
         self.far_stripe.setHeight(shown.height)
-        self.owner.floors[self.id] = self.at[1] + shown.height
+        if before.height != shown.height:
+            self.owner.resized(self)
         self._measure()
         self.update()
         self.owner.far.touch_card(self)
