@@ -80,6 +80,14 @@ def test_a_run_that_gets_little_of_the_machine_is_seen_nearly_every_second_for_t
     assert run.slowed <= 1 + 2 * SHARE + CREDIT / (run.work - 3.0)
 
 
+@pytest.mark.parametrize("look", [0.006, 0.03, 0.1])
+def test_a_run_that_has_the_machine_to_itself_again_is_none_the_slower_for_others_before(look):
+    run = Run(step=0.05, look=look, busy=4.0).train(seconds=600)
+    run.busy, known = 1.0, len(run.seen)
+    run.train(seconds=700)
+    assert UNTIMED * look * (len(run.seen) - known) <= SHARE * 100 + UNTIMED * look
+
+
 @pytest.mark.parametrize("look", [0.03, 0.08])
 def test_looks_that_are_dear_are_no_dearer_for_a_second_without_one(look):
     run = Run(step=0.05, look=look).train(seconds=60)

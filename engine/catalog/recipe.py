@@ -155,7 +155,7 @@ NUMERICS = RecipeOptions(
             0.02,
             lo=0.0005,
             hi=0.5,
-            doc="Share of the time that looking at weights and gradients may take.",
+            doc="Share of the run's work that looking at weights, gradients and activations may take.",
             advanced=True,
         ),
     ),

@@ -11,15 +11,16 @@ from collections.abc import Callable
 CREDIT = 0.035
 #: Seconds between two looks, at least: a panel that changes more often is not seen any better.
 APART = 0.2
-#: Seconds without a look, after which work earns twice as much: who shares the machine with others is to see
-#: the run too. No more than time would earn, so that a run that has the machine to itself is none the slower.
+#: Seconds without a look, after which the work in them earns twice as much: who shares the machine with others
+#: is to see the run too. No more than their time would earn, so that a run that has the machine to itself is
+#: none the slower.
 UNSEEN = 1.0
 #: What a look costs for each second that it is timed at: the watched step is slower, and the step after it
 #: finds its caches cold (1.05 to 1.23, measured over networks from a perceptron to a transformer).
 UNTIMED = 1.15
 
-#: Seconds after which an account that did not pay for a look is asked again.
-_AGAIN = 0.05
+#: Seconds after which an account that did not pay for a look is asked once more.
+_ONCE_MORE = 0.05
 
 
 class Pace:
@@ -58,12 +59,16 @@ class Pace:
     ) -> None:
         self._share, self._work, self._now = share, work, now
         self._first, self._last = span
-        self._begun, self._began = work(), now()
-        self.due = self._seen = self._began
+        self._begun = work()
+        #: When it was looked at last, and what it had worked by then.
+        self._seen, self._by_then = now(), 0.0
+        self.due = self._seen
         # The first step is peeked at, and the second one looked at: figures come before that.
         self.sure = min(self._first + 2, self._last)
         self.cost = 0.0
         self._spent, self._looks = 0.0, 0
+        #: Seconds of work that earn a second time: of all looks, and of the one that is wanted now.
+        self._again = self._more = 0.0
 
     @property
     def worked(self) -> float:
@@ -72,7 +77,7 @@ class Pace:
 
     def paused(self, seconds: float, *, worked: bool) -> None:
         """Leave a pause of so many seconds out; `worked`: the clock of work went on in it, too."""
-        self._began += seconds
+        self._seen += seconds
         self._begun += seconds * worked
 
     def wanted(self, step: int) -> bool:
@@ -88,13 +93,13 @@ class Pace:
         """
         if not self._looks:
             return True
-        now, earning = self._now(), self.worked - self.cost
-        if now - self._seen >= UNSEEN:
-            earning = min(2 * earning, now - self._began - self.cost)
+        now, worked = self._now(), self.worked
+        unseen, work = now - self._seen, worked - self._by_then
+        self._more = max(0.0, min(work, unseen - work)) if unseen >= UNSEEN else 0.0
         price = self._spent / self._looks
-        if self._spent + price <= CREDIT + self._share * earning:
+        if self._spent + price <= CREDIT + self._share * (worked - self.cost + self._again + self._more):
             return True
-        self.due, self.sure = now + _AGAIN, self._last
+        self.due, self.sure = now + _ONCE_MORE, self._last
         return False
 
     @property
@@ -108,7 +113,8 @@ class Pace:
         # What a process takes once, at its first look, is no measure of the next.
         self._spent += UNTIMED * (cost if self._looks else min(cost, CREDIT))
         self._looks += 1
-        self._seen = self._now()
+        self._seen, self._by_then = self._now(), self.worked
+        self._again, self._more = self._again + self._more, 0.0
         self.due = self._seen + APART
         twice = max(2 * (step - self._first), 2) + self._first
         self.sure = min(twice, self._last) if step < self._last else math.inf
