@@ -11,9 +11,9 @@ from collections.abc import Callable
 CREDIT = 0.035
 #: Seconds between two looks, at least: a panel that changes more often is not seen any better.
 APART = 0.2
-#: Seconds without a look, after which the work in them earns twice as much: who shares the machine with others
-#: is to see the run too. No more than their time would earn, so that a run that has the machine to itself is
-#: none the slower.
+#: Seconds without a look, after which the work in them earns twice as much: who shares the machine with
+#: others is to see the run too. No more than their time would earn, so that a run that has the machine to
+#: itself is none the slower.
 UNSEEN = 1.0
 #: What a look costs for each second that it is timed at: the watched step is slower, and the step after it
 #: finds its caches cold (1.05 to 1.23, measured over networks from a perceptron to a transformer).
