@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from engine import diff
-from engine.catalog import ACTIVATIONS
+from engine.catalog import ACTIVATIONS, OPTIMIZERS
 from engine.diagnosis import ILLNESSES, Record, diagnose
 from engine.diagnosis.repairs import BOUNDED
 from engine.host.protocol import BinaryWeight, Distribution, Metrics, Observation
@@ -137,6 +137,48 @@ def test_what_explodes_after_a_step_too_long_is_the_rates_and_no_illness_of_the_
     found, _ = trained(drawn)
     assert code in codes(found)
     assert ("exploding-gradient" in codes(found)) == (code == "exploding-gradient")
+
+
+def with_optimizer(of: Record, optimizer: Choice) -> Record:
+    recipe = replace(of.network.recipe, optimizer=optimizer)
+    return dataclasses.replace(of, network=replace(of.network, recipe=recipe))
+
+
+def healed(of: Record) -> list[Choice]:
+    """The optimizers that repairs choose, each one that a recipe may have."""
+    found = [
+        diff.apply(of.network, repair.changes).recipe.optimizer
+        for finding in diagnose(of)
+        for repair in finding.repairs
+    ]
+    assert not [wrong for chosen in found for wrong in OPTIMIZERS[chosen.id].check(chosen.fields)]
+    return found
+
+
+BROKEN = record(even(0.1), 0.5, (2.3, 9.0, math.nan))
+EXPLODED = record(even(1e9), 0.5, (900.0, 800.0))
+SLOW = record(even(0.1), 1e-12, tuple(2.3 - 1e-6 * i for i in range(60)))
+
+
+@pytest.mark.parametrize("ill", [BROKEN, EXPLODED, SLOW])
+@pytest.mark.parametrize("id", sorted(OPTIMIZERS))
+def test_repairs_fit_every_optimizer(ill, id) -> None:
+    assert healed(with_optimizer(ill, Choice(id)))
+
+
+def test_beneath_bop_the_rate_is_that_of_what_is_not_binarized() -> None:
+    bop = Choice("Bop", {"gamma": 1e-3, "real": {"type": "SGD", "fields": {"lr": 5.0}}})
+    first = healed(with_optimizer(BROKEN, bop))[0]
+    assert first == Choice("Bop", {"gamma": 1e-3, "real": {"type": "SGD", "fields": {"lr": 0.1}}})
+
+
+def test_a_rate_of_zero_is_not_too_high_whatever_the_loss_does() -> None:
+    still = Choice("SGD", {"lr": 0})
+    assert codes(with_optimizer(BROKEN, still)) == set()
+    assert codes(with_optimizer(EXPLODED, still)) == {"exploding-gradient"}
+    assert (
+        healed(with_optimizer(EXPLODED, still))[0].fields["lr"] == 0.02
+    )  # a third of 0.1, and a round figure
 
 
 def test_slow_and_unlearned_is_too_low_slow_and_learned_is_well() -> None:

@@ -96,7 +96,8 @@ def _blowing_up(record: Record) -> list[Evidence]:
 
 
 def _damped(record: Record, _seen: Evidence) -> tuple[Repair, ...]:
-    calm = repairs.rounded(min(repairs.rate(record), repairs.default_rate(record) / 3))
+    usual = repairs.default_rate(record)
+    calm = repairs.rounded(min(repairs.rate(record) or usual, usual / 3))
     healthy = repairs.afresh(record, repairs.rectify(record))
     return repairs.offer(
         record,

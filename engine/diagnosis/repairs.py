@@ -19,6 +19,8 @@ SATURATING = ("Sigmoid", "Tanh", "Softsign", "Hardtanh", "Hardsigmoid", "LogSigm
 BOUNDED = ("Sigmoid", "Tanh", "Softsign", "Hardtanh", "Hardsigmoid")
 #: Activations that are zero for all that is negative.
 RECTIFIERS = ("ReLU", "ReLU6")
+#: The greatest learning rate that a recipe takes.
+MOST = 1000.0
 
 
 def offer(record: Record, *options: tuple[str, Network]) -> tuple[Repair, ...]:
@@ -89,34 +91,41 @@ def afresh(record: Record, network: Network | None = None) -> Network:
     return on_nodes(record, record.owners(), he, network)
 
 
-def default_rate(record: Record) -> float:
-    """The optimizer's own learning rate: its default."""
-    optimizer = record.network.recipe.optimizer
+def _stepping(network: Network) -> Choice:
+    """The optimizer that has a learning rate: the recipe's, or beneath Bop that of what is not binarized."""
+    chosen = network.recipe.optimizer
+    if chosen.id != "Bop":
+        return chosen
+    real = chosen.fields.get("real", OPTIMIZERS["Bop"].field("real").default)
+    return Choice(real["type"], real.get("fields", {}))
+
+
+def _own_rate(optimizer: Choice) -> float:
+    """The learning rate that is the optimizer's default."""
     entry = OPTIMIZERS.get(optimizer.id)
     default = entry.field("lr").default if entry is not None else None
+    return float(default) if isinstance(default, int | float) else 1e-3
+
+
+def default_rate(record: Record) -> float:
+    """The learning rate that is usual with the optimizer."""
+    optimizer = _stepping(record.network)
     # torch's default for SGD is Adam's; without a running square a rate of 0.1 … 0.01 is usual.
     if optimizer.id == "SGD":
         return 0.01 if optimizer.fields.get("momentum") else 0.1
-    return float(default) if isinstance(default, int | float) else 1e-3
+    return _own_rate(optimizer)
 
 
 def rate(record: Record) -> float:
     """The learning rate that the recipe asks for."""
-    optimizer = record.network.recipe.optimizer
+    optimizer = _stepping(record.network)
     given = optimizer.fields.get("lr")
-    if isinstance(given, int | float):
-        return float(given)
-    entry = OPTIMIZERS.get(optimizer.id)
-    default = entry.field("lr").default if entry is not None else None
-    return float(default) if isinstance(default, int | float) else 1e-3
+    return float(given) if isinstance(given, int | float) else _own_rate(optimizer)
 
 
 def with_rate(record: Record, value: float, network: Network | None = None) -> Network:
     """Another learning rate."""
-    network = record.network if network is None else network
-    recipe = network.recipe
-    chosen = replace(recipe.optimizer, fields={**recipe.optimizer.fields, "lr": value})
-    return edit.set_recipe(network, replace(recipe, optimizer=chosen))
+    return with_optimizer_fields(record.network if network is None else network, {"lr": value})
 
 
 def rounded(value: float) -> float:
@@ -157,9 +166,15 @@ def with_dropout(record: Record, p: float = 0.4) -> Network:
 
 
 def with_optimizer_fields(network: Network, fields: Mapping[str, object]) -> Network:
-    """The optimizer with further fields."""
-    recipe = network.recipe
-    chosen = replace(recipe.optimizer, fields={**recipe.optimizer.fields, **fields})
+    """The optimizer with further fields, as far as it has them."""
+    recipe, stepping = network.recipe, _stepping(network)
+    entry = OPTIMIZERS.get(stepping.id)
+    known = {field.name for field in entry.fields} if entry is not None else set()
+    fields = {**stepping.fields, **{name: value for name, value in fields.items() if name in known}}
+    chosen = replace(stepping, fields=fields)
+    if recipe.optimizer.id == "Bop":
+        real = {"type": stepping.id, "fields": fields}
+        chosen = replace(recipe.optimizer, fields={**recipe.optimizer.fields, "real": real})
     return edit.set_recipe(network, replace(recipe, optimizer=chosen))
 
 

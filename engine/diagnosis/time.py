@@ -184,6 +184,7 @@ RATE_HIGH = Illness(
     source="Goodfellow et al. 2016, §8.3.1 and §11.4.1; threshold: a loss twice its first value that does not come down, or no number.",
     needs=_JUDGED,
     early=True,
+    concerns=lambda record: repairs.rate(record) > 0,
     find=_too_high,
     repairs=_slower,
     severity="error",
@@ -214,7 +215,7 @@ def _too_low(record: Record) -> list[Evidence]:
 def _faster(record: Record, seen: Evidence) -> tuple[Repair, ...]:
     now, ratio = repairs.rate(record), seen.figures["ratio"]
     usual = repairs.default_rate(record)
-    value = repairs.rounded(now * min(USUAL / ratio, 1e6))
+    value = repairs.rounded(min(now * USUAL / ratio or usual, repairs.MOST))
     options = [(f"A learning rate of {value:g}", repairs.with_rate(record, value))]
     if usual > now:
         options.insert(0, (f"A learning rate of {usual:g}, the usual one", repairs.with_rate(record, usual)))
