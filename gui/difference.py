@@ -96,9 +96,10 @@ def _words_of(mark: Mark, kind: str) -> str:
     if kind == "same":
         return ""
     sign = {"added": "+", "removed": "-", "changed": "~"}[kind]
-    said = mark.title if isinstance(mark, Frame) else " ".join(mark.text.split())
+    name = "frame" if isinstance(mark, Frame) else "note"
+    said = " ".join((mark.title if isinstance(mark, Frame) else mark.text).split())
     said = said if len(said) <= 120 else said[:117] + "…"
-    return f"{sign} {'frame' if isinstance(mark, Frame) else 'note'}: {said}"
+    return f"{sign} {name}: {said}" if said else f"{sign} {name}"
 
 
 class Picture(QWidget):

@@ -333,6 +333,18 @@ def test_to_delete_all_and_to_undo_that_leaves_the_view_where_it_is(bench):
     assert (b.canvas.zoom_factor, b.canvas.scroll_position()) == before
 
 
+def test_the_first_edit_leaves_the_view_where_it_is_though_it_changes_every_layer(bench):
+    b = bench(chain("Linear", "Linear", "Linear"))
+    b.canvas.zoom(0.6)
+    b.canvas.centerOn(-300, 50)
+    before = b.canvas.zoom_factor, b.canvas.scroll_position()
+    after = b.network
+    for id in b.network.nodes:
+        after = edit.set_field(after, id, "bias", False)
+    b.document.edit(after, "Without biases")
+    assert (b.canvas.zoom_factor, b.canvas.scroll_position()) == before
+
+
 def test_cards_that_come_one_after_the_other_lie_above_as_they_are_selected(bench, qapp):
     b = bench(wide())
     look(b, 20.0)

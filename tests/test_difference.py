@@ -60,6 +60,13 @@ def test_frames_and_notes_are_in_the_picture_and_in_the_words(qtbot, light) -> N
     assert theme.tokens.series[0].lower() in seen  # the frame's title stands on its colour
 
 
+def test_a_frame_without_a_title_and_a_note_without_words_are_said_by_their_kinds(qtbot) -> None:
+    after = Network()
+    for mark in (edit_view.Frame((0.0, 0.0, 90.0, 90.0), ""), edit_view.Note((0.0, 0.0, 90.0, 90.0), " ")):
+        after, _ = edit_view.add_mark(after, mark)
+    assert compare(Network(), after).words == ("+ frame", "+ note")
+
+
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_of_a_thousand_layers_all_are_seen_and_a_changed_one_is_found(qtbot, light, name: str) -> None:
     theme.choose(name)

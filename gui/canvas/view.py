@@ -172,10 +172,10 @@ class Canvas(Camera):
             return
         if before.name != after.name:
             self.interior.follow()
+        # What fills an empty document is looked at as a whole.
         first = self.document.undo_stack.count() == 0 and len(after.nodes) > 1
-        if first and not another:  # what fills an empty document is looked at as a whole
-            first = not any(after.nodes.get(id) is node for id, node in before.nodes.items())
-        if another or first or (self.block is not None and self.block not in before.blocks):
+        fills = first and before.nodes.keys().isdisjoint(after.nodes)
+        if another or fills or (self.block is not None and self.block not in before.blocks):
             self._show_graph()
         else:
             self.drawing.sync(before, after, self.block, self.visible_rect())
