@@ -14,7 +14,7 @@ from engine.catalog import ACTIVATIONS, OPTIMIZERS
 from engine.diagnosis import ILLNESSES, Record, diagnose
 from engine.diagnosis.repairs import BOUNDED
 from engine.host.protocol import BinaryWeight, Distribution, Metrics, Observation
-from engine.network import Choice, Data, Network, Recipe
+from engine.network import Choice, Data, Network, Node, Recipe
 from engine.training.activations import bounded_range
 from tests.diagnosis_table import heals, measure, templates_that_train, trained
 from tests.networks import chain
@@ -218,6 +218,24 @@ def test_a_binary_layer_whose_signs_flip_and_flip_back_between_looks_is_not_stuc
     )
     of = Record(Network(), (), looks, {"fc.weight": (64, 64)})
     assert ("stuck-binary" in codes(of)) == stuck
+
+
+def test_signs_that_bops_threshold_holds_flip_with_the_usual_one() -> None:
+    hidden = Node("Linear", {"out_features": 32, "bias": False}, binarize={"weight": Choice("ste_sign")})
+    fields = {"threshold": 1e-2, "gamma": 1e-3}
+    drawn = chain(
+        ("flat", Node("Flatten")),
+        ("fc1", hidden),
+        ("norm", Node("BatchNorm1d")),
+        ("fc2", Node("Linear", {"out_features": 10})),
+        shape=(1, 8, 8),
+        recipe=Recipe(data=Data("digits"), epochs=4, optimizer=Choice("Bop", fields)),
+    )
+    found = {finding.code: finding for finding in diagnose(trained(drawn)[0])}
+    (repair,) = found["stuck-binary"].repairs
+    better = diff.apply(drawn, repair.changes)
+    assert better.recipe.optimizer == Choice("Bop", {"threshold": 1e-8, "gamma": 1e-3})
+    assert "stuck-binary" not in codes(trained(better)[0])
 
 
 def test_what_stands_still_after_a_step_too_long_is_no_evidence_of_its_length() -> None:

@@ -298,6 +298,9 @@ STILL = 1e-5
 
 
 def _unstuck(record: Record, seen: Evidence) -> tuple[Repair, ...]:
+    if record.network.recipe.optimizer.id == "Bop":  # it has no latent weights, and no rate for binary ones
+        return repairs.offer(record, repairs.usual_threshold(record.network))
+
     def small(network: Network, id: str, block: str | None, node: Node) -> Network:
         if "weight" not in node.binarize:
             return network

@@ -178,6 +178,16 @@ def with_optimizer_fields(network: Network, fields: Mapping[str, object]) -> Net
     return edit.set_recipe(network, replace(recipe, optimizer=chosen))
 
 
+def usual_threshold(network: Network) -> tuple[str, Network]:
+    """Bop with the threshold that is its default, in words and done."""
+    recipe = network.recipe
+    usual = OPTIMIZERS["Bop"].field("threshold").default
+    chosen = replace(recipe.optimizer, fields={**recipe.optimizer.fields, "threshold": usual})
+    return f"A threshold of {usual:g}, the usual one", edit.set_recipe(
+        network, replace(recipe, optimizer=chosen)
+    )
+
+
 def with_epochs(network: Network, epochs: int) -> Network:
     """So many epochs."""
     return edit.set_recipe(network, replace(network.recipe, epochs=epochs))
