@@ -97,7 +97,10 @@ class Docks:
         for dock in self._docks.values():
             for signal in (dock.dockLocationChanged, dock.topLevelChanged, dock.visibilityChanged):
                 signal.connect(lambda *_: self._titles.start())
-        self.arrange()
+        self._build()
+        #: The arrangement of a first start. Docks that are taken out and put in again one by one cannot
+        #: be given a width any more.
+        self._first = window.saveState()
 
     def __iter__(self) -> Iterator[Dock]:
         return iter(self._docks.values())
@@ -107,10 +110,14 @@ class Docks:
 
     def arrange(self) -> None:
         """The arrangement of a first start."""
+        self._window.restoreState(self._first)
+        for name, size in _APART.items():
+            self._docks[name].resize(*size)
+        self._titles.start()
+        self._divide()
+
+    def _build(self) -> None:
         docks, window = self._docks, self._window
-        for dock in docks.values():
-            dock.setFloating(False)
-            window.removeDockWidget(dock)
         for name, (_, area) in _DOCKS.items():
             if not any(name in behind for _, *behind in _STACKS):
                 window.addDockWidget(area, docks[name], Qt.Orientation.Horizontal)
@@ -145,6 +152,14 @@ class Docks:
             # What is shared out as the window is first shown does not reach docks beside one another.
             QTimer.singleShot(0, self._window, self._divide)
         self._titles.start()
+        QTimer.singleShot(0, self._window, self._show_torn_off)
+
+    def _show_torn_off(self) -> None:
+        """Show what was torn off once more: what is shown before the window may stay below it for good."""
+        for dock in self:
+            if dock.isFloating() and dock.isVisible():
+                dock.hide()
+                dock.show()
 
     def fill(self, name: str, view: QWidget) -> None:
         """Put a view into its dock."""

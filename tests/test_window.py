@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -896,3 +896,47 @@ def test_an_engine_that_is_stuck_is_said_and_replaced_at_a_press(window: Window,
     assert pool.replaced == 1
     window.workers.silence.emit(Silence(False, answers=True))
     assert window.banners.text("slow") is None
+
+
+def test_what_was_torn_off_comes_back_after_the_window_that_it_stands_before(qtbot, tmp_path, pool) -> None:
+    first = open_window(tmp_path, pool, template(), whole=False)
+    first.docks["code"].setFloating(True)
+    first.docks["code"].setGeometry(300, 200, 320, 400)
+    close_window(first)
+
+    class Shown(QObject):
+        """How often the dock has been shown."""
+
+        times = 0
+
+        def eventFilter(self, dock: QObject, event: QEvent) -> bool:
+            self.times += event.type() == QEvent.Type.Show
+            return False
+
+    again = Window(Settings(tmp_path / "settings.ini"), (pool, pool.mailbox))
+    shown = Shown()
+    again.docks["code"].installEventFilter(shown)
+    again.document.replace(template())
+    again.files.opened.emit()
+    again.show()
+    before = shown.times
+    qtbot.waitUntil(lambda: shown.times > before)
+    assert again.docks["code"].isFloating()
+    assert again.docks["code"].geometry() == QRect(300, 200, 320, 400)
+    close_window(again)
+
+
+def test_arranged_afresh_the_panels_share_their_room_alike_again_and_can_be_resized(whole, qtbot) -> None:
+    across, below = (
+        Qt.Orientation.Horizontal,
+        [whole.docks[name] for name in ("curves", "weights", "gradients")],
+    )
+    whole.docks["palette"].setFloating(True)
+    whole.workbench.resizeDocks(below, [600, 150, 100], across)
+    QApplication.processEvents()
+    whole.commands["view.arrange"].trigger()
+    assert not whole.docks["palette"].isFloating()
+    assert not any(whole.docks[name].isVisible() for name in whole.docks.apart)
+    qtbot.waitUntil(lambda: max(d.width() for d in below) - min(d.width() for d in below) <= 4)
+    whole.workbench.resizeDocks(below, [500, 250, 200], across)
+    qtbot.waitUntil(lambda: below[0].width() > 450)
