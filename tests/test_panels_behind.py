@@ -127,3 +127,22 @@ def test_the_pointer_may_rest_on_a_curve_that_the_next_run_has_none_of(qtbot: An
     assert set(panel.charts) == {"accuracy", "mae"}
     list(drawing)
     assert set(panel.charts) == {"mae"}
+
+
+def test_the_values_above_a_curve_are_those_that_there_is_room_for(qtbot: Any) -> None:
+    session = Session()
+    panel = CurvesPanel(session)
+    panel.setFixedSize(640, 300)
+    tabs = Tabs(qtbot, panel)
+    tabs.behind()
+    begin(session)
+    for split in ("train", "validation"):
+        metric(session, 3, split, loss=0.06407, accuracy=0.9747)
+    session.set_state("finished")
+    tabs.front()
+    qtbot.waitUntil(lambda: len(panel.charts) == 2)
+    QApplication.processEvents()
+    said = {name: chart.readout.text() for name, chart in panel.charts.items()}
+    panel.flush()
+    assert said == {name: chart.readout.text() for name, chart in panel.charts.items()}
+    assert "Training" not in said["accuracy"]  # two names are wider than half the panel

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from gui.panels.figures import SHARES, metric_title, percent, split_color, split_title
@@ -71,6 +71,9 @@ class Line:
 
 class Chart(QWidget):
     """One metric: a title with the values, and the plot below it."""
+
+    #: There is room for other words: its metric.
+    resized = Signal(str)
 
     def __init__(self, metric: str) -> None:
         super().__init__()
@@ -258,6 +261,11 @@ class Chart(QWidget):
             if values and names:
                 words.append(Word(f"before: {', '.join(values)}", "muted"))
         self.readout.show_words(words)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell of it."""
+        super().resizeEvent(event)
+        self.resized.emit(self.name)
 
     def _said(self, track: Track, index: int) -> str:
         return self.format(float(track.column("value")[index])) if index >= 0 else NOT_YET

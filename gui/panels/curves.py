@@ -219,6 +219,7 @@ class CurvesPanel(Panel):
                 chart = self.charts[metric] = Chart(metric)
                 chart.plot.hovered.connect(self._hover)
                 chart.plot.released.connect(self._release)
+                chart.resized.connect(self._say_values)
                 chart.plot.view.sigXRangeChanged.connect(self._moved)
                 yield
 
