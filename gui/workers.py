@@ -239,7 +239,7 @@ class Workers(QObject):
 
         It brings a DataAbsent where files of a well-known set could be fetched, which `download` asks for.
         """
-        return self.pool.look_at_data(file.dumps(self.document.network), path, download)
+        return self.pool.look_at_data(self._document(), path, download)
 
     def analyze_again(self) -> None:
         """Analyse the document though it is the same: its data have come."""
@@ -257,7 +257,7 @@ class Workers(QObject):
 
     def look_at_estimator(self, node: str, place: str, run: str | None = None) -> int:
         """Ask what one estimator gets and lets pass; `answered` brings an EstimatorSeen."""
-        return self.pool.look_at_estimator(file.dumps(self.document.network), node, place, run)
+        return self.pool.look_at_estimator(self._document(), node, place, run)
 
     def print_source(self) -> int:
         """Ask for the document as Python source; `answered` brings a SourcePrinted, or a Failed."""
@@ -294,7 +294,7 @@ class Workers(QObject):
         step: int | None = None,
     ) -> int:
         """Ask how every node of the document responds to an example; `answered` brings a Responded."""
-        return self._of(run).respond(file.dumps(self.document.network), run, split, index, values, step)
+        return self._of(run).respond(self._document(), run, split, index, values, step)
 
     def newest_run(self) -> str | None:
         """The folder of the run that was begun last; None: there is none."""
@@ -304,25 +304,25 @@ class Workers(QObject):
         self, run: str | None, node: str | None = None, unit: int = 0, step: int | None = None
     ) -> int:
         """Ask what the document's network gives on the plane of its inputs; `answered` brings a Mapped."""
-        return self._of(run).boundary(file.dumps(self.document.network), run, node, unit, step)
+        return self._of(run).boundary(self._document(), run, node, unit, step)
 
     def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to the document; `answered` brings a Measured."""
-        return self.pool.laboratory(file.dumps(self.document.network), schemes, race)
+        return self.pool.laboratory(self._document(), schemes, race)
 
     def find_batch(self, device: str = "auto") -> int:
         """Ask for the batch size that fits into memory; `answered` brings a BatchFound."""
         device = "auto" if machine_of(device) else device
-        return self.pool.find_batch(file.dumps(self.document.network), device)
+        return self.pool.find_batch(self._document(), device)
 
     def find_rate(self, device: str = "auto") -> int:
         """Ask for the loss over a growing learning rate; `answered` brings a RateFound."""
         device = "auto" if machine_of(device) else device
-        return self.pool.find_rate(file.dumps(self.document.network), device)
+        return self.pool.find_rate(self._document(), device)
 
     def binary_laboratory(self, run: str | None = None, race: int = 0, estimators: str | None = None) -> int:
         """Ask what the document's estimators do, or race some; `answered` brings a BinaryMeasured."""
-        document = file.dumps(self.document.network)
+        document = self._document()
         return self._of(run).binary_laboratory(document, run, race, estimators)
 
     # ------------------------------------------------------------------ training

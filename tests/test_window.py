@@ -444,6 +444,27 @@ def test_of_many_edits_in_one_turn_the_firsts_analysis_is_not_that_of_the_docume
     assert window.workers.current
 
 
+def test_all_that_is_asked_of_one_state_of_the_document_is_sent_as_it_was_written_once(
+    window, pool, qtbot, monkeypatch
+) -> None:
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    sent: list[bytes] = []
+    for name in ("respond", "boundary", "look_at_data", "look_at_estimator", "find_batch"):
+        monkeypatch.setattr(pool, name, lambda document, *how: sent.append(document) or 0)
+    workers = window.workers
+    workers.respond(None)
+    workers.boundary(None)
+    workers.look_at_data()
+    workers.look_at_estimator("fc1", "weight")
+    workers.find_batch()
+    assert len(sent) == 5
+    assert all(document is pool.analyses[-1][1] for document in sent)
+    assert file.loads(sent[0]) == window.document.network
+    widen(window, 9)
+    workers.respond(None)
+    assert file.loads(sent[-1]) == window.document.network
+
+
 def test_an_answer_about_the_document_before_is_not_shown_though_it_was_drawn_alike(
     window, pool, dragged
 ) -> None:
