@@ -20,7 +20,7 @@ from engine.host.what_if import what_if
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from gui.document import Document
 from gui.inspector import Inspector
-from gui.inspector.plots import ticks
+from gui.inspector.plots import Curve, CurvePlot, ticks
 from gui.inspector.sliding import adapt, axes_of, slide
 from gui.recipe import RecipePanel
 from gui.selection import Selection
@@ -778,3 +778,26 @@ def test_the_receptive_field_is_drawn_on_a_real_example(qtbot):
     shown = [image.pixelColor(x, y).red() for y in range(8) for x in range(8)]
     assert shown == list(first.picture)
     assert part.fetch.isHidden()
+
+
+def test_a_curve_is_drawn_anew_where_its_plot_is_another(qtbot):
+    def pictured(plot, width, curve):
+        plot.resize(width, 150)
+        plot.set_curves((curve,))
+        return plot.grab().toImage()
+
+    rising, falling = (
+        Curve("f", (0.0, 1.0, 2.0), y, "accent", filled=True) for y in ((0.0, 1.0, 4.0), (4.0, 1.0, 0.0))
+    )
+    plot = CurvePlot("Curve")
+    qtbot.addWidget(plot)
+    seen = [pictured(plot, 200, rising), pictured(plot, 200, falling), pictured(plot, 300, falling)]
+    plot.resize(200, 150)
+    seen.append(plot.grab().toImage())
+    for found, width, curve in zip(
+        seen, (200, 200, 300, 200), (rising, falling, falling, falling), strict=True
+    ):
+        fresh = CurvePlot("Curve")
+        qtbot.addWidget(fresh)
+        assert found == pictured(fresh, width, curve)
+    assert seen[0] != seen[1]

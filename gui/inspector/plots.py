@@ -228,6 +228,8 @@ class CurvePlot(Plot):
         #: Edges of bins, and the share of values in each: where on the axis real values fall.
         self.falls: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
         self._fallen = ("", "accent")
+        #: The curves' lines on the screen, and where that is: they are painted more often than made.
+        self._lines: tuple[object, list[list[QPolygonF]]] = (None, [])
 
     def set_falls(
         self, edges: Sequence[float], counts: Sequence[int], name: str = "", color: str = "accent"
@@ -242,6 +244,7 @@ class CurvePlot(Plot):
         """Show these."""
         self.curves = tuple(curves)
         self._limits = _limits(self.curves)
+        self._lines = (None, [])
         self.set_message("" if self._limits else "There is nothing to draw.")
 
     def ranges(self) -> tuple[float, float, float, float] | None:
@@ -256,21 +259,26 @@ class CurvePlot(Plot):
     def draw(self, painter: QPainter, area: QRectF) -> None:
         """Draw where values fall, and each curve, broken where it is not finite."""
         self._draw_falls(painter, area)
-        for curve in self.curves:
+        where = (area.getRect(), self._ranges)
+        if self._lines[0] != where:
+            self._lines = (where, [self._pieces(curve) for curve in self.curves])
+        for curve, pieces in zip(self.curves, self._lines[1], strict=True):
             color = self.color(curve.color)
-            for piece in self._pieces(curve):
-                if curve.filled and len(piece) > 1:
+            for piece in pieces:
+                if curve.filled and piece.size() > 1:
                     zero = self.place(0, 0).y()
-                    ground = [QPointF(piece[-1].x(), zero), QPointF(piece[0].x(), zero)]
+                    whole = QPolygonF(piece)
+                    whole.append(QPointF(piece.last().x(), zero))
+                    whole.append(QPointF(piece.first().x(), zero))
                     fill = QColor(color)
                     fill.setAlpha(40)
                     painter.setPen(Qt.PenStyle.NoPen)
                     painter.setBrush(fill)
-                    painter.drawPolygon(QPolygonF([*piece, *ground]))
+                    painter.drawPolygon(whole)
                 style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
                 painter.setPen(QPen(color, 1.6 if curve.dashed else 2, style))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawPolyline(QPolygonF(piece))
+                painter.drawPolyline(piece)
 
     def _draw_falls(self, painter: QPainter, area: QRectF) -> None:
         edges, shares = self.falls
@@ -287,14 +295,14 @@ class CurvePlot(Plot):
             bars.append(QRectF(start, area.bottom() - share * high, max(end - start, 0.5), share * high))
         painter.drawRects([bar.intersected(area) for bar in bars if bar.intersects(area)])
 
-    def _pieces(self, curve: Curve) -> list[list[QPointF]]:
+    def _pieces(self, curve: Curve) -> list[QPolygonF]:
         pieces: list[list[QPointF]] = [[]]
         for x, y in zip(curve.x, curve.y, strict=False):
             if math.isfinite(y):
                 pieces[-1].append(self.place(x, y))
             elif pieces[-1]:
                 pieces.append([])
-        return [piece for piece in pieces if piece]
+        return [QPolygonF(piece) for piece in pieces if piece]
 
     def read(self, x: float) -> str:
         """Each curve's value at the pointer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from engine.catalog import Layer
@@ -31,6 +32,17 @@ class Axis:
     def output(self) -> int:
         """How many places the window stands at: the output's size, or the input's where it spreads."""
         return len(self.windows)
+
+    @cached_property
+    def padded(self) -> int:
+        """Places that there are with padding, and that a window reads."""
+        last = max((window[-1] for window in self.windows), default=0) + 1
+        return self.before + max(self.size + self.after, last)
+
+    @cached_property
+    def reach(self) -> int:
+        """Places from the first to the last that the widest window reads."""
+        return max((max(window) - min(window) + 1 for window in self.windows), default=1)
 
 
 #: The general rule, in words of the fields.

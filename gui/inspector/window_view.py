@@ -93,9 +93,7 @@ class WindowView(QWidget):
     @property
     def cropped(self) -> bool:
         """Whether only a corner of the input is shown."""
-        return self._span(self._rows) < _padded(self._rows) or self._span(self._columns) < _padded(
-            self._columns
-        )
+        return any(self._span(axis) < axis.padded for axis in (self._rows, self._columns))
 
     def sizeHint(self) -> QSize:
         """As high as a square input needs, within reason."""
@@ -176,13 +174,12 @@ class WindowView(QWidget):
 
     def _span(self, axis: Axis) -> int:
         """Cells of the padded input that are shown."""
-        reach = max((max(window) - min(window) + 1 for window in axis.windows), default=1)
         step = axis.windows[1][0] - axis.windows[0][0] if axis.output > 1 else 0
-        return min(_padded(axis), max(_SHOWN if self.source is None else _SHOWN_REAL, reach + step))
+        return min(axis.padded, max(_SHOWN if self.source is None else _SHOWN_REAL, axis.reach + step))
 
     def _first(self, axis: Axis) -> int:
         """The first cell that is shown, padding below 0: of a real example the middle is."""
-        skipped = 0 if self.source is None else (_padded(axis) - self._span(axis)) // 2
+        skipped = 0 if self.source is None else (axis.padded - self._span(axis)) // 2
         return skipped - axis.before
 
     def _shown(self, axis: Axis) -> list[int]:
@@ -355,11 +352,6 @@ class WindowView(QWidget):
         painter.drawRect(outline)
         painter.setBrush(accent if self.result is None else Qt.BrushStyle.NoBrush)
         painter.drawRect(target.adjusted(1, 1, -1, -1))
-
-
-def _padded(axis: Axis) -> int:
-    last = max((window[-1] for window in axis.windows), default=0) + 1
-    return axis.before + max(axis.size + axis.after, last)
 
 
 def _paint_values(painter: QPainter, values: NDArray[np.float32], whole: QRectF, part: QRectF) -> None:
