@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Side of the smallest window in which nothing overlaps.
 MINIMUM = (880, 560)
+#: Its size at a first start, where the screen has the room; and the room that its title bar takes.
+FIRST, TITLE = QSize(1280, 800), QSize(0, 40)
 
 
 class Window(QMainWindow):
@@ -506,7 +508,7 @@ class Window(QMainWindow):
 
     def _restore(self) -> None:
         if self.settings.geometry is None or not self.restoreGeometry(self.settings.geometry):
-            self.resize(1280, 800)
+            self.resize(FIRST.boundedTo(self.screen().availableSize() - TITLE))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved changes; then end the hosts."""

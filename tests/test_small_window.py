@@ -7,9 +7,10 @@ from gui.actions import rating
 from gui.docks import Docks
 from gui.panels.bar import Bar
 from gui.panels.panel import Panel
+from gui.settings import Settings
 from gui.theme import theme
 from gui.toolbar import ProgressView
-from gui.window import MINIMUM
+from gui.window import MINIMUM, Window
 from tests.window_helpers import PlayedPool, close_window, open_window, template
 
 pytestmark = pytest.mark.gui
@@ -113,3 +114,10 @@ def test_the_picture_of_the_drawing_is_among_the_exports_and_found_by_that_word(
     (action,) = (a for a in window.menus.export.actions() if a.objectName() == "canvas.export")
     found = sorted(window.menus.commands(), key=lambda command: -(rating("export svg", command) or -1e9))
     assert found[0].action is action
+
+
+def test_at_a_first_start_it_is_no_taller_than_the_screen_has_room(qtbot, qapp, tmp_path):
+    first = Window(Settings(tmp_path / "settings.ini"), (pool := PlayedPool(), pool.mailbox))
+    first.show()
+    assert first.height() < first.screen().availableSize().height() < 840
+    close_window(first)
