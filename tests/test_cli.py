@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 
 from engine import assets, cli, storage
 from engine.commands import app
+from engine.network import Block, Edge, End, Network, Node
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = str(assets.path("networks/digits_mlp.layerlab"))
@@ -78,6 +80,32 @@ def test_summary_counts_lenet_5_as_the_textbook_does(layerlab) -> None:
     assert by_id["conv2"]["output"] == [16, 10, 10]
     assert by_id["conv2"]["parameters"] == 16 * 6 * 25 + 16
     assert by_id["pool2"]["activation_bytes"] == 16 * 5 * 5 * 4
+
+
+def test_what_layers_cost_of_which_nothing_is_known_is_no_figure(layerlab, tmp_path: Path) -> None:
+    inside = {
+        "a": Node("Input"),
+        "fc": Node("Linear", {"out_features": 8}),
+        "conv": Node("Conv2d", {"out_channels": 2, "kernel_size": 3}),  # of features: nothing comes of it
+        "b": Node("Output"),
+    }
+    wires = tuple(Edge(End(one), End(next)) for one, next in pairwise(inside))
+    network = Network(
+        nodes={"x": Node("Input", {"shape": [4]}), "use": Node("Block", block="Half"), "y": Node("Output")},
+        edges=(Edge(End("x"), End("use")), Edge(End("use"), End("y"))),
+        blocks={"Half": Block({}, inside, wires)},
+    )
+    storage.write(network, tmp_path / "half.layerlab")
+    done = layerlab("summary", "half.layerlab")
+    assert done.code == 1
+    costs = {line.split()[0]: re.split(r"  +", line)[-3:] for line in done.out.splitlines() if "  " in line}
+    assert costs["use.fc"] == ["40", "32", "32"]  # 4·8 weights and 8 biases; 8 outputs of 4 bytes
+    assert costs["use.conv"] == ["?", "?", "?"]
+    assert costs["use"] == ["≥ 40", "≥ 32", "≥ 32"]
+    assert "At least 40 parameters" in done.out
+    assert ": at least " in done.out
+    rows = {row["id"]: row["unknown"] for row in layerlab("summary", "half.layerlab", "--json").json["nodes"]}
+    assert (rows["use"], rows["use.fc"], rows["use.conv"]) == (1, 0, 1)
 
 
 def test_summary_needs_no_data(layerlab, tmp_path: Path) -> None:

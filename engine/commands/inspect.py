@@ -112,14 +112,14 @@ def summary(
         print_json({"nodes": rows, "totals": totals})
     else:
         out.print(_table(network.name, rows))
-        least = "At least " if totals.get("unknown") else ""
+        least, about = ("At least ", "at least") if totals["unknown"] else ("", "about")
         out.print(
             f"{least}{totals.get('parameters', 0):,} parameters, {scaled(totals['macs'])} "
             f"multiply–accumulates and {scaled(totals['activation_bytes'], 'B')} of outputs "
             f"for {count(batch, 'example')}."
         )
         out.print(
-            f"With batches of {network.recipe.batch_size}: about {scaled(totals['training_bytes'], 'B')} "
+            f"With batches of {network.recipe.batch_size}: {about} {scaled(totals['training_bytes'], 'B')} "
             f"to train, {scaled(totals['inference_bytes'], 'B')} to run."
         )
     # What is wrong with the recipe, such as data that are not on this computer, changes no shape.
@@ -139,6 +139,7 @@ def _row(network: Network, analysis: Analysis, id: str, batch: int) -> dict[str,
         "output": None if first is None else list(first.shape),
         "dimensions": report.dimensions,
         "receptive_field": list(report.receptive_field),
+        "unknown": report.unknown,
         "parameters": report.parameter_count,
         "trainable": report.trainable_count,
         "macs": report.macs * batch,
@@ -164,8 +165,13 @@ def _table(title: str, rows: list[dict[str, Any]]) -> Table:
             row["id"],
             row["type"],
             shape,
-            f"{row['parameters']:,}",
-            f"{row['macs']:,}",
-            f"{row['activation_bytes']:,}",
+            *(_cost(row[key.value], row["unknown"]) for key in Sorting),
         )
     return table
+
+
+def _cost(value: int, unknown: int) -> str:
+    """What a node costs, of which `unknown` layers could not be analysed."""
+    if unknown:
+        return f"≥ {value:,}" if value else "?"
+    return f"{value:,}"
