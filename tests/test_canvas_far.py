@@ -195,6 +195,28 @@ def test_a_frames_title_is_written_as_large_from_however_far_and_is_taken_there(
     assert b.canvas.writer.isVisible()
 
 
+def test_a_title_is_painted_anew_as_its_frame_is_selected(bench, qapp):
+    b = bench(wide(frame=Frame((0, 0, 4000, 2000), "Backbone")))
+    look(b, 58.0)
+    b.canvas.centerOn(0, 0)
+    title = b.canvas.drawing.marks["frame1"].title
+
+    def ground() -> QColor:
+        """The plate's colour on the screen, as it was painted last."""
+        qapp.processEvents()
+        shown = b.canvas.mapFromScene(title.written).boundingRect()
+        return (
+            b.canvas.screen()
+            .grabWindow(b.canvas.winId())
+            .toImage()
+            .pixelColor(shown.center().x(), shown.y() + 2)
+        )
+
+    for chosen in ((), ("frame1",), ()):
+        b.selection.set((), (), chosen)
+        assert ground() == title.caption_colors[0]
+
+
 def test_of_two_titles_that_would_hide_one_another_the_larger_frames_is_written(bench):
     outer, inner = Frame((0, 0, 12000, 6000), "Outer"), Frame((80, 80, 4000, 3000), "Inner")
     b = bench(wide(inner=inner, outer=outer))

@@ -125,7 +125,8 @@ class Items(Finder):
         for id, mark in self.marks.items():
             if mark.selected != (id in held):
                 mark.selected = id in held
-                mark.update()
+                for part in mark.parts:
+                    part.update()
         chosen, wires = set(nodes), set(edges)
         changed = chosen ^ self.chosen
         self.chosen = chosen
