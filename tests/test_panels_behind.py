@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("PySide6")
+import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow
@@ -16,6 +17,7 @@ from engine.network import Data, Network
 from gui.document import Document
 from gui.panels import CurvesPanel, DataPanel, PredictionsPanel
 from gui.panels.panel import Panel
+from gui.panels.trend import Trend, TrendPlot
 from gui.session import Session
 from tests.test_data_panel import Looks
 from tests.test_panels import FakeWorkers, begin, example, metric
@@ -146,3 +148,21 @@ def test_the_values_above_a_curve_are_those_that_there_is_room_for(qtbot: Any) -
     panel.flush()
     assert said == {name: chart.readout.text() for name, chart in panel.charts.items()}
     assert "Training" not in said["accuracy"]  # two names are wider than half the panel
+
+
+def test_a_curve_is_as_wide_as_it_is_in_the_range_that_is_shown_and_not_in_the_one_before(qtbot: Any) -> None:
+    session = Session()
+    panel = CurvesPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    trend = TrendPlot(Trend("Norm", lambda observation, name: 0.0, "accent"))
+    qtbot.addWidget(trend)
+    begin(session)
+    for scale in (1.0, 1000.0, 1e6):  # each rises by many heights of the range before
+        steps, values = np.arange(1.0, 5.0), scale * np.arange(1.0, 5.0)
+        trend.show_values(steps, values, (1.0, 4.0))
+        assert trend.curve.opts["pen"].widthF() == 2.0
+        metric(session, round(10 + np.log10(scale)), loss=scale)
+        panel.flush()
+        (line,) = panel.charts["loss"].lines.values()
+        assert line.smooth.opts["pen"].widthF() == line.smooth.full_width

@@ -167,6 +167,7 @@ class Chart(QWidget):
             hi = min(hi, 1.02)
 
         self._axes(column, log)
+        self.plot.show_range(padded(*span, 0.02), (float(lo), float(hi)))
         for old, split, track, smooth, raw in drawn:
             line = self.lines.get((old, split))
             if line is None:
@@ -176,7 +177,6 @@ class Chart(QWidget):
         for key in self.lines.keys() - {(old, split) for old, split, *_ in drawn}:
             self.lines[key].clear()
         self._mark_broken(tracks, column)
-        self.plot.show_range(padded(*span, 0.02), (float(lo), float(hi)))
         return True
 
     def _axes(self, column: str, log: bool) -> None:

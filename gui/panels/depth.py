@@ -76,8 +76,6 @@ class DepthPlot(QWidget):
         self._names = tuple(names)
         x = np.arange(len(names), dtype=np.float64)
         lines = [_logarithms(names, found) for found in (now, first)]
-        for curve, y in zip((self.now, self.first), lines, strict=True):
-            self.plot.draw(curve, x, y)
         there = np.isfinite(lines[0])
         band = self._measure.band
         colors = [
@@ -94,6 +92,8 @@ class DepthPlot(QWidget):
         every = np.concatenate([*(line[np.isfinite(line)] for line in lines), *edges])
         low, high = padded(float(every.min()), float(every.max())) if len(every) else (-1.0, 0.0)
         self.plot.show_range((-0.5, max(len(names) - 0.5, 0.5)), (low, high))
+        for curve, y in zip((self.now, self.first), lines, strict=True):
+            self.plot.draw(curve, x, y)
         shown = [value for name in names if (value := now.get(name, 0.0)) > 0]
         if shown:
             self.plot.setToolTip(

@@ -277,8 +277,8 @@ class DistributionsPanel(Panel):
         if self.as_ridges.isChecked():
             self.ridges.show_shares(places, shares, edges, span)
         means = np.array([d.mean for d in found])
-        self.heat_plot.draw(self.mean, places, drawable(means, edges[0], edges[-1]))
         self.heat_plot.show_range(span, (edges[0], edges[-1]))
+        self.heat_plot.draw(self.mean, places, drawable(means, edges[0], edges[-1]))
         self._say_figures(name, found[-1], observations[-1])
         yield
         self._draw_now(edges, 100 * shares[0], 100 * shares[-1], steps[0], steps[-1])

@@ -73,10 +73,10 @@ class TrendPlot(QWidget):
             lo, hi = math.log10(lo), math.log10(hi)
         lo, hi = padded(lo, hi) if lo or hi else (-0.06, 1.0)  # zero throughout: as far as a share goes
         drawn = drawable(values, lo, hi, self.trend.log)
+        self.plot.show_range(span, (lo, hi))
         self.plot.draw(self.curve, steps, drawn)
         shown = np.isfinite(drawn) if len(steps) <= DOTS else np.zeros(len(steps), bool)
         self.dots.setData(steps[shown], drawn[shown])
-        self.plot.show_range(span, (lo, hi))
         known = len(values) > 0 and bool(np.isfinite(values[-1]))
         self.title.say(self.trend.title, self.trend.format(float(values[-1])) if known else "")
 
