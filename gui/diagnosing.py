@@ -83,6 +83,7 @@ class Diagnosing(QObject):
         workers.analyzed.connect(lambda *_: self.show())
         workers.document.changed.connect(lambda *_: self.show())
         self._session.state_changed.connect(self._state_changed)
+        theme.changed.connect(self.show)
 
     # ------------------------------------------------------------------ colours
 

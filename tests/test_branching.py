@@ -22,6 +22,7 @@ from engine.training import weights
 from gui import film
 from gui.film import Film
 from gui.session import Session
+from gui.theme import theme
 
 pytestmark = pytest.mark.gui
 
@@ -58,6 +59,13 @@ def test_an_edit_of_a_paused_run_shows_what_becomes_of_its_weights_and_a_branch_
     qtbot.waitUntil(lambda: window.workers.current, timeout=LONG)
     marks = {id: item.mark.text for id, item in canvas.drawing.nodes.items() if item.mark is not None}
     assert marks == {"fc1": "new", "fc3": "partly"}  # fc3 keeps its bias
+    before = theme.tokens.name
+    try:
+        for name in ("dark", "light"):
+            theme.choose(name)
+            assert canvas.drawing.nodes["fc1"].mark.color == theme.color("warning").name()
+    finally:
+        theme.choose(before)
     assert canvas.drawing.ghosts.gone.keys() == {"fc2"}
     assert canvas.drawing.ghosts.gone["fc2"][1] == "dropped, with 2 trained parameters"
     assert all(wire.mark is None for wire in canvas.drawing.wires.values())
