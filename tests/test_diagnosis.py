@@ -232,10 +232,12 @@ def test_signs_that_bops_threshold_holds_flip_with_the_usual_one() -> None:
         recipe=Recipe(data=Data("digits"), epochs=4, optimizer=Choice("Bop", fields)),
     )
     found = {finding.code: finding for finding in diagnose(trained(drawn)[0])}
+    assert found.keys() == {"stuck-binary", "layer-asleep"}
     (repair,) = found["stuck-binary"].repairs
+    assert found["layer-asleep"].repairs == (repair,)
     better = diff.apply(drawn, repair.changes)
     assert better.recipe.optimizer == Choice("Bop", {"threshold": 1e-8, "gamma": 1e-3})
-    assert "stuck-binary" not in codes(trained(better)[0])
+    assert codes(trained(better)[0]).isdisjoint(found)
 
 
 def test_what_stands_still_after_a_step_too_long_is_no_evidence_of_its_length() -> None:

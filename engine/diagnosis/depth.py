@@ -244,7 +244,15 @@ def _bias_updates(record: Record) -> list[float]:
     return [median(o.updates.get(name, math.nan) for o in record.recent) for name in names]
 
 
+def _held_by_bop(record: Record, seen: Evidence) -> bool:
+    """Whether the weight flips as Bop has it: without latent weights, and without a learning rate."""
+    found = record.place(seen.node or "")
+    return record.network.recipe.optimizer.id == "Bop" and found is not None and "weight" in found[2].binarize
+
+
 def _awaken(record: Record, seen: Evidence) -> tuple[Repair, ...]:
+    if _held_by_bop(record, seen):
+        return repairs.offer(record, repairs.usual_threshold(record.network))
     here = [e.node for e in _asleep(record) if e.node is not None]
     healthy = repairs.on_nodes(record, here, repairs.he, repairs.thawed(record))
     everywhere = repairs.afresh(record, repairs.rectify(record, repairs.thawed(record)))
@@ -298,7 +306,7 @@ STILL = 1e-5
 
 
 def _unstuck(record: Record, seen: Evidence) -> tuple[Repair, ...]:
-    if record.network.recipe.optimizer.id == "Bop":  # it has no latent weights, and no rate for binary ones
+    if _held_by_bop(record, seen):
         return repairs.offer(record, repairs.usual_threshold(record.network))
 
     def small(network: Network, id: str, block: str | None, node: Node) -> Network:

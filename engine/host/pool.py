@@ -134,11 +134,11 @@ class Pool:
     def what_if(
         self, document: bytes, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]
     ) -> int:
-        """Ask what a field's values come to."""
+        """Ask what a field's values come to. Of several waiting only the newest is answered."""
         return self._ask(lambda n: WhatIf(n, document, node, block, path, field, values))
 
     def print_source(self, document: bytes) -> int:
-        """Ask for a document as Python source."""
+        """Ask for a document as Python source. Of several waiting only the newest is answered."""
         return self._ask(lambda n: PrintSource(n, document))
 
     def evaluate(self, run: str, device: str = "auto") -> int:
