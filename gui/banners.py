@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QCursor, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from gui.plain import tip
 from gui.theme import SPACE, theme
 
 _ICONS = {"info": "mdi6.information-outline", "warning": "mdi6.alert-outline", "error": "mdi6.alert-circle"}
@@ -20,6 +21,8 @@ _COLORS = {"info": "accent", "warning": "warning", "error": "error"}
 _MARGIN, _WIDEST = 3 * SPACE, 760
 #: The cursor is kept clear by so many pixels.
 _CLEAR = 4 * SPACE
+#: Letters that a notice shows; of more, as a library's errors may have, its tool tip has the rest.
+_LETTERS = 400
 
 
 class Banner(QFrame):
@@ -35,10 +38,12 @@ class Banner(QFrame):
         super().__init__()
         self.setProperty("banner", kind)
         self.setAccessibleName(text)
-        self._kind = kind
+        self._kind, self.text = kind, text
         self.dismiss = dismiss
         self._icon = QLabel()
-        self.label = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        shown = text if len(text) <= _LETTERS else text[:_LETTERS].rstrip() + " …"
+        self.label = QLabel(shown, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.label.setToolTip(tip(text) if shown != text else "")
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         row.setSpacing(2 * SPACE)
@@ -108,7 +113,7 @@ class Banners(QWidget):
     ) -> None:
         """Show a notice in place of the one that had the same key."""
         shown = self._banners.get(key)
-        if shown is not None and shown.label.text() == text:
+        if shown is not None and shown.text == text:
             return
         place = self._column.count() if shown is None else self._column.indexOf(shown)
         self._take_away(key)
@@ -143,7 +148,7 @@ class Banners(QWidget):
     def text(self, key: str) -> str | None:
         """What the notice says, or None if it is not shown."""
         banner = self._banners.get(key)
-        return banner.label.text() if banner else None
+        return banner.text if banner else None
 
     def button(self, key: str, title: str) -> QPushButton:
         """A notice's button by its title."""

@@ -190,3 +190,18 @@ def test_fitting_leaves_room_for_notices(window):
     shown = canvas.mapFromScene(canvas.drawing.content()).boundingRect()
     assert canvas.rect().contains(shown)
     assert not place(window).intersects(shown)
+
+
+@pytest.mark.parametrize("words", ["An error of a library. " * 80, "/a_long_name_in_a_path" * 90])
+def test_a_notice_stays_on_the_canvas_however_much_it_says(window, words):
+    window.resize(1000, 700)
+    QApplication.processEvents()
+    say(window, text=words)
+    assert window.canvas.rect().contains(place(window))
+    button = window.banners.button("differs", "Bring its version back")
+    at = button.mapTo(window.banners, button.rect().center())
+    assert window.banners.rect().contains(at)
+    assert window.banners.text("differs") == words
+    label = button.parentWidget().label
+    assert label.height() >= label.heightForWidth(label.width())
+    assert words.strip() in label.toolTip()
