@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 
 import engine
 from engine import edit_view
-from engine.edit_view import Frame
+from engine.edit_view import Frame, Note
 from gui.canvas import export
 from gui.theme import theme
 from tests.canvas_bench import Bench, chain
@@ -37,6 +37,19 @@ def test_the_drawing_is_exported_whole_and_unmarked(bench, tmp_path, suffix):
         assert b"conv1" in content
         assert b.canvas.drawing.look.accent.name().encode() not in content
     assert b.canvas.drawing.nodes["conv1"].selected
+
+
+def test_the_corners_that_resize_frames_and_notes_are_not_in_the_picture(bench, tmp_path):
+    frame, note = Frame((0, 300, 400, 200), "Stem", "green"), Note((500, 300, 200, 120), "Why")
+    network = edit_view.set_mark(chain("Input", "Conv2d"), "frame1", frame)
+    b = bench(edit_view.set_mark(network, "note1", note))
+    path = tmp_path / "x.svg"
+    export.save(b.canvas.drawing, path)
+    picture = path.read_bytes()
+    b.document.edit(edit_view.remove_marks(b.network, ("frame1", "note1")), "Remove")
+    export.save(b.canvas.drawing, path)
+    # The corner is drawn as two slanting lines: nothing else on a frame or note is a line by itself.
+    assert picture.count(b"<polyline") == path.read_bytes().count(b"<polyline")
 
 
 def test_a_picture_that_cannot_be_written_says_so(bench, tmp_path):

@@ -388,3 +388,15 @@ def menu_at(b: Bench, place: QPoint) -> QMenu:
     menu = QApplication.activePopupWidget()
     assert isinstance(menu, QMenu)
     return menu
+
+
+def test_from_far_away_a_frames_title_is_edited_above_the_frame_and_covers_none_of_its_cards(bench):
+    b = bench(chain("Input", "Conv2d", "Flatten"))
+    framed(b)
+    b.canvas.set_zoom(0.15)
+    b.canvas.centerOn(b.canvas.drawing.marks["frame1"].rect.center())
+    b.canvas.writer.write("frame1")
+    box = b.canvas.writer.geometry()
+    for item in b.canvas.drawing.nodes.values():
+        assert not box.intersects(b.canvas.mapFromScene(item.rect).boundingRect())
+    assert box.intersects(b.canvas.mapFromScene(b.canvas.drawing.marks["frame1"].rect).boundingRect())

@@ -199,7 +199,7 @@ class FrameItem(MarkItem):
             QPen(tools.accent, 2.0) if self.selected else QPen(look.mixed(color, tools.canvas, 0.5), 1.25)
         )
         painter.drawRoundedRect(self._rect, 10, 10)
-        if self.owner.detail == NEAR:
+        if self.owner.detail == NEAR and widget is not None:  # on paper there is nothing to hold
             self._paint_corner(painter, look.mixed(color, tools.canvas, 0.6))
 
 
@@ -344,7 +344,7 @@ class NoteItem(MarkItem):
         elif self._words is not None:
             said = (line for line in self._words.toPlainText().splitlines() if line)
             captions.lines(painter, self._rect, said, tools.text)
-        if self.owner.detail == NEAR:
+        if self.owner.detail == NEAR and widget is not None:  # on paper there is nothing to hold
             self._paint_corner(painter, look.mixed(gold, tools.surface, 0.7))
 
 

@@ -48,8 +48,10 @@ class Writer(QPlainTextEdit):
         height = max(36, round(TITLE * self._canvas.zoom_factor)) if self._line else max(88, area.height())
         box = QRect(area.topLeft(), area.size()).intersected(self._canvas.viewport().rect())
         box.setSize(box.size().expandedTo(box.size().__class__(200, height)))
-        if self._line:
+        if isinstance(item, FrameItem):
             box.setHeight(height)
+            if item.title.captioned:
+                box.moveBottom(area.top())  # from far away a title is written above its frame
         room = self._canvas.viewport().rect()
         box.moveTopLeft(
             QPoint(
