@@ -171,3 +171,13 @@ def test_however_large_a_network_is_all_of_it_can_be_seen(bench):
     b = bench(edit.move(chain("Input", "Flatten"), {"flatten1": (400_000.0, 0.0)}))
     b.canvas.fit()
     assert b.canvas.visible_rect().contains(b.canvas.drawing.content())
+
+
+def test_space_that_is_let_go_elsewhere_no_longer_pans(bench):
+    b = bench(chain("Input", "Conv2d"))
+    before = b.network.positions()["conv1"]
+    hands.QTest.keyPress(b.canvas, Qt.Key.Key_Space)
+    b.canvas.clearFocus()
+    b.canvas.setFocus()
+    hands.drag(b.port, b.node("conv1"), b.node("conv1") + QPoint(0, 80))
+    assert b.network.positions()["conv1"] != before

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFocusEvent,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -344,6 +345,15 @@ class Canvas(Camera):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Space is let go."""
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._let_space_go()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Where the keyboard goes elsewhere, nobody says when space is let go."""
+        super().focusOutEvent(event)
+        self._let_space_go()
+
+    def _let_space_go(self) -> None:
+        if self.hands.panning:
             self.hands.panning = False
             self.viewport().unsetCursor()
 
