@@ -177,6 +177,17 @@ def test_a_draw_and_a_curve_of_one_layer_are_not_shown_as_another_s(qtbot) -> No
     assert panel.activation.note.text() == "Said of this curve."
 
 
+def test_whose_draw_it_is_is_said_of_several_layers_alone(qtbot) -> None:
+    bench = Bench(qtbot, ACTIVE)
+    panel = bench.select("second", "third")
+    answer_previews(bench, qtbot)
+    assert panel.init.note.text() == "The draw of third."
+    bench.select("third")
+    answer_previews(bench, qtbot)
+    assert panel.init.figures.values()["Mean ± std"] == "0.25 ± 0.5"
+    assert panel.init.note.text() == ""
+
+
 def test_a_curve_that_two_layers_share_stays(qtbot) -> None:
     bench = Bench(qtbot, ACTIVE)
     panel = bench.select("second")

@@ -151,6 +151,7 @@ class InitPart(Section):
             subject.report.parameters.get(name),
             [tensor.shape for tensor in subject.inputs],
             subject.document.network.recipe.seed,
+            len(subject.ids) > 1,  # of several it is said whose draw it is
         )
 
     def _inherited(self, name: str, id: str | None = None) -> Choice:
