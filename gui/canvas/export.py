@@ -30,7 +30,9 @@ _FONTS = "Inter, Helvetica Neue, Helvetica, Arial, sans-serif"
 
 
 def save(scene: Scene, path: Path) -> None:
-    """Write the whole drawing in the format of `path`'s suffix: nothing selected, and on white, as on paper.
+    """Write the whole drawing in the format of `path`'s suffix: nothing selected, in light colours, as on paper.
+
+    PNG has a white ground, SVG and PDF have that of the page.
 
     The file is replaced whole or not at all.
 

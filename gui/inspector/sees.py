@@ -120,6 +120,7 @@ class SeesPart(Section):
         self.words.setText(
             f"One output of {subject.id} sees {part} of the {size[0]} × {size[1]} pixels"
             + (f" (its field is {field[0]} × {field[1]})." if whole else ".")
+            + ("" if self.view.image is None else " The picture is a training example.")
         )
 
     def _input(self) -> tuple[int, int] | None:
