@@ -30,11 +30,9 @@ _FONTS = "Inter, Helvetica Neue, Helvetica, Arial, sans-serif"
 
 
 def save(scene: Scene, path: Path) -> None:
-    """Write the whole drawing in the format of `path`'s suffix: nothing selected, in light colours, as on paper.
+    """Write the whole drawing in the format of `path`'s suffix, in light colours and nothing selected.
 
-    PNG has a white ground, SVG and PDF have that of the page.
-
-    The file is replaced whole or not at all.
+    PNG has a white ground, SVG and PDF have that of the page. The file is replaced whole or not at all.
 
     Raises
     ------
