@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 #: Seconds of looking with which a run begins, so that its first moments are seen too: over five seconds
-#: they and the share make 2.7 %, and 3 % are the limit (tests/benchmarks/observation.py).
-CREDIT = 0.035
+#: they and the share make 2.5 %, and 3 % are the limit (tests/benchmarks/observation.py).
+CREDIT = 0.025
 #: Seconds between two looks, at least: a panel that changes more often is not seen any better.
 APART = 0.2
 #: Seconds without a look, after which the work in them earns twice as much: who shares the machine with
@@ -17,7 +17,7 @@ APART = 0.2
 UNSEEN = 1.0
 #: What a look costs for each second that it is timed at: the watched step is slower, and the step after it
 #: finds its caches cold (1.05 to 1.23, measured over networks from a perceptron to a transformer).
-UNTIMED = 1.15
+UNTIMED = 1.25
 
 #: Seconds after which an account that did not pay for a look is asked once more.
 _ONCE_MORE = 0.05
