@@ -1,7 +1,7 @@
 """What looking costs: training slowed by it, gaps in the window's event loop, memory of a long run.
 
-`slowed`: seconds of training with observation over seconds without, of runs in turns in this
-process. `window`: the digits network trains in the window with every panel torn off and on screen; a
+`slowed`: seconds of training with observation over seconds without, of runs in turns in this process; and,
+since equal runs differ by more than that, what the steps around each look take more than their neighbours. `window`: the digits network trains in the window with every panel torn off and on screen; a
 16 ms timer in the window's event loop notes its gaps. `memory`: bytes that a session holds after
 observations of 100,000 steps.
 """
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec.structs import replace
 
 ROUNDS = 9
@@ -65,6 +66,84 @@ def slowed() -> dict[str, Any]:
             "looks": looks,
         }
     return figures
+
+
+def by_steps() -> dict[str, Any]:
+    """By network: the work of observed runs over that of the same without what looks cost them.
+
+    Of each run the work of every step is noted. What the step that is looked at, the two before it (gradients are
+    compared with the step before) and the two after it (their caches are cold) take beyond the steps around them is
+    what the look costs, whatever part of it the run itself can time. A step that ends an epoch, which validates, is
+    held against others that do.
+    """
+    import torch
+
+    import engine
+    from engine import templates
+    from engine.host.protocol import Observation, RunStarted
+    from engine.training.control import Control
+
+    class Noting(Control):
+        """Asked before each batch whether anybody interrupts, notes the time."""
+
+        def __init__(self) -> None:
+            self.times: list[float] = []
+            super().__init__()
+
+        @property
+        def interrupted(self) -> bool:
+            self.times.append(time.thread_time())
+            return False
+
+        @interrupted.setter
+        def interrupted(self, value: bool) -> None:
+            """Nobody does."""
+
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+    figures = {}
+    for name, epochs in (("digits_mlp", 200), ("residual_digits", 40)):
+        network = templates.template(name).network
+        network = replace(network, recipe=replace(network.recipe, epochs=epochs))
+        ratios, costs, counts = [], [], []
+        for number in range(ROUNDS // 2 + 1):
+            control, events = Noting(), list[Any]()
+            begun = time.thread_time()
+            with tempfile.TemporaryDirectory() as folder:
+                engine.train(network, device="cpu", run_dir=folder, emit=events.append, control=control)
+            if number == 0:
+                continue  # a process's first steps take long, looked at or not
+            per_epoch = next(event.steps_per_epoch for event in events if isinstance(event, RunStarted))
+            looks = [event.step for event in events if isinstance(event, Observation)]
+            cost = _excess(np.diff(control.times), looks, per_epoch)
+            work = control.times[-1] - begun
+            ratios.append(work / (work - cost))
+            costs.append(1000 * cost / len(looks))
+            counts.append(len(looks))
+        figures[name] = {
+            "ratio": statistics.median(ratios),
+            "most": max(ratios),
+            "look_ms": statistics.median(costs),
+            "looks": max(counts),
+        }
+    return figures
+
+
+def _excess(taken: Any, looks: list[int], per_epoch: int) -> float:
+    """Seconds that steps near looks take beyond those that are not; step N is ``taken[N - 1]``."""
+    steps = np.arange(1, len(taken) + 1)
+    near = np.zeros(len(taken), bool)
+    for look in looks:
+        near[max(look - 3, 0) : look + 2] = True
+    ends = steps % per_epoch == 0
+    usual = float(np.median(taken[ends & ~near]))
+    found = 0.0
+    for step in steps[near]:
+        if ends[step - 1]:
+            found += taken[step - 1] - usual
+        else:
+            around = slice(max(step - 31, 0), step + 30)
+            found += taken[step - 1] - float(np.median(taken[around][~near[around] & ~ends[around]]))
+    return found
 
 
 def _fastest(found: list[float]) -> float:
@@ -256,7 +335,7 @@ def measure() -> dict[str, Any]:
     windows = {f"{left} threads": window(left), f"{left} threads, a long run": window(left, long=True)}
     if cores > left:
         windows[f"{cores} threads"] = window(cores)
-    return {"slowed": slowed(), "window": windows, "memory": memory()}
+    return {"slowed": slowed(), "by_steps": by_steps(), "window": windows, "memory": memory()}
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -266,6 +345,12 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(
             f"  {name:<18} {row['observed_s']:.2f} s / {row['off_s']:.2f} s = {row['ratio']:.3f} with {row['looks']} "
             f"looks; processor time {row['ratio_of_processor_time']:.3f}"
+        )
+    lines.append("the same, told by what the steps around each look take more than others")
+    for name, row in figures["by_steps"].items():
+        lines.append(
+            f"  {name:<18} {row['ratio']:.3f}, at most {row['most']:.3f}, with {row['looks']} looks "
+            f"of {row['look_ms']:.1f} ms"
         )
     lines.append("gaps of a 16 ms tick in the window, all panels shown (goal: p99 20 ms with a core left)")
     for name, row in figures["window"].items():
