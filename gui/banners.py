@@ -21,8 +21,9 @@ _COLORS = {"info": "accent", "warning": "warning", "error": "error"}
 _MARGIN, _WIDEST = 3 * SPACE, 760
 #: The cursor is kept clear by so many pixels.
 _CLEAR = 4 * SPACE
-#: Letters that a notice shows; of more, as a library's errors may have, its tool tip has the rest.
-_LETTERS = 400
+#: Letters that a notice shows, the fewer the less room there is; of more, as a library's errors may have,
+#: its tool tip has the rest.
+_LETTERS = (400, 200, 100)
 
 
 class Banner(QFrame):
@@ -41,9 +42,8 @@ class Banner(QFrame):
         self._kind, self.text = kind, text
         self.dismiss = dismiss
         self._icon = QLabel()
-        shown = text if len(text) <= _LETTERS else text[:_LETTERS].rstrip() + " …"
-        self.label = QLabel(shown, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.label.setToolTip(tip(text) if shown != text else "")
+        self.label = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.show_letters(_LETTERS[0])
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         row.setSpacing(2 * SPACE)
@@ -60,6 +60,14 @@ class Banner(QFrame):
         row.addWidget(self._close)
         self._repaint()
         theme.changed.connect(self._repaint)
+
+    def show_letters(self, most: int) -> None:
+        """Show all, or the first so many letters."""
+        shown = self.text if len(self.text) <= most else self.text[:most].rstrip() + " …"
+        if shown != self.label.text():
+            self.label.setText(shown)
+            self.label.setToolTip(tip(self.text) if shown != self.text else "")
+            self.updateGeometry()  # at once: its height is asked for next
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape takes the notice away in which the keyboard is."""
@@ -199,7 +207,7 @@ class Banners(QWidget):
             return
         ground, home = self._ground, self._home
         width = min(_WIDEST, max(1, ground.width() - 2 * _MARGIN))
-        height = self._column.heightForWidth(width)
+        height = self._fitted(width, ground.height() - 2 * _MARGIN)
         right, bottom = (
             max(_MARGIN, room - _MARGIN - size)
             for room, size in ((ground.width(), width), (ground.height(), height))
@@ -222,6 +230,17 @@ class Banners(QWidget):
         self.raise_()
         covered = height + _MARGIN
         self.placed.emit(*((0, covered) if self._spot % len(down) else (covered, 0)))
+
+    def _fitted(self, width: int, room: int) -> int:
+        """The height of all notices, which show as many letters as there is room for."""
+        height = 0
+        for most in _LETTERS:
+            for banner in self._banners.values():
+                banner.show_letters(most)
+            height = self._column.heightForWidth(width)
+            if height <= room:
+                break
+        return height
 
 
 def _around(area: QRect) -> QRect:

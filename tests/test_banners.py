@@ -192,9 +192,10 @@ def test_fitting_leaves_room_for_notices(window):
     assert not place(window).intersects(shown)
 
 
+@pytest.mark.parametrize("size", [(1000, 700), (880, 560)])
 @pytest.mark.parametrize("words", ["An error of a library. " * 80, "/a_long_name_in_a_path" * 90])
-def test_a_notice_stays_on_the_canvas_however_much_it_says(window, words):
-    window.resize(1000, 700)
+def test_a_notice_stays_on_the_canvas_however_much_it_says(window, words, size):
+    window.resize(*size)
     QApplication.processEvents()
     say(window, text=words)
     assert window.canvas.rect().contains(place(window))
