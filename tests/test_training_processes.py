@@ -119,12 +119,12 @@ def test_what_cannot_begin_is_said_once_and_leaves_nothing(tmp_path):
 
 
 def test_torchrun_starts_the_same_on_machines_that_share_no_folder(tmp_path):
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
     program = "from torch.distributed.run import main; main()"
 
     def started(*arguments):
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = found.getsockname()[1]
         machines = []
         for number, name in enumerate(("one", "two")):
             place = tmp_path / name
