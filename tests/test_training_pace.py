@@ -171,3 +171,13 @@ def test_without_a_share_only_the_beginning_and_the_end_are_seen():
     assert clock.seen[0] == 2
     assert clock.seen[-1] == 5000
     assert len(clock.seen) <= CREDIT / 0.006 + 2
+
+
+def test_a_first_look_that_was_dear_for_good_is_paid_when_the_second_has_shown_it():
+    # 0.175 seconds each, as of 11 million parameters whose weights are kept: two looks, and then none until
+    # both are earned.
+    run = Run(step=1.0, look=0.175).train(seconds=25)
+    assert len(run.seen) == 2
+    assert run.slowed < 1.025
+    # Where only the first was dear, the others do not wait for what a process takes once.
+    assert len(Run(step=0.004, look=0.006, first=0.175).train(seconds=5).seen) >= 10

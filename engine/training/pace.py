@@ -67,6 +67,8 @@ class Pace:
         self.sure = min(self._first + 2, self._last)
         self.cost = 0.0
         self._spent, self._looks = 0.0, 0
+        #: What the first look took.
+        self._cold = 0.0
         #: Seconds of work that earn a second time: of all looks, and of the one that is wanted now.
         self._again = self._more = 0.0
 
@@ -110,9 +112,13 @@ class Pace:
     def paid(self, step: int, cost: float) -> None:
         """A look at `step` has taken `cost` seconds of work."""
         self.cost += cost
-        # What a process takes once, at its first look, is no measure of the next.
-        self._spent += UNTIMED * (cost if self._looks else min(cost, CREDIT))
+        # What a process takes once, at its first look, is no measure of the next, which tells what remains.
         self._looks += 1
+        if self._looks == 1:
+            self._cold, cost = cost, min(cost, CREDIT)
+        elif self._looks == 2:
+            cost += max(min(self._cold, cost) - CREDIT, 0.0)
+        self._spent += UNTIMED * cost
         self._seen, self._by_then = self._now(), self.worked
         self._again, self._more = self._again + self._more, 0.0
         self.due = self._seen + APART
