@@ -10,7 +10,6 @@ in the status bar, and its card has the badge.
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -32,6 +31,7 @@ from gui.garbage import Garbage
 from gui.window import Window
 from tests import gui_helpers as hands
 from tests import window_helpers
+from tests.benchmarks._times import lines, summary
 from tests.benchmarks.analysis_latency import residual
 
 #: Nodes -> how often each hand is timed.
@@ -162,28 +162,13 @@ def measure() -> dict[str, dict[str, Any]]:
                     window.canvas.fit(near)
                     _wait(_passed(1500))  # the window has done all that opening asks for
                     application.processEvents()
-                    found[f"{name}, {nodes} nodes"] = _summary(hand(window, repeats))
+                    found[f"{name}, {nodes} nodes"] = summary(hand(window, repeats))
                     print(f"drag_errors: {name}, {nodes} nodes done", file=sys.stderr)
             finally:
                 window_helpers.close_window(window)
     return found
 
 
-def _summary(times: list[float]) -> dict[str, Any]:
-    ordered = sorted(times)
-    return {
-        "median ms": statistics.median(ordered),
-        "p95 ms": ordered[round(0.95 * (len(ordered) - 1))],
-        "worst ms": ordered[-1],
-        "times": len(ordered),
-    }
-
-
 def table(figures: dict[str, Any]) -> str:
     """The figures, for people."""
-    lines = [f"{'':<34}{'median':>10}{'p95':>10}{'worst':>10}{'of':>6}"]
-    for name, values in figures.items():
-        if isinstance(values, dict) and "median ms" in values:
-            cells = "".join(f"{values[key]:>7.1f} ms" for key in ("median ms", "p95 ms", "worst ms"))
-            lines.append(f"{name:<34}{cells}{values['times']:>6}")
-    return "\n".join(lines)
+    return "\n".join(lines(figures))

@@ -9,7 +9,6 @@ goal is 16 ms, a frame.
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from gui.garbage import Garbage
 from gui.window import Window
 from tests import gui_helpers as hands
 from tests import window_helpers
+from tests.benchmarks._times import lines, summary
 from tests.benchmarks.analysis_latency import residual
 from tests.networks import alone
 
@@ -122,7 +122,7 @@ def measure() -> dict[str, Any]:
         finally:
             window_helpers.close_window(window)
     found = {
-        name: _summary([look[key] for look in looks.values()])
+        name: summary([look[key] for look in looks.values()])
         for key, name in (
             ("first", "first look at a type"),
             ("same", "another of the same type"),
@@ -132,28 +132,13 @@ def measure() -> dict[str, Any]:
     slowest = sorted(looks, key=lambda type: -looks[type]["first"])[:_TOLD]
     return {
         **found,
-        "a step with an arrow key": _summary(walk),
+        "a step with an arrow key": summary(walk),
         "slowest first looks, ms": {type: looks[type]["first"] for type in slowest},
-    }
-
-
-def _summary(times: list[float]) -> dict[str, float]:
-    ordered = sorted(times)
-    return {
-        "median ms": statistics.median(ordered),
-        "p95 ms": ordered[round(0.95 * (len(ordered) - 1))],
-        "worst ms": ordered[-1],
-        "times": len(ordered),
     }
 
 
 def table(figures: dict[str, Any]) -> str:
     """The figures, for people."""
-    lines = [f"{'':<34}{'median':>10}{'p95':>10}{'worst':>10}{'of':>6}"]
-    for name, values in figures.items():
-        if isinstance(values, dict) and "median ms" in values:
-            cells = "".join(f"{values[key]:>7.1f} ms" for key in ("median ms", "p95 ms", "worst ms"))
-            lines.append(f"{name:<34}{cells}{values['times']:>6}")
     slowest = figures["slowest first looks, ms"]
-    lines.append("Slowest first looks: " + ", ".join(f"{type} {ms:.0f}" for type, ms in slowest.items()))
-    return "\n".join(lines)
+    told = "Slowest first looks: " + ", ".join(f"{type} {ms:.0f}" for type, ms in slowest.items())
+    return "\n".join([*lines(figures), told])
