@@ -131,7 +131,7 @@ def _spreads_and_ranks(features: Sequence[Tensor]) -> list[tuple[float, float]]:
         centred = (together - together.mean(dim=1, keepdim=True)).double()
         # By hand: torch's own deviations, down the columns, take as long as the spectra.
         totals = centred.square().mean(dim=1).sqrt_().sum(dim=1).tolist()
-        ranks = _rank_of_centred(centred).tolist()
+        ranks = effective_rank(centred).tolist()
         for place, total, width, rank in zip(found, totals, widths, ranks, strict=True):
             known[place] = total / width, rank
     return [known[place] for place in places]
@@ -170,16 +170,12 @@ def _saturated(found: Mapping[str, tuple[Tensor, tuple[float, float] | None]]) -
     return dict(zip(shares, torch.stack(list(shares.values())).tolist(), strict=True)) if shares else {}
 
 
-def effective_rank(features: Tensor) -> NDArray[np.float64]:
+def effective_rank(centred: Tensor) -> NDArray[np.float64]:
     """Exponential of the entropy of the singular values' shares, of centred ``[…, examples, features]``.
 
-    Roy and Vetterli 2007, "The effective rank". Singular values come from the smaller Gram matrix:
-    for these sizes several times faster than a singular value decomposition.
+    In double precision. Roy and Vetterli 2007, "The effective rank". Singular values come from the smaller
+    Gram matrix: for these sizes several times faster than a singular value decomposition.
     """
-    return _rank_of_centred((features - features.mean(dim=-2, keepdim=True)).double())
-
-
-def _rank_of_centred(centred: Tensor) -> NDArray[np.float64]:
     gram = centred @ centred.mT if centred.shape[-2] <= centred.shape[-1] else centred.mT @ centred
     trace = gram.diagonal(dim1=-2, dim2=-1).sum(dim=-1).cpu().numpy()
     spectrum = torch.linalg.eigvalsh(gram.nan_to_num_(0.0, 0.0, 0.0)).cpu().numpy()

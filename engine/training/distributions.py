@@ -74,9 +74,8 @@ def _distribution(values: Values, norm: float) -> Distribution:
     count = len(exact)
     zeros = int(np.count_nonzero(exact == 0)) / count if count else 0.0
     width = hi / BINS - lo / BINS  # of a bin; the range itself may be more than a number can say
-    if (
-        width < sys.float_info.min
-    ):  # one value alone, or none, or as good as one: no spread, and bins around it
+    if width < sys.float_info.min:
+        # One value alone, or none, or as good as one: no spread, and bins around it.
         middle = tuple(count if bin == BINS // 2 else 0 for bin in range(BINS))
         return Distribution(lo - 0.5, hi + 0.5, middle, lo, 0.0, norm, zeros, size - count)
     # Places among the bins, 0 … 64: no square of them overflows, and of so few values none is lost in the

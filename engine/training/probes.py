@@ -109,7 +109,7 @@ class Probes:
         return self._clock()
 
     @_alone()
-    def begin(self) -> dict[str, Distribution]:
+    def initial(self) -> dict[str, Distribution]:
         """Look at the weights before the first step; the first look's price has this in it."""
         begun = self._begin()
         weights = distributions({part.name: part.tensor for part in self._parts})

@@ -225,7 +225,7 @@ class Trainer:
                 threads=torch.get_num_threads(),
                 notes=self.notes,
                 warnings=self._warnings,
-                weights={} if self.probes is None else self.probes.begin(),
+                weights={} if self.probes is None else self.probes.initial(),
             )
         )
         self.emit(RunState("running", self.position.step))
