@@ -6,20 +6,21 @@ import bisect
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QToolButton, QWidget
 
 from gui.session import Session
+from gui.slider import Slider
 from gui.theme import SPACE, theme
 
 #: Milliseconds between two pictures of the film.
 FILM = 80
 
 
-class StepSlider(QSlider):
+class StepSlider(Slider):
     """A slider with marks: where weights are kept, and where the drawing was edited."""
 
     def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
+        super().__init__()
         self.kept: list[int] = []
         self.edits: list[int] = []
 
@@ -76,6 +77,10 @@ class Scrubber(QWidget):
             row.addWidget(part)
         self._film = QTimer(self, interval=FILM)
         self._film.timeout.connect(self._next)
+        #: The step that was shown as a drag began; None: the newest.
+        self._before: int | None = None
+        self.slider.sliderPressed.connect(self._held)
+        self.slider.taken_back.connect(lambda: session.seek(self._before))
         self.slider.valueChanged.connect(self._moved)
         self.play.toggled.connect(self._toggled)
         session.observed.connect(self._grown)
@@ -112,6 +117,9 @@ class Scrubber(QWidget):
             self.slider.setValue(max(len(steps) - 1, 0))
         self.slider.blockSignals(False)
         self._say()
+
+    def _held(self) -> None:
+        self._before = self._session.at
 
     def _moved(self, index: int) -> None:
         kept = self._session.observations

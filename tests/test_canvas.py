@@ -298,30 +298,6 @@ def test_alt_that_comes_while_a_card_hangs_leaves_the_original_too(bench):
     b.undo_and_redo(before)
 
 
-@pytest.mark.parametrize("what", ["move", "connect", "rewire", "copy", "select"])
-def test_escape_cancels_every_gesture(bench, what):
-    b = bench(chain("Input", "Conv2d", "Flatten"))
-    before, steps = b.network, b.document.undo_stack.count()
-    shown = b.canvas.drawing.positions()
-    begin = {
-        "move": (b.node("conv1"), Qt.KeyboardModifier.NoModifier),
-        "connect": (b.output("input1"), Qt.KeyboardModifier.NoModifier),
-        "rewire": (b.input("flatten1"), SHIFT),
-        "copy": (b.node("conv1"), ALT),
-        "select": (b.empty(), Qt.KeyboardModifier.NoModifier),
-    }[what]
-    hands.drag(b.port, begin[0], begin[0] + QPoint(60, 90), modifiers=begin[1], drop=False)
-    assert b.canvas.gesture is not None
-    hands.key(b.canvas, Qt.Key.Key_Escape)
-    assert b.canvas.gesture is None
-    hands.release(b.port, begin[0] + QPoint(60, 90))
-    assert b.network is before
-    assert b.document.undo_stack.count() == steps
-    assert b.canvas.drawing.positions() == shown
-    assert b.canvas.drawing.sketch.path().isEmpty()
-    assert not b.canvas.adder.popup.isVisible()
-
-
 @pytest.mark.parametrize("what", ["move", "connect", "select"])
 def test_the_right_button_cancels_a_gesture_and_opens_no_menu(bench, what):
     b = bench(chain("Input", "Conv2d", "Flatten"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from PySide6.QtCore import (
     QEasingCurve,
@@ -52,6 +53,16 @@ AFAR, ANEAR = 1500, 400
 NOTCH = 120
 #: How long a zoom rests before cards are drawn sharply, in milliseconds.
 REST_MS = 90
+
+
+class Outlook(NamedTuple):
+    """Where one looks from: :meth:`Camera.look_from` leads back there."""
+
+    zoom: float
+    #: In pixels.
+    scroll: QPoint
+    #: Whether the whole is in view, and stays so.
+    fitted: bool
 
 
 class Camera(QGraphicsView):
@@ -133,6 +144,19 @@ class Camera(QGraphicsView):
         self._fitted = False
         self.horizontalScrollBar().setValue(position.x())
         self.verticalScrollBar().setValue(position.y())
+
+    @property
+    def outlook(self) -> Outlook:
+        """Where one looks from now."""
+        return Outlook(self.zoom_factor, self.scroll_position(), self._fitted)
+
+    def look_from(self, outlook: Outlook) -> None:
+        """Look again from where one did, however far one has come and zoomed since."""
+        self.glide.stop()
+        self.set_zoom(outlook.zoom)
+        self.scroll_to(outlook.scroll)
+        self._fitted = outlook.fitted
+        self.looked.emit()
 
     def cursor_point(self) -> QPointF | None:
         """The cursor in scene coordinates; None when it is elsewhere."""

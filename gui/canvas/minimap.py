@@ -12,6 +12,7 @@ from gui.canvas import look
 from gui.theme import SPACE
 
 if TYPE_CHECKING:
+    from gui.canvas.camera import Outlook
     from gui.canvas.view import Canvas
 
 SIZE = QSize(176, 116)
@@ -42,6 +43,8 @@ class Minimap(QWidget):
         super().__init__(canvas)
         self.canvas = canvas
         self._picture: QPixmap | None = None
+        #: Where one looked from as the drag that is under way began.
+        self._held_from: Outlook | None = None
         #: From the drawing's places to the map's.
         self.transform = QTransform()
         self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
@@ -49,6 +52,7 @@ class Minimap(QWidget):
         self.setFixedSize(SIZE)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName("Overview of the network")
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # what lies below is not seen
         self.setToolTip("Overview: click or drag to go there")
 
     def forget(self) -> None:
@@ -123,10 +127,30 @@ class Minimap(QWidget):
             self.canvas.look_at(inverse.map(QPointF(event.position())))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go there."""
-        self._go(event)
+        """Go there; another button cancels, as it does on the canvas."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            self.cancel()
+        elif self._held_from is None:
+            self._held_from = self.canvas.outlook
+            self._go(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the view along."""
-        if event.buttons() & Qt.MouseButton.LeftButton:
+        if self._held_from is not None and event.buttons() & Qt.MouseButton.LeftButton:
             self._go(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Stay there."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """The drag, if there is one, is over."""
+        self._held_from = None
+
+    def cancel(self) -> bool:
+        """Look again from where the drag that is under way began; whether there is one."""
+        before, self._held_from = self._held_from, None
+        if before is not None:
+            self.canvas.look_from(before)
+        return before is not None

@@ -196,6 +196,7 @@ class Canvas(Camera):
     def _show_graph(self, *_: object) -> None:
         self.land()
         self.hands.forget()
+        self.minimap.let_go()
         self.interior.follow()
         self._show_overlay()
         view = self.visible_rect() if self.isVisible() else None
@@ -334,7 +335,7 @@ class Canvas(Camera):
         if event.key() == Qt.Key.Key_Escape:
             if self.hands.busy:
                 self.hands.cancel()
-            else:
+            elif not self.minimap.cancel():
                 self.selection.set()
         elif event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self.hands.panning = True

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QLabel,
     QScrollArea,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from gui.panels.figures import History
 from gui.panels.panel import Panel
 from gui.panels.series import figure
 from gui.session import Session
+from gui.slider import Slider
 
 #: The x axis: what the box says, the column it reads.
 AXES = (("Step", "step"), ("Epoch", "epoch"), ("Time", "seconds"))
@@ -64,7 +64,7 @@ class CurvesPanel(Panel):
             self.axis.addItem(title, key)
         self.log = QCheckBox("Log")
         self.log.setToolTip("Logarithmic vertical axis")
-        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing = Slider()
         self.smoothing.setAccessibleName("Smoothing")
         self.smoothing.setRange(0, 99)
         self.smoothing.setMinimumWidth(48)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.panels.pictures import image_of_values
@@ -24,7 +24,10 @@ class DrawPad(QWidget):
         self.setToolTip("Draw with the mouse; the right button rubs out")
         self.setMinimumSize(112, 112)
         self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # for Esc; no other key does anything in it
         self.values: NDArray[np.float64] = np.zeros((8, 8))
+        #: The sheet before the stroke that is under way.
+        self._before: NDArray[np.float64] | None = None
 
     def sizeHint(self) -> QSize:
         """Large enough for a finger."""
@@ -33,7 +36,7 @@ class DrawPad(QWidget):
     def set_size(self, height: int, width: int) -> None:
         """Draw in another resolution; the sheet is wiped where it changes."""
         if self.values.shape != (height, width):
-            self.values = np.zeros((height, width))
+            self.values, self._before = np.zeros((height, width)), None
             self.update()
 
     def wipe(self) -> None:
@@ -81,11 +84,29 @@ class DrawPad(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a stroke."""
+        if self._before is None:
+            self._before = self.values.copy()
         self.mouseMoveEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with it."""
+        if self._before is None:
+            return
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.stroke(event.position())
         elif event.buttons() & Qt.MouseButton.RightButton:
             self.stroke(event.position(), -1.0)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """It is done."""
+        if not event.buttons():
+            self._before = None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc takes back the stroke that is under way."""
+        if event.key() == Qt.Key.Key_Escape and self._before is not None:
+            self.values, self._before = self._before, None
+            self.update()
+            self.drawn.emit()
+        else:
+            super().keyPressEvent(event)

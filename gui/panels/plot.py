@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QWheelEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
 from gui.panels.axis import Axis
@@ -103,6 +103,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.vertical_grid = vertical_grid
         #: Whether the user chose the range.
         self.held = False
+        #: While a button is held: what was seen before, and whether the user had chosen that.
+        self._held_from: tuple[tuple[list[float], list[float]], bool] | None = None
+        #: The drag was taken back, and the button is still held.
+        self._taken_back = False
         self.getPlotItem().hideButtons()
         self.view.disableAutoRange()
         self.view.setDefaultPadding(0)
@@ -207,6 +211,39 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """Show all again."""
         super().mouseDoubleClickEvent(event)
         self.release()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to drag what is seen."""
+        if self._held_from is None:
+            self._held_from = (self.view.viewRange(), self.held)
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on, unless that was taken back."""
+        if not self._taken_back:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Stay there."""
+        super().mouseReleaseEvent(event)
+        if self._taken_back:  # by the release it has moved once more
+            self._take_back()
+        if not event.buttons():
+            self._held_from, self._taken_back = None, False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc while dragging shows what was seen before."""
+        if event.key() == Qt.Key.Key_Escape and self._held_from is not None:
+            self._taken_back = True
+            self._take_back()
+        else:
+            super().keyPressEvent(event)
+
+    def _take_back(self) -> None:
+        assert self._held_from is not None
+        (x, y), held = self._held_from
+        self.view.setRange(xRange=x, yRange=y, padding=0)
+        self.held = held
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom with Ctrl; a bare wheel scrolls the panel."""

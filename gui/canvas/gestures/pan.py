@@ -20,7 +20,7 @@ class Pan(Gesture):
     def __init__(self, canvas: Canvas, at: QPointF, cursor: QPoint) -> None:
         super().__init__(canvas, at)
         self._cursor = cursor
-        self._start = canvas.scroll_position()
+        self._start = canvas.outlook
         canvas.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def move(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
@@ -35,5 +35,5 @@ class Pan(Gesture):
 
     def cancel(self) -> None:
         """Go back to where it began."""
-        self.canvas.scroll_to(self._start)
+        self.canvas.look_from(self._start)
         self.canvas.viewport().unsetCursor()
