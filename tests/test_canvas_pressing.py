@@ -10,9 +10,10 @@ from engine.edit_view import Frame
 from engine.findings import Analysis, Problem
 from engine.network import Edge, End
 from gui.canvas import hands as canvas_hands
-from gui.canvas.levels import COARSE, FAR
+from gui.canvas.levels import COARSE, FAR, MIDDLE, NEAR
 from tests import gui_helpers as hands
 from tests.canvas_bench import Bench, chain
+from tests.gui_helpers import CTRL
 
 pytestmark = pytest.mark.gui
 
@@ -137,3 +138,35 @@ def test_what_is_pressed_and_then_undone_is_not_dragged(bench, what):
     hands.release(b.port, at + QPoint(40, 40))
     assert b.network is before
     assert Edge(End("input1"), End("relu1")) not in b.network.edges
+
+
+@pytest.mark.parametrize(("zoom", "detail"), [(0.15, FAR), (0.25, COARSE), (0.45, MIDDLE), (1.0, NEAR)])
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_a_wire_that_is_seen_beside_a_cards_port_can_be_clicked_from_however_far(bench, end, zoom, detail):
+    b = bench(wide())
+    edge = b.network.edges[0]
+    b.document.edit(edit_view.set_bends(b.network, {edge: ()}), "Straighten")
+    source, target = (b.canvas.drawing.nodes[id] for id in ("input1", "relu1"))
+    port, way = (source.output_point(0), 8) if end == "source" else (target.input_point(0), -8)
+    look(b, zoom, port, detail)
+    beside = b.at(port) + QPoint(way, 0)
+    hands.click(b.port, beside)
+    assert (b.selection.nodes, b.selection.edges) == ((), (edge,))
+    hands.click(b.port, beside, modifiers=CTRL)
+    assert b.selection.edges == (edge,)
+    hands.click(b.port, b.at(port) + QPoint(-way, 0))
+    assert b.selection.nodes == (edge.source.node if end == "source" else edge.target.node,)
+
+
+def test_a_drag_from_beside_a_port_where_a_wire_leaves_draws_another_wire(bench):
+    b = bench(wide())
+    look(b, 0.45, QPointF(300.0, 0.0), MIDDLE)
+    hands.drag(b.port, b.output("input1") + QPoint(4, 0), b.input("relu2"))
+    assert b.edges == {"input1 → relu1", "input1 → relu2"}
+
+
+def test_a_click_on_a_ports_circle_is_one_on_its_card(bench):
+    b = bench(wide())
+    look(b, 1.0, QPointF(300.0, 0.0), NEAR)
+    hands.click(b.port, b.output("input1") + QPoint(3, 0))
+    assert (b.selection.nodes, b.selection.edges) == (("input1",), ())

@@ -6,10 +6,11 @@ import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QLineF, QPoint, QPointF, Qt
 from PySide6.QtGui import QHelpEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip
 
+from engine.network import Edge
 from gui.canvas import card
 from gui.canvas.edge_item import EdgeItem
 from gui.canvas.finding import Port
@@ -17,7 +18,7 @@ from gui.canvas.gestures import Bend, Connect, Gesture, Move, Pan, Resize, Rewir
 from gui.canvas.gestures.bend import lead, place_of
 from gui.canvas.levels import FAR, NEAR
 from gui.canvas.marks import FrameItem, NoteItem
-from gui.canvas.node_item import NodeItem
+from gui.canvas.node_item import PORT_RADIUS, NodeItem
 
 if TYPE_CHECKING:
     from gui.canvas.view import Canvas
@@ -80,18 +81,19 @@ class Hands:
         if caption is not None:
             self._press_mark(place, at, caption, add, alt)
             return
-        port = self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
+        port = self._port_at(at)
         item = self.drawing.node_at(at)
         reach = WIRE_REACH / self.canvas.zoom_factor
-        wire = None if item or port else self.drawing.wire_at(at, reach)
+        wire = None if item or self._covers(port, at) else self.drawing.wire_at(at, reach)
         bend = None if item or port else self.drawing.bend_at(at, reach)
         mark = None if item or port else self.drawing.mark_at(at, reach)
         meant = item is not None
         if mark is not None and mark.before_wires(at, reach):
             meant, wire, bend = True, None, None
         held = None if meant or add or self.drawing.detail != FAR else self._held_near(at)
-        if port is not None and self.drawing.detail != FAR:
-            self._begin_wire(place, at, port, shift)
+        if port is not None:
+            edges = () if wire is None else (*self.selection.edges, wire.edge) if add else (wire.edge,)
+            self._begin_wire(place, at, port, shift, edges)
         elif held is not None:  # a click is one on what lies there
             there = (bend[0].edge,) if bend else (wire.edge,) if wire else ()
             marks = (mark.id,) if mark and not there else ()
@@ -134,13 +136,23 @@ class Hands:
         far = self.drawing.detail == FAR
         return None if far else self.drawing.port_at(at, PORT_REACH / self.canvas.zoom_factor)
 
+    def _covers(self, port: Port | None, at: QPointF) -> bool:
+        """Whether a port's circle is what is seen there: beside it, or where none is drawn, a wire may be."""
+        if port is None or self.drawing.detail != NEAR:
+            return False
+        return QLineF(port.point, at).length() <= PORT_RADIUS
+
     def _held_near(self, at: QPointF) -> NodeItem | None:
         """The selected card whose border is near enough to be meant: from far away cards are small."""
         if not self.selection.nodes:
             return None
         return self.drawing.card_near(at, HOLD_REACH / self.canvas.zoom_factor, chosen=True)
 
-    def _begin_wire(self, place: QPoint, at: QPointF, port: Port, shift: bool) -> None:
+    def _begin_wire(
+        self, place: QPoint, at: QPointF, port: Port, shift: bool, edges: tuple[Edge, ...]
+    ) -> None:
+        """A drag from a port makes or leads a wire; a click is one on `edges` there, else on the card."""
+        click = (lambda: self.selection.set((), edges)) if edges else (lambda: self._click(port.item.id))
         wires = [
             wire
             for wire in port.item.edges
@@ -150,9 +162,9 @@ class Hands:
         if shift and wires:
             edge = wires[-1].edge
             end = "target" if port.kind == "in" else "source"
-            self._pressed = (place, lambda: Rewire(self.canvas, at, edge, end), None)
+            self._pressed = (place, lambda: Rewire(self.canvas, at, edge, end), click if edges else None)
         else:
-            self._pressed = (place, lambda: Connect(self.canvas, at, port), lambda: self._click(port.item.id))
+            self._pressed = (place, lambda: Connect(self.canvas, at, port), click)
 
     def _mend(self, id: str) -> None:
         """The bulb on a card: the ways out of what is wrong with it."""
