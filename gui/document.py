@@ -10,6 +10,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from engine import diff
 from engine.network import Network
 from engine.storage import file
+from gui.selection import Chosen, Selection
 
 #: Undo steps that are kept; far beyond what a person walks back.
 UNDO_LIMIT = 1000
@@ -22,7 +23,8 @@ class Document(QObject):
     """Holds the network that all views show.
 
     A gesture makes a new network with :mod:`engine.edit` and hands it to :meth:`edit`; views listen
-    to :attr:`changed` and ask :func:`engine.diff.changes` what to repaint.
+    to :attr:`changed` and ask :func:`engine.diff.changes` what to repaint. Undo steps keep what was
+    selected, where `selection` is given.
     """
 
     #: (before, after), both networks. Also emitted by undo, redo, new and open.
@@ -32,8 +34,16 @@ class Document(QObject):
     #: Whether everything is saved.
     clean_changed = Signal(bool)
 
-    def __init__(self, network: Network | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        network: Network | None = None,
+        parent: QObject | None = None,
+        selection: Selection | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._selection = selection
+        #: While views hear of an undo or redo: what was selected when the document was in that state.
+        self.recalled: Chosen | None = None
         self._network = network or Network()
         self.path: Path | None = None
         #: Counts the documents shown: a new one, an opened one, a restored one.
@@ -116,9 +126,15 @@ class Document(QObject):
         self.undo_stack.setClean()
         self.path_changed.emit()
 
-    def _show(self, network: Network) -> None:
+    def _show(self, network: Network, recalled: Chosen | None = None) -> None:
         before, self._network = self._network, network
+        self.recalled = recalled
         self.changed.emit(before, network)
+        self.recalled = None
+
+    @property
+    def _chosen(self) -> Chosen | None:
+        return None if self._selection is None else self._selection.chosen
 
     def _forget(self, step: _Step) -> None:
         """Let go of a step that Qt is about to delete."""
@@ -151,6 +167,8 @@ class _Step(QUndoCommand):
         self.merge = merge
         #: The networks before and after it, while they are at hand.
         self.ends: tuple[Network, Network] | None = ends
+        #: What was selected as the step was made, and as it was taken back.
+        self.chosen: tuple[Chosen | None, Chosen | None] = (document._chosen, None)
 
     def id(self) -> int:
         """Equal for steps that may merge; −1: never."""
@@ -176,6 +194,7 @@ class _Step(QUndoCommand):
 
     def undo(self) -> None:
         """Go back."""
+        self.chosen = (self.chosen[0], self.document._chosen)
         self._walk(diff.invert(self.changed), 0)
 
     def _walk(self, changed: tuple[diff.Change, ...], end: int) -> None:
@@ -184,4 +203,4 @@ class _Step(QUndoCommand):
         self.ends = (here, there) if end else (there, here)
         self.document._keep(self)
         diff.remember(here, there, changed)
-        self.document._show(there)
+        self.document._show(there, self.chosen[end])

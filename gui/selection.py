@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
 from engine.network import Edge
+
+
+class Chosen(NamedTuple):
+    """What was selected at a time, and in which graph."""
+
+    nodes: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    marks: tuple[str, ...]
+    block: str | None
 
 
 class Selection(QObject):
@@ -31,6 +41,11 @@ class Selection(QObject):
     def current(self) -> str | None:
         """The node that the inspector shows."""
         return self.nodes[-1] if self.nodes else None
+
+    @property
+    def chosen(self) -> Chosen:
+        """What is selected now."""
+        return Chosen(self.nodes, self.edges, self.marks, self.block)
 
     def set(self, nodes: Iterable[str] = (), edges: Iterable[Edge] = (), marks: Iterable[str] = ()) -> None:
         """Select these and nothing else."""

@@ -63,8 +63,8 @@ class Window(QMainWindow):
         self.setMinimumSize(*MINIMUM)
         self.setAcceptDrops(True)
         self.settings = settings or Settings(parent=self)
-        self.document = Document(parent=self)
         self.selection = Selection(self)
+        self.document = Document(parent=self, selection=self.selection)
         self.workers = Workers(self.document, self, hosts)
         self.session = self.workers.session
         self.files = Files(self.document, self.settings, self)

@@ -29,8 +29,8 @@ class Bench:
     """A canvas on the screen, and hands that know where things are on it."""
 
     def __init__(self, qtbot, network: Network | None = None) -> None:
-        self.document = Document(network)
         self.selection = Selection()
+        self.document = Document(network, selection=self.selection)
         self.canvas = Canvas(self.document, self.selection)
         qtbot.addWidget(self.canvas)
         self.canvas.resize(1280, 800)

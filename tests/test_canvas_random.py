@@ -184,8 +184,9 @@ def live(qtbot, gestures: list) -> None:
     QApplication.clipboard().clear()
     alive = items_alive()
     start = Network()
-    document = Document(start)
-    canvas = Canvas(document, Selection())
+    selection = Selection()
+    document = Document(start, selection=selection)
+    canvas = Canvas(document, selection)
     canvas.resize(1280, 800)
     canvas.show()
     canvas.setFocus()
@@ -202,7 +203,7 @@ def live(qtbot, gestures: list) -> None:
         end, stack = document.network, document.undo_stack
         while stack.canRedo():
             stack.redo()
-        end = document.network
+        end, chosen = document.network, selection.chosen
         while stack.canUndo():
             stack.undo()
         assert document.network == start
@@ -212,6 +213,7 @@ def live(qtbot, gestures: list) -> None:
         while stack.canRedo():
             stack.redo()
         assert document.network == end
+        assert selection.chosen == chosen or selection.block != chosen.block
         shown_agrees(canvas)
         places = canvas.drawing.positions()
         shown = end.positions(canvas.block)

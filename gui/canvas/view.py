@@ -170,6 +170,7 @@ class Canvas(Camera):
         if self.block is not None and self.block not in after.blocks:
             self.selection.show_block(None)
         if self.block != shown:
+            self._reselect()
             return
         if before.name != after.name:
             self.interior.follow()
@@ -180,11 +181,17 @@ class Canvas(Camera):
             self._show_graph()
         else:
             self.drawing.sync(before, after, self.block, self.visible_rect())
-        graph = after.graph(self.block)
-        there = set(graph.edges) if self.selection.edges else ()
-        nodes = tuple(id for id in self.selection.nodes if id in graph.nodes)
-        edges = tuple(edge for edge in self.selection.edges if edge in there)
-        marks = tuple(id for id in self.selection.marks if id in self.drawing.marks)
+        self._reselect()
+
+    def _reselect(self) -> None:
+        """Select what was selected in this state, where undo or redo led to it, else what is left of it."""
+        recalled, now = self.document.recalled, self.selection.chosen
+        chosen = now if recalled is None or recalled.block != self.block else recalled
+        graph = self.network.graph(self.block)
+        there = set(graph.edges) if chosen.edges else ()
+        nodes = tuple(id for id in chosen.nodes if id in graph.nodes)
+        edges = tuple(edge for edge in chosen.edges if edge in there)
+        marks = tuple(id for id in chosen.marks if id in self.drawing.marks)
         self.selection.set(nodes, edges, marks)
         self._selected()
 
