@@ -97,10 +97,11 @@ class Workers(QObject):
 
     #: The :class:`engine.findings.Analysis` of the document as it is.
     analyzed = Signal(object)
-    #: The Analysis of what the document was a moment ago, with the same nodes, wires and blocks: newer than
-    #: any before, and the document's own is on its way.
+    #: The document's Analysis without the ways out of errors, which are still being tried; or that of what
+    #: it was a moment ago, with the same nodes, wires and blocks. Newer than any before, and the whole of the
+    #: document's own is on its way.
     glimpsed = Signal(object)
-    #: The Analysis of what :meth:`try_out` was given.
+    #: The Analysis of what :meth:`try_out` was given; at first, it may be, without ways out of errors.
     tried = Signal(object)
     #: (request number, event): previews, Failed, Evaluated, Predicted.
     answered = Signal(int, object)
@@ -185,8 +186,8 @@ class Workers(QObject):
 
     def try_out(self, network: Network) -> None:
         """Analyse what a gesture would make; `tried` brings it, unless the document changes first."""
-        if self.current and not self._closed:  # else the document's own comes first
-            self._tried = self.pool.analyze(file.encode(network))
+        asks = self.current and not self._closed  # else the document's own comes first
+        self._tried = self.pool.analyze(file.encode(network)) if asks else 0
 
     def _analyze(self) -> None:
         if not self._closed:
@@ -453,12 +454,17 @@ class Workers(QObject):
                 self.analysis, self.current = analysis, True
                 self.analyzed.emit(analysis)
                 self._prepare_soon.start()
-            case protocol.Analyzed(request=request, analysis=analysis) if request == self._tried:
-                self.tried.emit(analysis)
-            case protocol.Analyzed(request=request, analysis=analysis) if self._on_the_way(request):
-                self._shown, self.analysis = request, analysis
-                self.glimpsed.emit(analysis)
-            case protocol.Analyzed():  # of a drawing that has changed since
+            case protocol.Found(request=request, analysis=analysis) if (
+                request == self._asked > self._shown and not self._more
+            ):
+                if self._patience.isActive():
+                    self._patience.start()
+                self._glimpse(request, analysis)
+            case protocol.Found() | protocol.Analyzed() if event.request == self._tried:
+                self.tried.emit(event.analysis)
+            case protocol.Found() | protocol.Analyzed() if self._on_the_way(event.request):
+                self._glimpse(event.request, event.analysis)
+            case protocol.Found() | protocol.Analyzed():  # of a drawing that has changed since
                 pass
             case protocol.DataProgress(
                 request=0
@@ -481,6 +487,10 @@ class Workers(QObject):
                 self.host_lost.emit(message)
             case _:
                 self.answered.emit(getattr(event, "request", 0), event)
+
+    def _glimpse(self, request: int, analysis: Analysis) -> None:
+        self._shown, self.analysis = request, analysis
+        self.glimpsed.emit(analysis)
 
     def _on_the_way(self, request: int) -> bool:
         """Whether an analysis that is not the newest is newer than what is shown, and fits the drawing."""

@@ -49,6 +49,11 @@ def with_ways_out(
     return found
 
 
+def may_be_mended(problem: Problem) -> bool:
+    """Whether ways out of `problem` would be looked for."""
+    return problem.code in _WAYS and problem.node is not None
+
+
 def _still(problem: Problem, left: Sequence[Problem]) -> bool:
     return any((p.code, p.node) == (problem.code, problem.node) for p in left)
 

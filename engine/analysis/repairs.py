@@ -98,6 +98,13 @@ def with_repairs(
     ]
 
 
+def untried(problems: Sequence[Problem]) -> list[Problem]:
+    """`problems` before the search: errors that will be searched have no repairs, for none is tried yet."""
+    searched = [problem for problem in problems if problem.severity == "error"][:_SEARCHED]
+    places = {id(problem) for problem in searched}
+    return [replace(p, repairs=()) if p.repairs and id(p) in places else p for p in problems]
+
+
 def _still(problem: Problem, left: Iterable[Problem]) -> bool:
     return any((p.code, p.node, p.field) == (problem.code, problem.node, problem.field) for p in left)
 

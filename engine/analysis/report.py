@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from engine.analysis.advice import advice, narrow_view
-from engine.analysis.advice_repairs import with_ways_out
+from engine.analysis.advice_repairs import may_be_mended, with_ways_out
 from engine.analysis.batches import batch_problems
 from engine.analysis.binary_rules import binary_problems
 from engine.analysis.data_fit import data_problems
 from engine.analysis.lessons import with_lesson
 from engine.analysis.memory import memory_problems, predicted
 from engine.analysis.recipe import recipe_problems
-from engine.analysis.repairs import with_repairs
+from engine.analysis.repairs import untried, with_repairs
 from engine.analysis.reports import ends, reports_of
 from engine.analysis.walk import Walked, walk
 from engine.findings import Analysis, Problem
 from engine.network import Network
 
 
-def analyze(network: Network, *, repairs: bool = True) -> Analysis:
+def analyze(
+    network: Network,
+    *,
+    repairs: bool = True,
+    found: Callable[[Analysis], None] | None = None,
+    between: Callable[[], None] | None = None,
+) -> Analysis:
     """Shapes, cost and problems of `network`; it never raises for a bad one.
 
     Every layer runs on torch's ``meta`` device, which computes shapes and no numbers, at two batch
@@ -35,6 +41,11 @@ def analyze(network: Network, *, repairs: bool = True) -> Analysis:
     ----------
     repairs
         Whether ways out of problems are looked for, which takes longer than to find the problems.
+    found
+        Is given what is known before any are looked for, where some will be: the errors that are
+        searched have none yet.
+    between
+        Called before each way out is tried; may raise to call the search off.
 
     Returns
     -------
@@ -45,7 +56,7 @@ def analyze(network: Network, *, repairs: bool = True) -> Analysis:
         "unknown", how many layers could not be analysed and are in none of these.
     """
     with _collector_resting():
-        return _analyze(network, repairs)
+        return _analyze(network, repairs, found, between or (lambda: None))
 
 
 @contextmanager
@@ -60,7 +71,12 @@ def _collector_resting() -> Iterator[None]:
             gc.enable()
 
 
-def _analyze(network: Network, repairs: bool) -> Analysis:
+def _analyze(
+    network: Network,
+    repairs: bool,
+    found: Callable[[Analysis], None] | None,
+    between: Callable[[], None],
+) -> Analysis:
     walked = walk(network)
     reports = reports_of(walked)
     steps = [reports[path] for path in walked.evaluated]
@@ -86,9 +102,25 @@ def _analyze(network: Network, repairs: bool) -> Analysis:
         ],
     )
     if repairs:
-        problems = with_repairs(network, problems, walked, _errors)
-        problems = with_ways_out(network, problems, walked, _judged)
-    return Analysis(reports, tuple(with_lesson(_in_one_line(problem)) for problem in problems), totals)
+        if found is not None and any(p.severity == "error" or may_be_mended(p) for p in problems):
+            found(Analysis(reports, _told(untried(problems)), totals))
+
+        def errors(network: Network) -> list[Problem]:
+            between()
+            return _errors(network)
+
+        def judged(network: Network) -> list[Problem]:
+            between()
+            return _judged(network)
+
+        problems = with_repairs(network, problems, walked, errors)
+        problems = with_ways_out(network, problems, walked, judged)
+    return Analysis(reports, _told(problems), totals)
+
+
+def _told(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """`problems` as people read them."""
+    return tuple(with_lesson(_in_one_line(problem)) for problem in problems)
 
 
 #: Characters that break a line, steer a terminal or turn the direction of writing; names may have them.

@@ -47,11 +47,23 @@ class Pong(Message, frozen=True):
     request: int
 
 
+class Found(Message, frozen=True):
+    """What is wrong with one document, told at once: ways out of it are still being tried.
+
+    An Analyzed of the same number follows, unless a newer Analyze comes first.
+    """
+
+    request: int
+    analysis: Analysis
+
+
 class Analyzed(Answer, frozen=True):
     """The analysis of one document."""
 
     analysis: Analysis
     seconds: float
+    #: Its reports and totals are those of the Found before it, and are not sent again.
+    found: bool = False
 
 
 class Failed(Answer, frozen=True):
@@ -477,6 +489,7 @@ Event = (
     Welcome
     | Warm
     | Pong
+    | Found
     | Analyzed
     | Failed
     | InitPreview

@@ -12,6 +12,7 @@ from engine.host.protocol import (
     Control,
     Event,
     Failed,
+    Found,
     Metrics,
     Progress,
     Question,
@@ -91,6 +92,8 @@ class Member:
         #: Request number -> request, and how many hosts have died over it.
         self.pending: dict[int, tuple[Question, int]] = {}
         self.run: Run | None = None
+        #: What it found last, whose ways out are to follow.
+        self.found: Found | None = None
         #: A spare: that it has tried a step. Else never.
         self.ready = False
         #: When it last said anything, and whether its silence has been told.

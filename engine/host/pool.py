@@ -16,10 +16,12 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.findings import Analysis
 from engine.host.client import Exit, HostProblem, host_command
 from engine.host.member import Member, Run
 from engine.host.protocol import (
     Analyze,
+    Analyzed,
     Answer,
     BinaryLaboratory,
     Boundary,
@@ -31,6 +33,7 @@ from engine.host.protocol import (
     Failed,
     FindBatch,
     FindRate,
+    Found,
     Laboratory,
     Loading,
     LongQuestion,
@@ -70,8 +73,8 @@ class Pool:
     ----------
     on_event
         Gets the answers to numbered requests (``Analyzed``, ``InitPreview``, ``CurvePreview``,
-        ``Evaluated``, ``Predicted``, ``DataLooked``, ``DataAbsent``, ``Failed``), ``DataProgress``
-        on the way, the analysis host's ``Welcome`` (which names the
+        ``Evaluated``, ``Predicted``, ``DataLooked``, ``DataAbsent``, ``Failed``), ``DataProgress`` and
+        ``Found`` on the way, the analysis host's ``Welcome`` (which names the
         devices) and ``Warm`` when the spare is ready to train.
     on_trouble
         Gets a sentence for the user when hosts cannot be kept alive.
@@ -407,7 +410,12 @@ class Pool:
                 return
         forward = isinstance(event, Answer) and event.request > 0
         with self._lock:
-            if isinstance(event, Answer):
+            if isinstance(event, Found):
+                member.found, forward = event, True
+                member.pace.brought(bool(member.pending))
+            elif isinstance(event, Answer):
+                if isinstance(event, Analyzed) and event.found:
+                    event, member.found = _whole(event, member.found), None
                 self._deaths = 0
                 member.pending.pop(event.request, None)
                 member.pace.brought(bool(member.pending))
@@ -508,3 +516,12 @@ class Pool:
             else:
                 member.ask(question, deaths + 1)
         return failed
+
+
+def _whole(event: Analyzed, found: Found | None) -> Analyzed:
+    """The answer with what was told before it."""
+    if found is None or found.request != event.request:
+        raise ChannelProblem("The engine answered with the rest of an analysis that it had not begun.")
+    before = found.analysis
+    whole = Analysis(before.nodes, event.analysis.problems, before.totals)
+    return Analyzed(event.request, whole, event.seconds)

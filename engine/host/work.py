@@ -18,6 +18,8 @@ from engine.analysis import analyze
 from engine.catalog import plugins
 from engine.compile.printer import marked_source
 from engine.data.progress import Cancelled, watched
+from engine.findings import Analysis
+from engine.host.channel import MakeWay
 from engine.host.previews import preview_activation, preview_binarizer, preview_init
 from engine.host.protocol import (
     CANCELLED,
@@ -39,6 +41,7 @@ from engine.host.protocol import (
     Failed,
     FindBatch,
     FindRate,
+    Found,
     Laboratory,
     LookAtData,
     LookAtEstimator,
@@ -167,10 +170,7 @@ class Work:
         """Do what is asked; raises what went wrong."""
         match request:
             case Analyze():
-                started = time.perf_counter()
-                with watched(lambda what, done, total: emit(DataProgress(0, what, done, total))):
-                    analysis = analyze(self._reader.loads(request.document))
-                emit(Analyzed(request.request, analysis, time.perf_counter() - started))
+                self._analyze(request, emit, pressing)
             case PreviewInit():
                 network = self._reader.loads(request.document)
                 emit(preview_init(request.request, network, request.node, request.parameter))
@@ -254,6 +254,26 @@ class Work:
                 from engine.training.responses import boundary
 
                 emit(boundary(request, loads(request.document)))
+
+    def _analyze(self, request: Analyze, emit: Callable[[Event], None], pressing: Callable[[], bool]) -> None:
+        """Tell what is wrong, and then how to mend it, if nothing newer has come by then."""
+        started = time.perf_counter()
+        told = False
+
+        def tell(analysis: Analysis) -> None:
+            nonlocal told
+            told = True
+            emit(Found(request.request, analysis))
+
+        def make_way() -> None:
+            if told and pressing():
+                raise MakeWay
+
+        with watched(lambda what, done, total: emit(DataProgress(0, what, done, total))):
+            analysis = analyze(self._reader.loads(request.document), found=tell, between=make_way)
+        if told:
+            analysis = Analysis(problems=analysis.problems)
+        emit(Analyzed(request.request, analysis, time.perf_counter() - started, found=told))
 
     def _prepare(self, request: Prepare, emit: Callable[[Event], None]) -> None:
         # Training is imported when it is first asked for: a host that analyses does without.

@@ -1,0 +1,185 @@
+"""What is wrong is told at once, the ways out of it as soon as they have been tried."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from networks import chain
+from window_helpers import PlayedPool
+
+from engine.analysis import analyze
+from engine.findings import Analysis, NodeReport, Problem
+from engine.host.channel import MakeWay
+from engine.host.pool import Pool
+from engine.host.protocol import Analyze, Analyzed, Event, Found
+from engine.host.work import Work
+from engine.network import Network, Node
+from engine.storage import file
+from gui.document import Document
+from gui.workers import Workers
+
+
+def of(classes: int) -> Network:
+    """A convolution on pixels in a row, which is an error, and so many outputs."""
+    return chain(
+        ("flat", Node("Flatten")),
+        ("conv", Node("Conv2d", {"out_channels": 4, "kernel_size": 3})),
+        ("fc", Node("Linear", {"out_features": classes})),
+        shape=(1, 8, 8),
+    )
+
+
+BROKEN = of(10)
+SOUND = chain(("flat", Node("Flatten")), ("fc", Node("Linear", {"out_features": 10})), shape=(1, 8, 8))
+
+
+def answers(network: Network, pressing: bool = False) -> list[Event]:
+    events: list[Event] = []
+    work = Work.__new__(Work)  # without a word to torch about threads
+    from engine.storage.reader import Reader
+
+    work._reader = Reader()
+    try:
+        work.answer(Analyze(5, file.encode(network)), events.append, lambda: pressing)
+    except MakeWay:
+        events.append("made way")  # type: ignore[arg-type]
+    return events
+
+
+def bare(problems: Any) -> list[tuple[Any, ...]]:
+    return [(p.severity, p.code, p.message, p.node, p.field) for p in problems]
+
+
+def test_what_is_found_first_is_the_analysis_but_for_the_ways_out_of_its_errors() -> None:
+    whole = analyze(BROKEN)
+    first, last = answers(BROKEN)
+    assert isinstance(first, Found)
+    assert (first.analysis.nodes, first.analysis.totals) == (whole.nodes, whole.totals)
+    assert bare(first.analysis.problems) == bare(whole.problems)
+    assert whole.errors[0].repairs
+    assert not first.analysis.errors[0].repairs, "nothing is offered that was not tried"
+    assert isinstance(last, Analyzed)
+    assert last.found
+    assert last.analysis == Analysis(problems=whole.problems), "what was told is not sent again"
+
+
+def test_where_nothing_is_to_be_mended_there_is_one_answer() -> None:
+    (only,) = answers(SOUND)
+    assert isinstance(only, Analyzed)
+    assert not only.found
+    assert only.analysis == analyze(SOUND)
+
+
+def test_ways_out_are_not_looked_for_while_a_newer_drawing_waits() -> None:
+    first, then = answers(BROKEN, pressing=True)
+    assert isinstance(first, Found)
+    assert then == "made way"
+    # Where nothing would be left out the answer is given.
+    assert [type(event) for event in answers(SOUND, pressing=True)] == [Analyzed]
+
+
+@pytest.mark.shares_hosts
+def test_over_the_wire_both_come_whole() -> None:
+    events: list[Event] = []
+    pool = Pool(events.append)
+    try:
+        number = pool.analyze(file.encode(BROKEN))
+        limit = time.monotonic() + 120
+        while not any(isinstance(event, Analyzed) for event in events):
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+    finally:
+        pool.close()
+    first, last = [event for event in events if isinstance(event, Found | Analyzed)]
+    assert (first.request, last.request) == (number, number)
+    assert last.analysis == analyze(BROKEN)
+    assert last.analysis.nodes is first.analysis.nodes
+
+
+# ---------------------------------------------------------------------------- in the window
+
+
+@pytest.fixture
+def shown(qapp: object) -> Any:
+    """A window's workers whose hosts the test plays, and what they say."""
+    pool = PlayedPool()
+    document = Document(BROKEN)
+    workers = Workers(document, hosts=(pool, pool.mailbox))  # type: ignore[arg-type]
+    said: list[tuple[str, int]] = []
+    for name in ("glimpsed", "analyzed", "tried"):
+        signal = getattr(workers, name)
+        signal.connect(lambda analysis, name=name: said.append((name, analysis.totals["at"])))
+    yield pool, document, workers, said
+    workers._closed = True
+
+
+def find(pool: PlayedPool, which: int, at: int) -> None:
+    pool.mailbox.put(Found(pool.analyses[which][0], Analysis({}, (), {"at": at})))
+
+
+def answer(pool: PlayedPool, which: int, at: int) -> None:
+    pool.answer(Analysis({}, (), {"at": at}), which)
+
+
+@pytest.mark.gui
+def test_what_is_found_is_shown_and_the_analysis_is_not_taken_for_complete(shown: Any, qtbot: Any) -> None:
+    pool, _, workers, said = shown
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    find(pool, 0, 1)
+    qtbot.waitUntil(lambda: said == [("glimpsed", 1)])
+    assert workers.analysis.totals == {"at": 1}
+    assert not workers.current
+    answer(pool, 0, 2)
+    qtbot.waitUntil(lambda: said == [("glimpsed", 1), ("analyzed", 2)])
+    assert workers.current
+
+
+@pytest.mark.gui
+def test_what_was_found_of_a_drawing_that_has_changed_since_is_not_shown(shown: Any, qtbot: Any) -> None:
+    pool, document, _, said = shown
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    document.edit(SOUND, "Mend")
+    qtbot.waitUntil(lambda: len(pool.analyses) == 2)
+    find(pool, 0, 1)
+    answer(pool, 0, 1)
+    answer(pool, 1, 3)
+    qtbot.waitUntil(lambda: said == [("analyzed", 3)])
+    find(pool, 1, 2)  # never after the whole
+    answer(pool, 1, 3)
+    qtbot.waitUntil(lambda: said == [("analyzed", 3)] * 2)
+
+
+@pytest.mark.gui
+def test_what_a_gesture_tries_is_found_first_too_until_the_hand_is_elsewhere(shown: Any, qtbot: Any) -> None:
+    pool, document, workers, said = shown
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    answer(pool, 0, 0)
+    qtbot.waitUntil(lambda: workers.current)
+    workers.try_out(SOUND)
+    find(pool, 1, 1)
+    qtbot.waitUntil(lambda: said[1:] == [("tried", 1)])
+    answer(pool, 1, 2)
+    qtbot.waitUntil(lambda: said[1:] == [("tried", 1), ("tried", 2)])
+    workers.try_out(SOUND)
+    document.edit(of(5), "Fewer")
+    find(pool, 2, 3)
+    answer(pool, 2, 3)
+    find(pool, 3, 4)
+    qtbot.waitUntil(lambda: said[3:] == [("glimpsed", 4)])
+    workers.try_out(SOUND)
+    assert len(pool.analyses) == 4, "the document's own comes first"
+
+
+@pytest.mark.gui
+def test_a_reports_object_stays_where_the_problems_alone_are_new() -> None:
+    """By it the canvas sees that nothing but badges can have changed."""
+    reports = {"conv": NodeReport()}
+    problem = Problem("error", "x", "y", "conv")
+    found = Found(3, Analysis(reports, (problem,), {}))
+    from engine.host.pool import _whole
+
+    whole = _whole(Analyzed(3, Analysis(problems=(problem, problem)), 0.0, found=True), found)
+    assert whole == Analyzed(3, Analysis(reports, (problem, problem), {}), 0.0)
+    assert whole.analysis.nodes is reports
