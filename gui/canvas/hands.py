@@ -81,9 +81,9 @@ class Hands:
         if caption is not None:
             self._press_mark(place, at, caption, add, alt)
             return
-        port = self._port_at(at)
+        port, zoom = self._port_at(at), self.canvas.zoom_factor
         item = self.drawing.node_at(at)
-        reach = WIRE_REACH / self.canvas.zoom_factor
+        reach = WIRE_REACH / zoom
         wire = None if item or self._covers(port, at) else self.drawing.wire_at(at, reach)
         bend = None if item or port else self.drawing.bend_at(at, reach)
         mark = None if item or port else self.drawing.mark_at(at, reach)
@@ -118,7 +118,12 @@ class Hands:
             edge = wire.edge
             near_target = (wire.end - at).manhattanLength() < (wire.start - at).manhattanLength()
 
+            # From afar the wires beside a card are too many for one of them to be meant to be led elsewhere.
+            crowded = self.drawing.detail == FAR and self.drawing.port_at(at, PORT_REACH / zoom) is not None
+
             def begin() -> Gesture:
+                if crowded and not shift:
+                    return RubberBand(self.canvas, at, add)
                 if shift:
                     return Rewire(self.canvas, at, edge, "target" if near_target else "source")
                 return Bend(self.canvas, at, edge)
