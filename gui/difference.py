@@ -6,7 +6,7 @@ changed the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,10 +16,10 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen, QTr
 from PySide6.QtWidgets import QLabel, QListWidget, QSplitter, QVBoxLayout, QWidget
 
 from engine import diff
-from engine.edit_view import Frame, Mark, Note, marks
+from engine.edit_view import Frame, Mark, Note, Point, bends, marks
 from engine.network import Edge, Network
 from gui.canvas import captions, card, layout, look
-from gui.canvas.edge_item import wire_path
+from gui.canvas.edge_item import bent_path, wire_path
 from gui.canvas.marks import color_of
 from gui.canvas.routing import detour
 from gui.theme import SPACE, theme
@@ -49,6 +49,8 @@ class Compared:
     edges: dict[Edge, str]
     #: Frames and notes of the top level, and what became of each.
     marks: dict[str, tuple[Mark, str]]
+    #: Through which points wires of the top level are led.
+    bends: dict[Edge, tuple[Point, ...]]
     #: The differences that mean something, in words.
     words: tuple[str, ...]
 
@@ -69,6 +71,8 @@ def compare(before: Network, after: Network) -> Compared:
     left, right = set(before.edges), set(after.edges)
     edges = {edge: "removed" for edge in before.edges if edge not in right}
     edges |= {edge: "same" if edge in left else "added" for edge in after.edges}
+    bent = {block: _compare_bends(before, after, block) for block in (None, *after.blocks)}
+    edges |= dict.fromkeys(bent[None], "changed")
     union = replace(
         after,
         nodes={**before.nodes, **after.nodes},
@@ -78,7 +82,44 @@ def compare(before: Network, after: Network) -> Compared:
     drawn = _compare_marks(marks(before), marks(after))
     words = [str(change) for change in found if change.path[0] != "view"]
     words += [said for mark, kind in drawn.values() if (said := _words_of(mark, kind))]
-    return Compared(union, nodes, edges, drawn, tuple(words))
+    words += [
+        f"~ wire {f'{block}: ' * (block is not None)}{edge.source} → {edge.target}: {how}"
+        for block, wires in bent.items()
+        for edge, how in wires.items()
+    ]
+    return Compared(union, nodes, edges, drawn, {**bends(before), **bends(after)}, tuple(words))
+
+
+def _compare_bends(before: Network, after: Network, block: str | None) -> dict[Edge, str]:
+    """The wires that are there in both and led otherwise, with how they differ."""
+    if block is not None and block not in before.blocks:
+        return {}
+    old, new = bends(before, block), bends(after, block)
+    there = set(before.graph(block).edges) & set(after.graph(block).edges) if old != new else set()
+    found = {}
+    for edge in dict.fromkeys((*old, *new)):
+        was, now = old.get(edge, ()), new.get(edge, ())
+        if edge in there and not _alike(was, now, edge, before.positions(block), after.positions(block)):
+            found[edge] = "bent" if not was else "bent differently" if now else "no longer bent"
+    return found
+
+
+def _alike(
+    was: Sequence[Point],
+    now: Sequence[Point],
+    edge: Edge,
+    before: Mapping[str, Sequence[float]],
+    after: Mapping[str, Sequence[float]],
+) -> bool:
+    """Whether a wire is led as it was, perhaps moved along with one of its layers."""
+    if len(was) != len(now):
+        return False
+    steps = {(round(x - a, 3), round(y - b, 3)) for (a, b), (x, y) in zip(was, now, strict=True)}
+    moved = {(0.0, 0.0)}
+    for id in (edge.source.node, edge.target.node):
+        if id in before and id in after:
+            moved.add((round(after[id][0] - before[id][0], 3), round(after[id][1] - before[id][1], 3)))
+    return len(steps) < 2 and steps <= moved
 
 
 def _compare_marks(before: dict[str, Mark], after: dict[str, Mark]) -> dict[str, tuple[Mark, str]]:
@@ -122,7 +163,12 @@ class Picture(QWidget):
         rects = self._rects
         in_the_way = list(rects.values()) if len(rects) <= _ROUTED else []
         self._wires = [
-            (kind, _wire(rects[edge.source.node], rects[edge.target.node], in_the_way))
+            (
+                kind,
+                _wire(
+                    rects[edge.source.node], rects[edge.target.node], in_the_way, compared.bends.get(edge, ())
+                ),
+            )
             for edge, kind in compared.edges.items()
             if edge.source.node in rects and edge.target.node in rects
         ]
@@ -262,10 +308,12 @@ def _pen(kind: str, color: QColor | None = None) -> QPen:
     return pen
 
 
-def _wire(source: QRectF, target: QRectF, cards: Sequence[QRectF]) -> QPainterPath:
-    """As the canvas draws it: around what stands between."""
+def _wire(source: QRectF, target: QRectF, cards: Sequence[QRectF], bends: Iterable[Point]) -> QPainterPath:
+    """As the canvas draws it: through its own points, else around what stands between."""
     start = QPointF(source.right(), source.center().y())
     end = QPointF(target.left(), target.center().y())
+    if led := tuple(QPointF(*point) for point in bends):
+        return bent_path(start, led, end)
     return wire_path(
         start, end, detour(start, end, False, lambda area: [r for r in cards if r.intersects(area)])
     )

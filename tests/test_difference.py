@@ -88,3 +88,45 @@ def colors(widget: QWidget) -> Counter[str]:
     image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     found = Counter(memoryview(image.constBits()).cast("I"))
     return Counter({f"#{pixel & 0xFFFFFF:06x}": count for pixel, count in found.items()})
+
+
+def test_a_wire_that_is_led_otherwise_is_told_and_drawn_so(qtbot, light) -> None:
+    network = template()
+    first, second, third, *_ = network.edges
+    before = edit_view.set_bends(network, {second: [(10.0, 20.0)], third: [(5.0, 5.0)]})
+    led = {first: [(0.0, -90.0)], second: [(10.0, 220.0)], third: []}
+    compared = compare(before, edit_view.set_bends(before, led))
+    assert compared.words == (
+        f"~ wire {second}: bent differently",
+        f"~ wire {third}: no longer bent",
+        f"~ wire {first}: bent",
+    )
+    assert {edge for edge, kind in compared.edges.items() if kind == "changed"} == {first, second, third}
+    picture, straight = Picture(compared), Picture(compare(network, network))
+    for widget in (picture, straight):
+        qtbot.addWidget(widget)
+        widget.resize(640, 300)
+    seen, ground = colors(picture), colors(straight)
+    assert seen[theme.tokens.warning.lower()] > ground[theme.tokens.warning.lower()]
+    assert picture.bounds.top() < straight.bounds.top()  # it goes through its points
+
+
+def test_a_wire_that_moved_along_with_its_layer_or_came_anew_is_not_told_as_bent() -> None:
+    network = template()
+    wire = network.edges[1]
+    before = edit_view.set_bends(network, {wire: [(10.0, 20.0), (40.0, 20.0)]})
+    for id in wire.source.node, wire.target.node:
+        moved = edit.move(before, {id: [value + 30.0 for value in before.positions()[id]]})
+        for shift in (0.0, 30.0):
+            points = [(10.0 + shift, 20.0 + shift), (40.0 + shift, 20.0 + shift)]
+            assert compare(before, edit_view.set_bends(moved, {wire: points})).words == ()
+    without = edit.remove(before, [wire.target.node])
+    assert not any("bent" in word for word in compare(without, before).words)
+    assert not any("bent" in word for word in compare(before, without).words)
+
+
+def test_a_bent_wire_in_a_block_is_told_with_the_blocks_name() -> None:
+    before = template("resnet18")
+    name, block = next((name, block) for name, block in before.blocks.items() if block.edges)
+    after = edit_view.set_bends(before, {block.edges[0]: [(1.0, 2.0)]}, block=name)
+    assert compare(before, after).words == (f"~ wire {name}: {block.edges[0]}: bent",)
