@@ -26,6 +26,7 @@ from gui.forms import Form, set_state, show_if, with_field, without_field
 from gui.panels.samples import Samples
 from gui.plain import tip
 from gui.theme import SPACE, theme
+from gui.unfinished import Drafts
 
 #: Examples that are shown before and after.
 _SHOWN = 3
@@ -81,11 +82,11 @@ class AugmentationEditor(QWidget):
 
     def show_data(self, data: Data) -> None:
         """Show the augmentations of `data`."""
-        self._choices = tuple(data.augment)
+        before, self._choices = self._choices, tuple(data.augment)
         source = SOURCES.get(data.source)
         self._kind = source.kind if source is not None else ""
         if [card.id for card in self.cards] != [choice.id for choice in self._choices]:
-            self._make_cards()
+            self._make_cards(before)
         for number, (card, choice) in enumerate(zip(self.cards, self._choices, strict=True)):
             card.show_choice(choice, first=number == 0, last=number == len(self._choices) - 1)
         show_if(self.none, not self._choices)
@@ -114,14 +115,17 @@ class AugmentationEditor(QWidget):
         """Whether examples before and after would be seen here."""
         return bool(self._choices) and self.isVisible()
 
-    def _make_cards(self) -> None:
+    def _make_cards(self, before: tuple[Choice, ...]) -> None:
+        """Make a card for each; what is unfinished in one goes with it to its new place."""
+        drafts = [(choice, card.form.drafts) for choice, card in zip(before, self.cards, strict=False)]
         for card in self.cards:
             self._cards.removeWidget(card)
             card.hide()
             card.deleteLater()
         self.cards = []
         for number, choice in enumerate(self._choices):
-            card = Card(choice.id)
+            at = next((at for at, (other, _) in enumerate(drafts) if other == choice), None)
+            card = Card(choice.id, None if at is None else drafts.pop(at)[1])
             card.edited.connect(lambda fields, merge, number=number: self._edited(number, fields, merge))
             card.ended.connect(self.ended)
             card.moved.connect(lambda by, number=number: self._moved(number, by))
@@ -173,7 +177,7 @@ class Card(QFrame):
     moved = Signal(int)
     removed = Signal()
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, drafts: Drafts | None = None) -> None:
         super().__init__()
         self.id = id
         self._entry = AUGMENTATIONS.get(id)
@@ -190,7 +194,7 @@ class Card(QFrame):
         self.up.clicked.connect(lambda: self.moved.emit(-1))
         self.down.clicked.connect(lambda: self.moved.emit(1))
         self.remove.clicked.connect(self.removed)
-        self.form = Form(self._entry.fields if self._entry is not None else ())
+        self.form = Form(self._entry.fields if self._entry is not None else (), drafts=drafts)
         self.form.edited.connect(self._edited)
         self.form.reset.connect(self._reset)
         self.form.ended.connect(self.ended)

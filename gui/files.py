@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from engine.network import Network
@@ -13,6 +13,7 @@ from engine.problems import FileProblem
 from engine.storage import SUFFIX, file
 from gui.document import Document
 from gui.settings import Settings
+from gui.unfinished import Unfinished, summed
 
 _FILTER = f"Layerlab networks (*{SUFFIX});;All files (*)"
 
@@ -42,22 +43,32 @@ class Files(QObject):
         self._window = parent
         #: Asked before a file is written; False: it stays as it is.
         self.may_write: Callable[[Path], bool] = lambda path: True
+        #: The texts in fields that say no value: nothing that is saved holds them.
+        self.unfinished: Callable[[], Sequence[Unfinished]] = lambda: ()
 
     # ------------------------------------------------------------------ asking
 
     def may_replace(self) -> bool:
-        """Whether the document may go: saved, or the user said so."""
-        if self.document.clean:
+        """Whether the document may go: saved with nothing left unfinished, or the user said so."""
+        texts, clean = self.unfinished(), self.document.clean
+        if clean and not texts:
             return True
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Layerlab")
-        box.setText(f"Save the changes to {self.title()}?")
-        box.setInformativeText("What is not saved is lost.")
+        box.setText(f"Close {self.title()}?" if clean else f"Save the changes to {self.title()}?")
+        told = [] if clean else ["What is not saved is lost."]
+        if texts:
+            told += [summed(texts), f"No file holds {'that text' if len(texts) == 1 else 'these texts'}."]
+        box.setInformativeText("\n".join(told))
+        box.setTextFormat(Qt.TextFormat.PlainText)
         buttons = QMessageBox.StandardButton
-        box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
-        box.setDefaultButton(buttons.Save)
+        save = buttons.NoButton if clean else buttons.Save
+        box.setStandardButtons(save | buttons.Discard | buttons.Cancel)
+        box.setDefaultButton(buttons.Cancel if clean else buttons.Save)
         answer = box.exec()
+        if answer == buttons.Cancel and texts:
+            QTimer.singleShot(0, self, texts[0].show)  # as soon as the window has the keyboard again
         if answer == buttons.Save:
             return self.save()
         return answer == buttons.Discard

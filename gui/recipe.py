@@ -19,6 +19,7 @@ from gui.document import Document
 from gui.forms import Change, ChoiceEditor, Form
 from gui.inspector.section import Section
 from gui.theme import SPACE
+from gui.unfinished import Unfinished, unfinished
 
 _STANDARD = Recipe()
 _LENGTH: tuple[Field, ...] = (
@@ -76,6 +77,7 @@ class RecipePanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(260)
         self._document = document
+        self._generation = document.generation
         self._sections: dict[str, Section] = {}
         body = QWidget()
         self._layout = QVBoxLayout(body)
@@ -172,9 +174,30 @@ class RecipePanel(QScrollArea):
         for form in self.options.values():
             form.set_values({name: v for name, v in recipe.options.items() if name in form.fields})
 
+    @property
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """The texts that stand in fields here and say no value."""
+        forms = {
+            "data": self.data.form,
+            "split": self.split,
+            **{f"augmentation {n}": card.form for n, card in enumerate(self.augmentation.cards, 1)},
+            "length": self.length,
+            "loss": self.loss.form,
+            "optimizer": self.optimizer.form,
+            "schedule": self.schedule.form,
+            **self.options,
+        }
+        return tuple(
+            text
+            for part, form in forms.items()
+            if form is not None
+            for text in unfinished(f"recipe › {part}", form.drafts, form.reveal)
+        )
+
     def _forget_drafts(self) -> None:
         """Another document was opened: what was left unfinished in the old one went with it."""
-        if self._document.undo_stack.count() == 0:
+        if self._generation != self._document.generation:
+            self._generation = self._document.generation
             for editor in (self.data, self.loss, self.optimizer, self.schedule):
                 editor.set_drafts({})
             self.augmentation.set_drafts()

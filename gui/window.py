@@ -33,6 +33,7 @@ from gui.selection import Selection
 from gui.settings import Settings
 from gui.status import Status
 from gui.toolbar import Toolbar
+from gui.unfinished import UnfinishedTexts, summed
 from gui.weights import beside, fit, shapes
 from gui.welcome import Welcome
 from gui.workers import Mailbox, Workers, same_meaning
@@ -98,6 +99,7 @@ class Window(QMainWindow):
         self.fitting = Fitting(self.document, self.workers, self.banners, self.settings, self)
 
         self.docks = Docks(self.workbench)
+        self.unfinished = self.files.unfinished = UnfinishedTexts(self.docks.reveal)
         self.menus = Menus(self)
         self.toolbar = Toolbar(self.document, self.running, self.settings, self.menus.history)
         self.addToolBar(self.toolbar)
@@ -124,6 +126,9 @@ class Window(QMainWindow):
         self.session.state_changed.connect(self._run_changed)
         self.session.started.connect(self._run_began)
         self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
+        self.files.saved.connect(self._remind)
+        for command in ("run.train", "run.step"):
+            self.commands[command].triggered.connect(lambda: self.session.active and self._remind())
         self.welcome.template_chosen.connect(self.files.open_template)
         self.welcome.file_chosen.connect(self.files.open_path)
         self.welcome.open_chosen.connect(self.files.open)
@@ -173,8 +178,10 @@ class Window(QMainWindow):
 
         self.inspector = Inspector(self.document, self.selection, self.workers)
         self.docks.fill("inspector", self.inspector)
+        self.unfinished.watch("inspector", lambda: self.inspector.unfinished)
         self.recipe = RecipePanel(self.document)
         self.docks.fill("recipe", self.recipe)
+        self.unfinished.watch("recipe", lambda: self.recipe.unfinished)
         self.recipe.rate_wanted.connect(lambda: self.docks.reveal("rate"))
 
     def _build_panels(self) -> None:
@@ -325,9 +332,14 @@ class Window(QMainWindow):
         self.inspector.focus_first()
 
     def _refused(self, text: str) -> None:
-        self.status.showMessage(text, 8000)
+        self.status.showMessage(" ".join(filter(None, (text, summed(self.unfinished())))), 8000)
         if self.workers.analysis.errors:
             self.docks.reveal("problems")
+
+    def _remind(self) -> None:
+        """Say which texts had no part in what has just been done."""
+        if texts := self.unfinished():
+            self.status.showMessage(summed(texts), 8000)
 
     def show_machines(self) -> None:
         """Show the list of machines to train on."""

@@ -427,7 +427,7 @@ def test_a_change_upstream_asks_for_a_new_draw(bench, qtbot):
 def test_a_scheme_that_does_not_fit_the_parameter_cannot_be_chosen(bench):
     bench.select("fc")
     part = bench.panel.init
-    part.parameters._choose("bias")
+    part.parameters.choose("bias")
     box = part.editor.box
     item = box.model().item(box.findData("xavier_uniform"))
     assert not item.isEnabled()

@@ -152,6 +152,7 @@ def close_window(window: Window) -> None:
         box.close()
     finish_typing()  # as closing does, which would then ask
     window.document.undo_stack.setClean()
+    window.files.unfinished = tuple
     window.close()
     window.workers.close()
     window.deleteLater()

@@ -3,6 +3,7 @@
 from gui.forms.choice import Change, ChoiceEditor, differ, with_field, without_field
 from gui.forms.editors import Chooser, Editor, ScrubLabel, Switch, editor_for, set_state, show_if
 from gui.forms.form import Form, Row, sentences
+from gui.forms.leading import lead_to
 
 __all__ = [
     "Change",
@@ -15,6 +16,7 @@ __all__ = [
     "Switch",
     "differ",
     "editor_for",
+    "lead_to",
     "sentences",
     "set_state",
     "show_if",

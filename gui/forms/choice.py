@@ -17,6 +17,7 @@ from gui.forms.editors import Chooser, set_state, show_if
 from gui.forms.form import Form
 from gui.links import SourceLabel, cited
 from gui.theme import SPACE
+from gui.unfinished import Drafts
 
 
 def with_field(entry: Entry | None, values: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
@@ -88,12 +89,14 @@ class ChoiceEditor(QWidget):
         parent: QWidget | None = None,
         *,
         none: str | None = None,
-        drafts: dict[str, str] | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
         super().__init__(parent)
         self._entries = entries
         self._none = none
-        self._drafts = {} if drafts is None else drafts
+        self.drafts: Drafts = {} if drafts is None else drafts
+        #: Whether they are another owner's than those of the form that is shown.
+        self._turned = True
         self._choice: Choice | None = None
         #: Whether several owners have chosen different entries, and in which fields of one they differ.
         self._mixed, self._mixed_fields = False, frozenset[str]()
@@ -152,9 +155,10 @@ class ChoiceEditor(QWidget):
         show_if(self.doc, bool(said))
         self._show_form()
 
-    def set_drafts(self, drafts: dict[str, str]) -> None:
+    def set_drafts(self, drafts: Drafts) -> None:
         """Speak of another owner, whose unfinished texts are kept in `drafts`."""
-        self._drafts = drafts
+        self.drafts = drafts
+        self._turned = True
         self._remembered.clear()
         if self.form is not None:
             self.form.set_drafts(drafts)
@@ -205,6 +209,8 @@ class ChoiceEditor(QWidget):
         choice = None if self._mixed else self._choice
         id = choice.id if choice else None
         if id != self._form_of:
+            if not self._turned:
+                self.drafts.clear()  # with the fields in which they stood
             if self.form is not None:
                 self.form.hide()
                 self.form.deleteLater()
@@ -212,7 +218,7 @@ class ChoiceEditor(QWidget):
             self._form_of = id
             if choice is not None:
                 entry = self.entry
-                self.form = Form(entry.fields if entry else (), drafts=self._drafts)
+                self.form = Form(entry.fields if entry else (), drafts=self.drafts)
                 self.form.edited.connect(self._edited)
                 self.form.reset.connect(self._reset)
                 self.form.ended.connect(self.ended)
@@ -220,6 +226,7 @@ class ChoiceEditor(QWidget):
                 layout = self.layout()
                 assert isinstance(layout, QVBoxLayout)
                 layout.insertWidget(1, self.form)
+        self._turned = False
         if self.form is not None and choice is not None:
             self.form.set_values(choice.fields, self._mixed_fields)
             show_if(self.form, bool(self.form.fields or choice.fields))
@@ -231,7 +238,6 @@ class ChoiceEditor(QWidget):
             return
         if before is not None and not self._mixed:
             self._remembered[before.id] = before
-        self._drafts.clear()
         entry = self._entries.get(id) if id else None
         after = None if id is None else self._remembered.get(id) or Choice(id, entry.start() if entry else {})
 
@@ -246,7 +252,7 @@ class ChoiceEditor(QWidget):
 
     def _reset(self, name: str) -> None:
         entry = self.entry
-        self._drafts.pop(name, None)
+        self.drafts.pop(name, None)
         self._change_fields(lambda fields: without_field(entry, fields, name), "")
 
     def _change_fields(self, make: Callable[[Mapping[str, Any]], dict[str, Any]], merge: str) -> None:

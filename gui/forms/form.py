@@ -14,9 +14,11 @@ from engine import expression
 from engine.catalog.fields import Bool, Field
 from engine.problems import did_you_mean
 from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state, show_if
+from gui.forms.leading import lead_to
 from gui.forms.parse import to_text
 from gui.plain import tip
 from gui.theme import SPACE, theme
+from gui.unfinished import Draft, Drafts
 
 #: Width of the column that holds the reset buttons.
 _RESET = 5 * SPACE
@@ -56,12 +58,12 @@ class Form(QWidget):
         parent: QWidget | None = None,
         *,
         strict: bool = False,
-        drafts: dict[str, str] | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
         super().__init__(parent)
         self.fields = {field.name: field for field in fields}
         self._strict = strict
-        self._drafts = {} if drafts is None else drafts
+        self.drafts: Drafts = {} if drafts is None else drafts
         self._rows: dict[str, Row] = {}
         self._strangers: dict[str, _Stranger] = {}
         layout = QVBoxLayout(self)
@@ -98,10 +100,10 @@ class Form(QWidget):
         """The row of one field: label, editor, reset button, message."""
         return self._rows[name]
 
-    def set_drafts(self, drafts: dict[str, str]) -> None:
+    def set_drafts(self, drafts: Drafts) -> None:
         """Speak of another owner, whose unfinished texts are kept in `drafts`."""
         kept = dict(drafts)
-        self._drafts = drafts
+        self.drafts = drafts
         for row in self._rows.values():
             row.label.let_go()
             row.editor.discard()
@@ -111,9 +113,9 @@ class Form(QWidget):
         """Show these; what is absent is at its default. `mixed`: fields in which several nodes differ."""
         for name, row in self._rows.items():
             row.show_values(values, name in mixed)
-            draft = self._drafts.get(name)
+            draft = self.drafts.get(name)
             if draft is not None and row.editor.draft is None:
-                row.editor.restore_draft(draft)
+                row.editor.restore_draft(draft.text)
         if any(row.field.advanced and row.changed for row in self._rows.values()):
             self._more.setChecked(True)
         self._show_strangers({name: value for name, value in values.items() if name not in self.fields})
@@ -141,11 +143,18 @@ class Form(QWidget):
             return True
         return False
 
+    def reveal(self, name: str) -> None:
+        """Put the keyboard into the editor of one field, unfolding it where it is folded away."""
+        row = self._rows[name]
+        if row.field.advanced:
+            self._more.setChecked(True)
+        lead_to(row.editor)
+
     def _commit(self, name: str, value: Any, merge: str) -> None:
         row = self._rows[name]
         wrong = row.field.check(value) if self._strict else None
         if wrong is None:
-            self._drafts.pop(name, None)
+            self.drafts.pop(name, None)
             self.edited.emit(name, value, merge)
         elif isinstance(row.editor, LineEditor):
             row.editor.refuse(row.editor.line.text(), wrong)
@@ -155,11 +164,11 @@ class Form(QWidget):
         self.reset.emit(name)
 
     def _keep_draft(self, name: str) -> None:
-        draft = self._rows[name].editor.draft
-        if draft is None:
-            self._drafts.pop(name, None)
+        editor = self._rows[name].editor
+        if editor.draft is None:
+            self.drafts.pop(name, None)
         else:
-            self._drafts[name] = draft
+            self.drafts[name] = Draft(editor.draft, editor.trouble)
 
     def _fold(self, open: bool) -> None:
         for row in self._rows.values():

@@ -98,7 +98,7 @@ class _Estimator(QWidget):
             entries,
             f"Binarization of the {place}",
             none="Real: not binarized",
-            drafts=subject.drafts(f"binarize {place}"),
+            drafts=subject.drafts(f"binarization of the {place}"),
         )
         self.choice.chosen.connect(self._chosen)
         self.choice.ended.connect(subject.document.end_merge)
@@ -125,7 +125,7 @@ class _Estimator(QWidget):
 
     def turn(self) -> None:
         """Speak of other nodes."""
-        self.choice.set_drafts(self._subject.drafts(f"binarize {self._place}"))
+        self.choice.set_drafts(self._subject.drafts(f"binarization of the {self._place}"))
         self._preview.turn()
         if self._look.waiting is None:
             self._look.forget()  # what was found is handed on when it is wanted again

@@ -20,6 +20,7 @@ from gui.inspector.subject import Subject
 from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import SPACE, theme
+from gui.unfinished import Drafts
 
 _REPEAT: tuple[Field, ...] = (
     Int(
@@ -152,6 +153,10 @@ class ArgumentsPart(Section):
             self.editors[key].name.setFocus(Qt.FocusReason.OtherFocusReason)
             self.editors[key].name.selectAll()
 
+    def drafts(self, key: str) -> Drafts:
+        """Where the unfinished default of an argument is kept."""
+        return self._subject.drafts_of_all(f"argument {key}", self.block)
+
     def change(self, label: str, make: Callable[..., Network]) -> bool:
         """One edit of the arguments; what cannot be is said below them."""
         document = self._subject.document
@@ -189,7 +194,10 @@ class _ArgumentRow(QWidget):
         self.kind.setAccessibleName(f"Type of argument {key}")
         self.kind.activated.connect(self._retype)
         _, kind, start = _TYPES.get(argument.type, ("", Field, None))
-        self.form = Form((kind("default", start, optional=True, doc="What a use has that does not say it."),))
+        self.form = Form(
+            (kind("default", start, optional=True, doc="What a use has that does not say it."),),
+            drafts=part.drafts(key),
+        )
         self.form.set_values({"default": argument.default})
         self.form.edited.connect(lambda _, value, __: self._set(default=value))
         self.form.reset.connect(lambda _: self._set(default=start))

@@ -132,7 +132,7 @@ class Segments(QWidget):
             self._list.setAccessibleName(self._name)
             self._list.addItems(list(names))
             self._list.setCurrentText(self.current)
-            self._list.textActivated.connect(self._choose)
+            self._list.textActivated.connect(self.choose)
             self._rows.addWidget(self._list)
         elif len(names) > 1:
             self._rows.addWidget(self._buttons())
@@ -151,7 +151,7 @@ class Segments(QWidget):
             button.setChecked(name == self.current)
             button.setAccessibleName(f"{self._name} {name}")
             set_state(button, "role", "segment")
-            button.clicked.connect(lambda _=False, name=name: self._choose(name))
+            button.clicked.connect(lambda _=False, name=name: self.choose(name))
             self._group.addButton(button)
             layout.addWidget(button)
         layout.addStretch(1)
@@ -161,7 +161,8 @@ class Segments(QWidget):
         """What the buttons need."""
         return self.layout().sizeHint()  # type: ignore[union-attr]
 
-    def _choose(self, name: str) -> None:
+    def choose(self, name: str) -> None:
+        """Choose one of those that are offered."""
         if name != self.current:
             self.current = name
             self.changed.emit(name)

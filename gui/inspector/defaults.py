@@ -13,6 +13,7 @@ from gui.forms import Change, ChoiceEditor, Chooser, show_if
 from gui.inspector.common import text_label
 from gui.inspector.section import Section
 from gui.inspector.subject import Subject
+from gui.unfinished import Drafts
 
 _PARAMETERS = ("weight", "bias")
 
@@ -26,7 +27,7 @@ class DefaultsPart(Section):
         self.scope = Chooser()
         self.scope.setAccessibleName("Layers that begin so")
         self.scope.addItem("All layers", "all")
-        self.scope.currentIndexChanged.connect(lambda _: self.refresh())
+        self.scope.currentIndexChanged.connect(lambda _: self._scope_changed())
         self.rows.addWidget(
             text_label("A layer's own choice comes before its family's, that before all's.", "muted")
         )
@@ -38,11 +39,31 @@ class DefaultsPart(Section):
             column.setContentsMargins(0, 0, 0, 0)
             column.addWidget(text_label(parameter, "heading"))
             editor = ChoiceEditor(INITIALIZERS, f"Initialisation of every {parameter}", none="As torch does")
+            editor.set_drafts(self._drafts(parameter))
             editor.chosen.connect(lambda change, merge, name=parameter: self._chosen(name, change, merge))
             editor.ended.connect(subject.document.end_merge)
             column.addWidget(editor)
             self.rows.addWidget(holder)
             self.editors[parameter] = editor
+
+    def _drafts(self, parameter: str) -> Drafts:
+        scope = self.scope.currentText().lower()
+        return self._subject.drafts_of_all(f"initialisation of every {parameter}, {scope}")
+
+    def _scope_changed(self) -> None:
+        self.turn()
+        self.refresh()
+
+    def turn(self) -> None:
+        """Speak of another scope, or of another document."""
+        for parameter, editor in self.editors.items():
+            editor.set_drafts(self._drafts(parameter))
+
+    def lead_to(self, part: str) -> None:
+        """Choose the scope of which a part of the panel speaks, in the words of its drafts."""
+        scopes = [self.scope.itemText(i) for i in range(self.scope.count())]
+        meant = part.rpartition(", ")[2]
+        self.scope.setCurrentIndex(next((i for i, s in enumerate(scopes) if s.lower() == meant), 0))
 
     def refresh(self) -> None:
         """Show what the document says."""

@@ -19,9 +19,12 @@ from gui.links import links
 from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
+from gui.unfinished import Draft
 
 #: Of many layers, so many are named, and so many of their problems told.
 NAMED, TOLD = 12, 12
+#: The id among the fields of a layer.
+ID = "id"
 
 
 class NameEdit(Line):
@@ -97,6 +100,11 @@ class Header(QWidget):
         self.kind.setToolTip(layer.doc.replace("`", "") if layer is not None and not several else "")
         self.name.setReadOnly(several)
         self.name.show_name(f"{len(ids)} layers" if several else subject.id)
+        draft = subject.drafts().get(ID)
+        if draft is not None and not self.name.isModified():
+            self.name.setText(draft.text)
+            self.name.setModified(True)
+            self._say(draft.trouble)
         if several:
             named = ids if len(ids) <= NAMED + 1 else (*ids[:NAMED], f"{len(ids) - NAMED:,} more")
             self.kind.setText(", ".join(named) + ". An edit changes them all.")
@@ -122,7 +130,7 @@ class Header(QWidget):
     def turn(self) -> None:
         """Speak of other nodes."""
         self.name.setModified(False)
-        self._say("")
+        self._mark("")
 
     def _figures(self) -> list[tuple[str, str, str]]:
         report = self._subject.report
@@ -195,10 +203,19 @@ class Header(QWidget):
         if old != new:
             selected = tuple(new if id == old else id for id in subject.selection.nodes)
             selection = subject.selection
+            subject.rename_drafts(old, new)
             subject.document.edit(network, f"Rename {old} to {new}")
             selection.set(selected, selection.edges)
 
     def _say(self, trouble: str) -> None:
+        """Say what is wrong with the name that is typed; it waits here while other layers are looked at."""
+        drafts = self._subject.drafts()
+        drafts.pop(ID, None)
+        if trouble:
+            drafts[ID] = Draft(self.name.text(), trouble)
+        self._mark(trouble)
+
+    def _mark(self, trouble: str) -> None:
         self.trouble.setText(trouble)
         show_if(self.trouble, bool(trouble))
         set_state(self.name, "invalid", "true" if trouble else "false")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QShowEvent
@@ -11,23 +12,24 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
 from gui.document import Document
-from gui.forms import show_if
+from gui.forms import Form, lead_to, show_if
 from gui.inspector.activation import ActivationPart
 from gui.inspector.binarization import BinarizePart
 from gui.inspector.blocks import ArgumentsPart, RepeatPart
 from gui.inspector.example import Example
 from gui.inspector.from_data import FromDataPart
-from gui.inspector.header import Header, Problems
+from gui.inspector.header import ID, NAMED, Header, Problems
 from gui.inspector.learning import InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart
 from gui.inspector.preview import Desk, Previews
 from gui.inspector.sees import SeesPart
-from gui.inspector.subject import Drafts, Subject
+from gui.inspector.subject import Place, Subject
 from gui.inspector.summary import Summary
 from gui.inspector.what_if import WhatIfPart
 from gui.inspector.window_part import WindowPart
 from gui.selection import Selection
 from gui.theme import SPACE
+from gui.unfinished import Drafts, Unfinished, unfinished
 
 #: No dock need be wider than this for all text to be read.
 MINIMUM_WIDTH = 260
@@ -53,7 +55,8 @@ class Inspector(QScrollArea):
         bar.rangeChanged.connect(lambda _, most: bar.setEnabled(most > 0))
         bar.setEnabled(False)
         self._desk = Desk(workers, Example(document, workers, self))
-        self._drafts: Drafts = {}
+        self._drafts: dict[Place, Drafts] = {}
+        self._generation = document.generation
         self._document = document
         self._subject = Subject(document, selection, self._drafts)
         self._key: object = None
@@ -89,6 +92,37 @@ class Inspector(QScrollArea):
         """Put the keyboard into the first field of the selected layer."""
         if isinstance(self.panel, NodePanel):
             self.panel.focus_first()
+
+    @property
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """The texts that stand in fields of layers and say no value, whether or not they are looked at."""
+        found: list[Unfinished] = []
+        network = self._document.network
+        for place, drafts in self._drafts.items():
+            block, ids, part = place
+            if not drafts or (block is not None and block not in network.blocks):
+                continue
+            there = [id for id in ids if id in network.graph(block).nodes]
+            if ids and not there:
+                continue
+            names = ", ".join(there) if len(there) <= NAMED else f"{len(there)} layers"
+            where = " › ".join(filter(None, (block, names, part)))
+            found += unfinished(where or "network", drafts, partial(self._lead_to, place))
+        return tuple(found)
+
+    def _lead_to(self, place: Place, field: str) -> None:
+        """Give the keyboard to a field of certain nodes."""
+        block, ids, _ = place
+        selection, drafts = self._subject.selection, self._drafts[place]
+        selection.show_block(block)
+        selection.set(ids)
+        if isinstance(self.panel, NodePanel):
+            self.panel.lead_to(drafts, field)
+        elif self.panel is not None:
+            self.panel.summary.defaults.lead_to(place[2])
+        for form in self.findChildren(Form):
+            if form.drafts is drafts and form.isVisibleTo(self) and field in form.fields:
+                form.reveal(field)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Fetch what was not worth fetching while nobody looked."""
@@ -155,8 +189,13 @@ class Inspector(QScrollArea):
 
     def _forget_drafts(self) -> None:
         """Another document was opened: what was left unfinished in the old one went with it."""
-        if self._document.undo_stack.count() == 0:
+        if self._generation != self._document.generation:
+            self._generation = self._document.generation
             self._drafts.clear()
+            self._subject.look()
+            if self.panel is not None:
+                self.panel.turn()
+                self.panel.refresh()
 
 
 class SummaryPanel(QWidget):
@@ -276,6 +315,12 @@ class NodePanel(QWidget):
         """Show the document as it is."""
         for part in self._parts:
             part.refresh()
+
+    def lead_to(self, drafts: Drafts, field: str) -> None:
+        """Show what holds `drafts`, where it is one of several; the id is a field of its own."""
+        self.init.lead_to(drafts)
+        if field == ID:
+            lead_to(self.header.name)
 
     def focus_first(self) -> None:
         """Put the keyboard into the first editor."""

@@ -20,6 +20,7 @@ from gui.inspector.section import Section
 from gui.inspector.subject import Subject
 from gui.inspector.words import count_text, number_text, shape_text
 from gui.links import SourceLabel, cited
+from gui.unfinished import Drafts
 
 
 class InitPart(Section):
@@ -66,7 +67,7 @@ class InitPart(Section):
                 INITIALIZERS,
                 f"Initialisation of {name}",
                 none="",
-                drafts=self._subject.drafts(f"init {name}"),
+                drafts=self._subject.drafts(f"initialisation of {name}"),
             )
             editor.chosen.connect(lambda change, merge, name=name: self._chosen(name, change, merge))
             editor.ended.connect(self._subject.document.end_merge)
@@ -79,8 +80,14 @@ class InitPart(Section):
         """Speak of other nodes."""
         self.sync()
         for name, editor in self._editors.items():
-            editor.set_drafts(self._subject.drafts(f"init {name}"))
+            editor.set_drafts(self._subject.drafts(f"initialisation of {name}"))
         self._preview.turn()
+
+    def lead_to(self, drafts: Drafts) -> None:
+        """Show the parameter to which `drafts` belong; those of other parts change nothing."""
+        for name, editor in self._editors.items():
+            if editor.drafts is drafts:
+                self.parameters.choose(name)
 
     def names(self) -> tuple[str, ...]:
         """The parameters that can be initialised, as far as they are there, in each of the nodes."""

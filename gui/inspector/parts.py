@@ -60,7 +60,7 @@ class FieldsPart(Section):
     def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
         super().__init__("fields", "Fields", parent)
         self._subject = subject
-        self.form = Form(self._fields(), drafts=subject.drafts("fields"))
+        self.form = Form(self._fields(), drafts=subject.drafts())
         self.form.edited.connect(self._edited)
         self.form.reset.connect(self._reset)
         self.form.ended.connect(subject.document.end_merge)
@@ -78,7 +78,7 @@ class FieldsPart(Section):
     def turn(self) -> None:
         """Speak of other nodes of the same kind."""
         self.sync()
-        self.form.set_drafts(self._subject.drafts("fields"))
+        self.form.set_drafts(self._subject.drafts())
 
     def _explain(self, name: str) -> None:
         self.explanation.explain(name or self.form.focused)

@@ -11,9 +11,10 @@ from engine.findings import Analysis, NodeReport, Problem, Tensor
 from engine.network import Choice, Edge, Network, Node
 from gui.document import Document
 from gui.selection import Selection
+from gui.unfinished import Drafts
 
-#: Unfinished texts by graph, nodes and part of the panel, kept while something else is looked at.
-Drafts = dict[tuple[str | None, tuple[str, ...], str], dict[str, str]]
+#: Where a text stands: graph, nodes, and the part of the panel in words ("": their own fields).
+Place = tuple[str | None, tuple[str, ...], str]
 
 
 class Subject:
@@ -23,7 +24,7 @@ class Subject:
     clicked belongs to the layer in which it was typed.
     """
 
-    def __init__(self, document: Document, selection: Selection, drafts: Drafts) -> None:
+    def __init__(self, document: Document, selection: Selection, drafts: dict[Place, Drafts]) -> None:
         self.document = document
         self.selection = selection
         self.analysis = Analysis()
@@ -184,9 +185,20 @@ class Subject:
         names = set(self.ids) if self.block is None else {self.path}
         return tuple(problem for problem in self.analysis.problems if problem.node in names)
 
-    def drafts(self, part: str) -> dict[str, str]:
-        """Where unfinished texts of one part of the panel are kept."""
+    def drafts(self, part: str = "") -> Drafts:
+        """Where unfinished texts of one part of the panel are kept, while something else is looked at."""
         return self._drafts.setdefault((self.block, self._ids, part), {})
+
+    def drafts_of_all(self, part: str, block: str | None = None) -> Drafts:
+        """The same for what concerns a block, or the network, as a whole."""
+        return self._drafts.setdefault((block, (), part), {})
+
+    def rename_drafts(self, old: str, new: str) -> None:
+        """Let the texts of a layer go with it as it gets another id."""
+        for block, ids, part in list(self._drafts):
+            if block == self.block and old in ids:
+                drafts = self._drafts.pop((block, ids, part))
+                self._drafts[block, tuple(new if id == old else id for id in ids), part] = drafts
 
     def edit(self, label: str, change: Callable[[Network, str], Network], merge: str = "") -> None:
         """Apply `change` to every one of the nodes that exists still, as one undo step."""

@@ -53,6 +53,7 @@ class Summary(QWidget):
     def turn(self) -> None:
         """Speak of something else."""
         self.name.setModified(False)
+        self.defaults.turn()
 
     def refresh(self) -> None:
         """Show what document and analysis say now."""
