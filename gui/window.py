@@ -128,7 +128,7 @@ class Window(QMainWindow):
         self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
         self.files.saved.connect(self._remind)
         for command in ("run.train", "run.step"):
-            self.commands[command].triggered.connect(lambda: self.session.active and self._remind())
+            self.commands[command].triggered.connect(self._remind_of_run)
         self.welcome.template_chosen.connect(self.files.open_template)
         self.welcome.file_chosen.connect(self.files.open_path)
         self.welcome.open_chosen.connect(self.files.open)
@@ -340,6 +340,10 @@ class Window(QMainWindow):
         """Say which texts had no part in what has just been done."""
         if texts := self.unfinished():
             self.status.showMessage(summed(texts), 8000)
+
+    def _remind_of_run(self) -> None:
+        if self.session.active:  # where it was refused, that has been said
+            self._remind()
 
     def show_machines(self) -> None:
         """Show the list of machines to train on."""
