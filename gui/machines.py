@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -32,6 +33,9 @@ EXPLAINED = (
     "gradients are shown here."
 )
 _GIB = 1 << 30
+#: Milliseconds between two looks at what a test has found.
+_LISTEN_MS = 50
+_Answer = tuple[int, bool, str]
 
 
 class MachinesDialog(QDialog):
@@ -45,16 +49,17 @@ class MachinesDialog(QDialog):
         Seconds that a tested machine has for its answer.
     """
 
-    #: A test has ended: its number, whether it went well, and what to say.
-    _tested = Signal(int, bool, str)
-
     def __init__(self, settings: Settings, parent: QWidget | None = None, timeout: float = 20.0) -> None:
         super().__init__(parent)
         self.setWindowTitle("Machines")
         self.resize(720, 480)
         self._settings, self._timeout = settings, timeout
         self._test = 0
-        self._showing = False
+        #: Of tests that have ended: number, whether it went well, what to say. Their threads know this
+        #: and nothing of Qt, so that a dialog that goes meanwhile never ends in one of them.
+        self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        self._listening = QTimer(self, interval=_LISTEN_MS)
+        self._listening.timeout.connect(self._listen)
 
         self.list = QListWidget()
         self.list.setAccessibleName("Machines")
@@ -78,7 +83,6 @@ class MachinesDialog(QDialog):
         self.test.clicked.connect(self._begin_test)
         self.told = Paragraph()
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._tested.connect(self._show_result)
         self._arrange()
         self._fill(0)
 
@@ -145,6 +149,7 @@ class MachinesDialog(QDialog):
         self._enable()
 
     def _enable(self) -> None:
+        self._listening.stop()
         self.test.setText("Test")
         self.test.setEnabled(bool(self.command.text().strip()))
 
@@ -183,37 +188,37 @@ class MachinesDialog(QDialog):
 
     def _begin_test(self) -> None:
         self._test += 1
-        number, text = self._test, self.command.text()
+        asked = (self._test, self.command.text(), self._timeout, self._answers)
         self.test.setEnabled(False)
         self.test.setText("Testing …")
         self.told.clear()
+        threading.Thread(target=_probe, args=asked, name="machine test", daemon=True).start()
+        self._listening.start()
 
-        def test() -> None:
-            try:
-                welcome = remote.probe(remote.words(text), self._timeout)
-            except HostProblem as problem:
-                self._tell(number, False, str(problem))
-                return
-            devices = ", ".join(
-                device.name + (f" ({device.memory / _GIB:.0f} GiB)" if device.memory else "")
-                for device in welcome.devices
-            )
-            said = f"It answers: torch {welcome.torch}, Python {welcome.python}. It trains on: {devices}."
-            self._tell(number, True, said)
+    def _listen(self) -> None:
+        while not self._answers.empty():
+            number, well, said = self._answers.get()
+            if number == self._test:
+                self._show_result(well, said)
 
-        threading.Thread(target=test, name="machine test", daemon=True).start()
-
-    def _tell(self, number: int, well: bool, said: str) -> None:
-        try:
-            self._tested.emit(number, well, said)
-        except RuntimeError:  # the dialog has gone
-            return
-
-    def _show_result(self, number: int, well: bool, said: str) -> None:
-        if number != self._test:
-            return
+    def _show_result(self, well: bool, said: str) -> None:
         self._enable()
         self.told.setText(said)
         self.told.setProperty("role", "good" if well else "error")
         self.told.style().unpolish(self.told)
         self.told.style().polish(self.told)
+
+
+def _probe(number: int, command: str, timeout: float, answers: queue.SimpleQueue[_Answer]) -> None:
+    """Ask the machine behind `command` who it is; on a thread of its own."""
+    try:
+        welcome = remote.probe(remote.words(command), timeout)
+    except HostProblem as problem:
+        answers.put((number, False, str(problem)))
+        return
+    devices = ", ".join(
+        device.name + (f" ({device.memory / _GIB:.0f} GiB)" if device.memory else "")
+        for device in welcome.devices
+    )
+    said = f"It answers: torch {welcome.torch}, Python {welcome.python}. It trains on: {devices}."
+    answers.put((number, True, said))

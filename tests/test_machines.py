@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
+import threading
+import weakref
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from engine.host.client import HostProblem
 from engine.host.pool import Pool
 from engine.host.protocol import Device, Welcome
 from engine.runs import RunFolder
@@ -103,6 +107,31 @@ def test_the_test_button_says_what_is_wrong(qtbot: QtBot, dialog: MachinesDialog
     qtbot.waitUntil(lambda: bool(dialog.told.text()), timeout=PATIENCE)
     assert "no route to host" in dialog.told.text()
     assert dialog.told.property("role") == "error"
+
+
+def test_a_dialog_that_goes_during_its_test_ends_in_its_own_thread(
+    qtbot: QtBot, settings: Settings, monkeypatch
+):
+    """Qt objects that end in another thread bring the program down, now or later."""
+    held, ended = threading.Event(), threading.Event()
+
+    def probe(words: list[str], timeout: float) -> Welcome:
+        held.wait(PATIENCE / 1000)
+        ended.set()
+        raise HostProblem("It was too late.")
+
+    monkeypatch.setattr("gui.machines.remote.probe", probe)
+    settings.machines = [Machine("slow", "sh -c 'sleep 60'")]
+    view = MachinesDialog(settings)
+    view.test.click()
+    known = weakref.ref(view)
+    view.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    del view
+    gc.collect()
+    assert known() is None
+    held.set()
+    assert ended.wait(PATIENCE / 1000)
 
 
 def test_the_window_trains_there_and_evaluates_there(qtbot: QtBot, settings: Settings, machine):
