@@ -238,6 +238,7 @@ def test_the_other_parts_of_a_layer_and_the_network_are_told_by_their_names(wind
         f"{conv} › training › lr_multiplier",
     }
     window.selection.set()
+    panel.training.set_open(False)
     for text in window.unfinished():
         text.show()
         assert QApplication.focusWidget().text() == text.draft.text

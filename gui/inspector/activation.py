@@ -17,7 +17,7 @@ from gui.inspector.common import Figures, text_label
 from gui.inspector.plots import Curve, CurvePlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
-from gui.inspector.subject import Subject
+from gui.inspector.subject import ACTIVATION, Subject
 from gui.inspector.words import number_text
 from gui.narrow import Button
 
@@ -32,9 +32,7 @@ class ActivationPart(Section):
         super().__init__("activation", "Activation", parent)
         self._subject = subject
         self._workers = desk.workers
-        self.choice = ChoiceEditor(
-            ACTIVATIONS, "Activation", none="None", drafts=subject.drafts("activation")
-        )
+        self.choice = ChoiceEditor(ACTIVATIONS, "Activation", none="None", drafts=subject.drafts(ACTIVATION))
         self.choice.chosen.connect(self._chosen)
         self.choice.ended.connect(subject.document.end_merge)
         self.choice.cancelled.connect(subject.document.cancel_merge)
@@ -57,7 +55,7 @@ class ActivationPart(Section):
     def turn(self) -> None:
         """Speak of other nodes."""
         self.sync()
-        self.choice.set_drafts(self._subject.drafts("activation"))
+        self.choice.set_drafts(self._subject.drafts(ACTIVATION))
         self._preview.turn()
 
     def refresh(self) -> None:

@@ -16,7 +16,7 @@ from gui.inspector.common import Figures, text_label
 from gui.inspector.plots import Curve, CurvePlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
-from gui.inspector.subject import Subject
+from gui.inspector.subject import BINARIZATION, Subject
 from gui.inspector.words import number_text
 from gui.narrow import Button
 from gui.plain import tip
@@ -98,7 +98,7 @@ class _Estimator(QWidget):
             entries,
             f"Binarization of the {place}",
             none="Real: not binarized",
-            drafts=subject.drafts(f"binarization of the {place}"),
+            drafts=subject.drafts(BINARIZATION + place),
         )
         self.choice.chosen.connect(self._chosen)
         self.choice.ended.connect(subject.document.end_merge)
@@ -125,7 +125,7 @@ class _Estimator(QWidget):
 
     def turn(self) -> None:
         """Speak of other nodes."""
-        self.choice.set_drafts(self._subject.drafts(f"binarization of the {self._place}"))
+        self.choice.set_drafts(self._subject.drafts(BINARIZATION + self._place))
         self._preview.turn()
         if self._look.waiting is None:
             self._look.forget()  # what was found is handed on when it is wanted again

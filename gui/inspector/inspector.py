@@ -23,7 +23,7 @@ from gui.inspector.learning import InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart
 from gui.inspector.preview import Desk, Previews
 from gui.inspector.sees import SeesPart
-from gui.inspector.subject import Place, Subject
+from gui.inspector.subject import Place, Subject, has_field
 from gui.inspector.summary import Summary
 from gui.inspector.what_if import WhatIfPart
 from gui.inspector.window_part import WindowPart
@@ -102,9 +102,11 @@ class Inspector(QScrollArea):
             block, ids, part = place
             if not drafts or (block is not None and block not in network.blocks):
                 continue
-            there = [id for id in ids if id in network.graph(block).nodes]
-            if ids and not there:
-                continue
+            nodes = network.graph(block).nodes
+            there = [id for id in ids if id in nodes]
+            if ids:
+                seen = {f for f in drafts if any(has_field(nodes[id], part, f) for id in there)}
+                drafts = {field: draft for field, draft in drafts.items() if field in seen}
             names = ", ".join(there) if len(there) <= NAMED else f"{len(there)} layers"
             where = " › ".join(filter(None, (block, names, part)))
             found += unfinished(where or "network", drafts, partial(self._lead_to, place))
@@ -120,9 +122,9 @@ class Inspector(QScrollArea):
             self.panel.lead_to(drafts, field)
         elif self.panel is not None:
             self.panel.summary.defaults.lead_to(place[2])
-        for form in self.findChildren(Form):
-            if form.drafts is drafts and form.isVisibleTo(self) and field in form.fields:
-                form.reveal(field)
+        forms = [f for f in self.findChildren(Form) if f.drafts is drafts and field in f.fields]
+        if forms:  # of those that are kept for other kinds of layers, the one that is shown
+            max(forms, key=lambda form: form.isVisibleTo(self)).reveal(field)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Fetch what was not worth fetching while nobody looked."""

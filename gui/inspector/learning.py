@@ -17,7 +17,7 @@ from gui.inspector.common import Figures, Segments, text_label
 from gui.inspector.plots import Curve, CurvePlot, HistogramPlot
 from gui.inspector.preview import Desk, Preview
 from gui.inspector.section import Section
-from gui.inspector.subject import Subject
+from gui.inspector.subject import INITIALISATION, Subject
 from gui.inspector.words import count_text, number_text, shape_text
 from gui.links import SourceLabel, cited
 from gui.unfinished import Drafts
@@ -67,7 +67,7 @@ class InitPart(Section):
                 INITIALIZERS,
                 f"Initialisation of {name}",
                 none="",
-                drafts=self._subject.drafts(f"initialisation of {name}"),
+                drafts=self._subject.drafts(INITIALISATION + name),
             )
             editor.chosen.connect(lambda change, merge, name=name: self._chosen(name, change, merge))
             editor.ended.connect(self._subject.document.end_merge)
@@ -80,7 +80,7 @@ class InitPart(Section):
         """Speak of other nodes."""
         self.sync()
         for name, editor in self._editors.items():
-            editor.set_drafts(self._subject.drafts(f"initialisation of {name}"))
+            editor.set_drafts(self._subject.drafts(INITIALISATION + name))
         self._preview.turn()
 
     def lead_to(self, drafts: Drafts) -> None:

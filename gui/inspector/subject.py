@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 
 from engine import ports
-from engine.catalog import LAYERS, Layer
+from engine.catalog import ACTIVATIONS, BINARIZERS, INITIALIZERS, LAYERS, Entry, Layer
 from engine.findings import Analysis, NodeReport, Problem, Tensor
 from engine.network import Choice, Edge, Network, Node
 from gui.document import Document
@@ -15,6 +15,24 @@ from gui.unfinished import Drafts
 
 #: Where a text stands: graph, nodes, and the part of the panel in words ("": their own fields).
 Place = tuple[str | None, tuple[str, ...], str]
+#: The parts that hold the fields of what a layer has chosen.
+ACTIVATION, INITIALISATION, BINARIZATION = "activation", "initialisation of ", "binarization of the "
+
+
+def has_field(node: Node, part: str, field: str) -> bool:
+    """Whether a text that was left in a field can be seen there still: a choice may be another by now."""
+    choice: Choice | None
+    entries: Mapping[str, Entry]
+    if part == ACTIVATION:
+        choice, entries = node.activation, ACTIVATIONS
+    elif part.startswith(INITIALISATION):
+        choice, entries = node.init.get(part.removeprefix(INITIALISATION)), INITIALIZERS
+    elif part.startswith(BINARIZATION):
+        choice, entries = node.binarize.get(part.removeprefix(BINARIZATION)), BINARIZERS
+    else:
+        return True
+    fields = entries[choice.id].fields if choice is not None and choice.id in entries else ()
+    return any(known.name == field for known in fields)
 
 
 class Subject:
