@@ -32,6 +32,9 @@ from engine.network import (
 from engine.problems import did_you_mean
 from engine.storage import form
 
+#: What a copied piece of a drawing says that it is.
+FRAGMENT = "layerlab-fragment"
+
 
 class EditProblem(Exception):
     """An edit that makes no sense; the message is for the user."""
@@ -467,7 +470,7 @@ def copy(network: Network, ids: Iterable[str], *, block: str | None = None) -> d
     chosen = [id for id in graph.nodes if id in inside]
     positions = network.positions(block)
     return {
-        "format": "layerlab-fragment",
+        "format": FRAGMENT,
         "version": 1,
         "nodes": {id: form.node_to_form(graph.nodes[id]) for id in chosen},
         "edges": [
@@ -493,7 +496,7 @@ def paste(
     EditProblem
         If `fragment` is not a copied piece.
     """
-    if not isinstance(fragment, dict) or fragment.get("format") != "layerlab-fragment":
+    if not isinstance(fragment, dict) or fragment.get("format") != FRAGMENT:
         raise EditProblem("The clipboard holds no layers.")
     try:
         alike: dict[str, Node] = {}  # a piece of hundreds of layers has few that differ

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QAbstractButton,
     QGridLayout,
@@ -158,6 +168,8 @@ class Welcome(QScrollArea):
     file_chosen = Signal(object)
     empty_chosen = Signal()
     open_chosen = Signal()
+    #: What was copied is to become a network.
+    pasted = Signal()
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -220,7 +232,7 @@ class Welcome(QScrollArea):
         self.empty_button.clicked.connect(self.empty_chosen)
         self.open_button = QPushButton("Open a file…")
         self.open_button.clicked.connect(self.open_chosen)
-        hint = QLabel("or drop a .layerlab file anywhere in the window")
+        hint = QLabel("or drop a .layerlab file into the window, or paste copied layers")
         hint.setProperty("role", "muted")
         buttons.addWidget(self.empty_button)
         buttons.addWidget(self.open_button)
@@ -232,6 +244,7 @@ class Welcome(QScrollArea):
         self._recent = QVBoxLayout()
         self._recent.setSpacing(SPACE)
         self._body.addLayout(self._recent)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self).activated.connect(self.pasted)
         settings.recent_changed.connect(self._list_recent)
         self._list_recent()
 

@@ -133,6 +133,7 @@ class Window(QMainWindow):
         self.welcome.file_chosen.connect(self.files.open_path)
         self.welcome.open_chosen.connect(self.files.open)
         self.welcome.empty_chosen.connect(self.begin_empty)
+        self.welcome.pasted.connect(self._paste)
 
     def complete(self) -> None:
         """Make what the first paint did not need."""
@@ -149,7 +150,7 @@ class Window(QMainWindow):
         from gui.canvas import Canvas, Palette
 
         self.canvas = Canvas(self.document, self.selection)
-        self.canvas.message.connect(lambda text: self.status.showMessage(text, 8000))
+        self.canvas.message.connect(self._say)
         self.scrubber = Scrubber(self.session)
         below = QWidget()
         column = QVBoxLayout(below)
@@ -250,6 +251,18 @@ class Window(QMainWindow):
         self._welcome_wanted = False
         self._show_page()
 
+    def _paste(self) -> None:
+        """Leave the welcome with what was copied; where that is nothing, say what can be."""
+        self.complete()
+        self.canvas.command("paste").trigger()
+        self._show_page()
+
+    def _say(self, text: str) -> None:
+        """Say what the canvas has to say; on the welcome, where no status bar is seen, as a notice."""
+        self.status.showMessage(text, 8000)
+        if self.welcoming:
+            self.banners.show_banner("said", text)
+
     @property
     def welcoming(self) -> bool:
         """Whether the welcome is shown: nothing is drawn, nothing is open, nothing can be undone."""
@@ -265,6 +278,8 @@ class Window(QMainWindow):
         welcoming = self.welcoming
         self.toolbar.setVisible(not welcoming)
         self.status.setVisible(not welcoming)
+        if not welcoming:
+            self.banners.hide_banner("said")
         shown = self.welcome if welcoming else self.workbench
         if self.stack.currentWidget() is not shown:
             self.stack.setCurrentWidget(shown)

@@ -24,7 +24,7 @@ def get() -> dict[str, Any] | None:
     if len(text) > LIMIT:
         return None
     fragment = edit.fragment_from_text(text)
-    return fragment if isinstance(fragment, dict) else None
+    return fragment if isinstance(fragment, dict) and fragment.get("format") == edit.FRAGMENT else None
 
 
 def bounds(fragment: dict[str, Any]) -> tuple[float, float, float, float] | None:

@@ -179,7 +179,9 @@ class Editor:
         """Add what the clipboard holds: around `at`, else beside its original or into view."""
         fragment = clipboard.get()
         if fragment is None:
-            self.canvas.refuse("The clipboard holds no layers.")
+            self.canvas.refuse(
+                "The clipboard holds no layers: copy some on a canvas, or their text in a mail."
+            )
             return
         made: list[list[str]] = []
         places = self.canvas.drawing.positions()
