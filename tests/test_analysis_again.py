@@ -21,6 +21,7 @@ from engine.problems import FileProblem
 from engine.storage import file
 from engine.storage.reader import Reader
 from engine.templates import template
+from tests import random_edits
 
 
 def forget() -> None:
@@ -84,6 +85,12 @@ def test_fields_of_real_networks_are_analysed_as_if_nothing_had_been_before(name
             assert analyze(network) == afresh(network)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_whatever_hands_do_is_read_and_analysed_as_if_nothing_had_been_before(seed) -> None:
+    """More of them: `python -m tests.random_edits 3000`."""
+    assert random_edits.compare(seed, 20) >= 10
+
+
 @pytest.mark.parametrize("value", [True, 1, 1.0])
 def test_what_python_takes_for_equal_is_told_apart(value) -> None:
     network = edit.set_field(SMALL, "norm", "momentum", 1)
@@ -99,6 +106,49 @@ def test_of_an_edit_one_step_is_made_anew_and_the_others_are_the_same_objects() 
     assert found == expand(after)
     same = [a is b for a, b in zip(found.steps, expanded.steps, strict=True)]
     assert same == [step.path != "fc" for step in expanded.steps]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(edit.add_node(SMALL, "loose", edit.new_node("Conv2d")), id="a node that nothing feeds"),
+        pytest.param(edit.remove(SMALL, ["norm"], heal=True), id="a node taken out"),
+        pytest.param(edit.rename(SMALL, "conv", "first"), id="another name"),
+        pytest.param(replace(SMALL, edges=SMALL.edges[1:]), id="a wire less"),
+        pytest.param(edit.swap(SMALL, "conv", "norm"), id="two swapped"),
+        pytest.param(edit.set_field(SMALL, "image", "shape", [2, 9, 9]), id="a field"),
+    ],
+)
+def test_after_another_wiring_only_what_it_touches_is_made_anew(after) -> None:
+    reader = Reader()  # by which what is written alike is the same object
+    before, after = reader.loads(file.encode(SMALL)), reader.loads(file.encode(after))
+    expanded = expand(before)
+    found = expand_again(after, before, expanded)
+    assert found == expand(after)
+    known = {step.path: step for step in expanded.steps}
+    kept = {step.path for step in found.steps if step is known.get(step.path)}
+    assert "fc" in kept, "the last layer is fed as before by all of these"
+    analyze(before)
+    assert analyze(after) == afresh(after)
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        pytest.param((*SMALL.edges, SMALL.edges[1]), id="a wire twice, as one object"),
+        pytest.param((*SMALL.edges, Edge(End("fc"), End("norm"))), id="two into one input"),
+        pytest.param((*SMALL.edges[1:], Edge(End("fc"), End("conv"))), id="a circle"),
+        pytest.param((*SMALL.edges, Edge(End("nowhere"), End("out"))), id="from nowhere"),
+        pytest.param((*SMALL.edges[1:], Edge(End("image", "third"), End("conv"))), id="a port that is not"),
+    ],
+)
+def test_wires_that_lead_wrong_are_expanded_anew(edges) -> None:
+    after = replace(SMALL, edges=edges)
+    assert expand_again(after, SMALL, expand(SMALL)) is None
+    assert expand_again(SMALL, after, expand(after)) is None
+    analyze(SMALL)
+    assert analyze(after) == afresh(after)
+    assert analyze(SMALL) == afresh(SMALL)
 
 
 BLOCKS = Network(
@@ -155,6 +205,20 @@ def test_what_is_written_as_before_is_the_same_object() -> None:
     assert third.blocks is first.blocks
 
 
+def test_of_other_wires_and_places_only_the_new_ones_are_read() -> None:
+    reader = Reader()
+    first = reader.loads(file.encode(edit.move(SMALL, {"conv": (1.0, 2.0), "fc": (3.0, 4.0)})))
+    flat = Edge(End("norm"), End("flat"))
+    added = edit.add_node(first, "relu", Node("ReLU"), (5.0, 6.0))
+    after = edit.insert_on_edge(added, flat, "relu")
+    second = reader.loads(file.encode(after))
+    assert second == after
+    assert all(second.nodes[id] is first.nodes[id] for id in first.nodes)
+    there = {id(edge) for edge in first.edges}
+    assert [str(edge) for edge in second.edges if id(edge) not in there] == ["norm → relu", "relu → flat"]
+    assert second.positions()["fc"] is first.positions()["fc"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(networks(), st.lists(gestures(), max_size=5))
 def test_any_documents_are_read_as_by_a_reader_that_remembers_nothing(network, done) -> None:
@@ -176,6 +240,12 @@ def test_any_documents_are_read_as_by_a_reader_that_remembers_nothing(network, d
         (b'"out_features":10', b'"out_features":10,"out_features":11', "appears twice"),
         (b'"type":"Linear"', b'"type":5', "nodes.fc.type"),
         (b'"out_features":10', b'"out_features":', "line 1"),
+        (b'["conv","norm"]', b'["conv","norm","flat"]', "pair of names"),
+        (b'["conv","norm"]', b'["conv",1e999]', "too large"),
+        (b'"edges":[', b'"edges":5,"more":[', "edges"),
+        (b'"view":{}', b'"view":{"positions":{"fc":[1,2],"fc":[1,3]}}', "appears twice"),
+        (b'"view":{}', b'"view":{"positions":{"fc":[1,1e999]}}', "too large"),
+        (b'"view":{}', b'"view":7', "view"),
         (b'"out_features":10', b'"out_features":' + b"[" * 61 + b"]" * 61, "64 levels"),
     ],
 )

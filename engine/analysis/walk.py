@@ -10,7 +10,7 @@ from engine.analysis.defaults import defaults_problems
 from engine.analysis.evaluate import Evaluated, SpecPair, evaluate
 from engine.catalog import LAYERS, Inputs
 from engine.compile.expand import Expanded, Step, Value, expand
-from engine.compile.expand_again import expand_again
+from engine.compile.expand_again import differing, expand_again
 from engine.diff import Change
 from engine.findings import Problem, Repair
 from engine.network import Network, Node
@@ -47,7 +47,7 @@ def walk(network: Network) -> Walked:
     global _recent
     base: tuple[Network, Walked] | None = None
     expanded: Expanded | None = None
-    for base in _recent:
+    for base in sorted(_recent, key=lambda entry: differing(network, entry[0])):
         # Where two nodes have one path, which is an error, nothing can be told apart.
         if len(base[1].evaluated) < len(base[1].expanded.steps):
             continue
@@ -65,14 +65,16 @@ def walk(network: Network) -> Walked:
 def _walked(network: Network, expanded: Expanded, base: Walked | None) -> Walked:
     """`expanded` evaluated; from `base`, a network of the same steps, is taken what is the same there."""
     arriving: dict[str, Inputs] = dict(base.arriving) if base else {}
-    evaluated = dict(base.evaluated) if base else {}
     values = dict(base.values) if base else {}
-    known = base.expanded.steps if base else ()
+    known = base.evaluated if base else {}
+    evaluated: dict[str, tuple[Step, Evaluated]] = {}
     others: set[Value] = set()
-    for place, step in enumerate(expanded.steps):
-        if known and step is known[place] and (not others or others.isdisjoint(step.inputs.values())):
-            continue
+    for step in expanded.steps:
         path = step.path
+        entry = known.get(path)
+        if entry and step is entry[0] and (not others or others.isdisjoint(step.inputs.values())):
+            evaluated[path] = entry
+            continue
         inputs: tuple[tuple[str, SpecPair], ...] | None = None
         if all(value in values for value in step.inputs.values()):
             inputs = tuple((port, values[value]) for port, value in step.inputs.items() if value)
@@ -81,7 +83,8 @@ def _walked(network: Network, expanded: Expanded, base: Walked | None) -> Walked
             arriving.pop(path, None)
         result = evaluate(step, inputs)
         evaluated[path] = (step, result)
-        for port in range(max(len(result.outputs), len(step.outputs))):
+        before = 0 if entry is None else len(entry[1].outputs)
+        for port in range(max(len(result.outputs), len(step.outputs), before)):
             value = Value(path, port)
             pair = result.outputs[port] if port < len(result.outputs) else None
             if known and values.get(value) != pair:
@@ -90,6 +93,10 @@ def _walked(network: Network, expanded: Expanded, base: Walked | None) -> Walked
                 values[value] = pair
             else:
                 values.pop(value, None)
+    for path in known.keys() - evaluated.keys():
+        arriving.pop(path, None)
+        for port in range(len(known[path][1].outputs)):
+            values.pop(Value(path, port), None)
     found = [*expanded.problems, *defaults_problems(network)]
     for step, result in evaluated.values():
         for finding in result.findings:

@@ -299,6 +299,11 @@ def output_names(network: Network, node: Node) -> tuple[str, ...]:
 # ---------------------------------------------------------------------------- edges
 
 
+def wires_of(network: Network, problems: list[Problem]) -> dict[str, dict[str, Value | None]]:
+    """Node of the top level -> input port -> what arrives; what is wrong is added to `problems`."""
+    return _wires(_Scope(network, network), network.nodes, problems)
+
+
 def _wires(
     scope: _Scope, nodes: Mapping[str, Node], problems: list[Problem]
 ) -> dict[str, dict[str, Value | None]]:
@@ -408,8 +413,8 @@ def _bad_port(scope: _Scope, edge: Edge, index: int, end: End, names: tuple[str,
 # ---------------------------------------------------------------------------- order
 
 
-def _order(scope: _Scope, wires: dict[str, dict[str, Value | None]], problems: list[Problem]) -> list[str]:
-    """Ids in the order of running: as in the document where the wires allow it."""
+def order_of(wires: Mapping[str, Mapping[str, Value | None]]) -> list[str]:
+    """Ids in the order of running, as in the document where wires allow it; none of a circle or behind it."""
     waiting: dict[str, int] = {}
     feeds: dict[str, list[str]] = {}
     for id, inputs in wires.items():
@@ -428,6 +433,12 @@ def _order(scope: _Scope, wires: dict[str, dict[str, Value | None]], problems: l
             waiting[target] -= 1
             if waiting[target] == 0:
                 ready.append(target)
+    return order
+
+
+def _order(scope: _Scope, wires: dict[str, dict[str, Value | None]], problems: list[Problem]) -> list[str]:
+    """All ids in the order of running."""
+    order = order_of(wires)
     if len(order) < len(wires):
         placed = set(order)
         left = [id for id in wires if id not in placed]
