@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QLineEdit,
     QMessageBox,
@@ -31,6 +30,7 @@ from PySide6.QtWidgets import (
 from engine.network import Network
 from engine.storage import SUFFIX, write_bytes
 from engine.storage.file import dumps
+from gui.choosing import ask_open, ask_save, file_name
 from gui.files import tell
 from gui.narrow import Paragraph
 from gui.theme import SPACE
@@ -120,17 +120,15 @@ class Exchange(QObject):
 
     def import_code(self) -> None:
         """Choose a file and what in it makes the module, then import; an ONNX file holds no code to run."""
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, "Import PyTorch code or ONNX", "", "PyTorch code and ONNX (*.py *.onnx)"
-        )
-        if not name:
+        code = ask_open(self._window, "Import PyTorch code or ONNX", "PyTorch code and ONNX (*.py *.onnx)")
+        if code is None:
             return
-        if name.lower().endswith(".onnx"):
-            self.bring([name], Path(name))
+        if code.suffix.lower() == ".onnx":
+            self.bring([str(code)], code)
             return
-        dialog = ImportDialog(Path(name), self._window)
+        dialog = ImportDialog(code, self._window)
         if dialog.exec() == QDialog.DialogCode.Accepted:
-            self.bring(dialog.words(), Path(name))
+            self.bring(dialog.words(), code)
 
     def bring(self, words: list[str], code: Path) -> None:
         """Import what `words` say; the file goes beside the code, under a name that is free."""
@@ -147,10 +145,11 @@ class Exchange(QObject):
         """Choose a file, then export the drawing as it is now."""
         _, suffix, kinds = FORMS[form]
         path = self._window.document.path
-        suggestion = path.with_suffix(suffix).name if path else f"network{suffix}"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Export", suggestion, kinds)
-        if name:
-            self.export_to(form, Path(name))
+        drawing = self._window.document.network
+        stem = path.stem if path is not None else file_name(drawing.name)
+        target = ask_save(self._window, "Export", f"{stem}{suffix}", kinds)
+        if target is not None:
+            self.export_to(form, target)
 
     def export_to(self, form: str, target: Path) -> None:
         """Export the drawing, with the last run's weights if they are this drawing's, to `target`."""

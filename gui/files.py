@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from engine.network import Network
 from engine.problems import FileProblem
 from engine.storage import SUFFIX, file
+from gui.choosing import ask_open, ask_save, file_name
 from gui.document import Document
 from gui.settings import Settings
 from gui.unfinished import Unfinished, summed
@@ -73,6 +74,16 @@ class Files(QObject):
             return self.save()
         return answer == buttons.Discard
 
+    @property
+    def folder(self) -> Path:
+        """Where dialogs begin: in the document's folder, else in the one used last, else at home."""
+        path = self.document.path
+        return path.absolute().parent if path is not None and path.parent.is_dir() else self.settings.folder
+
+    def remember_folder(self, folder: Path) -> None:
+        """Begin there the next time, unless the document has a folder."""
+        self.settings.folder = folder
+
     def title(self) -> str:
         """What the document is called."""
         path = self.document.path
@@ -90,8 +101,8 @@ class Files(QObject):
 
     def open(self) -> bool:
         """Ask for a file and open it."""
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open", str(self.settings.folder), _FILTER)
-        return bool(name) and self.open_path(Path(name))
+        path = ask_open(self._window, "Open", _FILTER)
+        return path is not None and self.open_path(path)
 
     def open_path(self, path: Path) -> bool:
         """Open the file at `path`; where it cannot be read, say so and leave all as it is."""
@@ -131,11 +142,10 @@ class Files(QObject):
     def save_as(self) -> bool:
         """Ask for a name and save there."""
         path = self.document.path
-        suggestion = path or self.settings.folder / f"{_file_name(self.document.network.name)}{SUFFIX}"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save as", str(suggestion), _FILTER)
-        if not name:
+        name = path.name if path is not None else f"{file_name(self.document.network.name)}{SUFFIX}"
+        target = ask_save(self._window, "Save as", name, _FILTER)
+        if target is None:
             return False
-        target = Path(name)
         if not target.suffix:
             # The dialog asked about the name without its ending, so ask about the real one.
             target = target.with_suffix(SUFFIX)
@@ -163,9 +173,3 @@ class Files(QObject):
         self.settings.remember(path.absolute())
         self.saved.emit()
         return True
-
-
-def _file_name(name: str) -> str:
-    """A network's name as a file's name, in all file systems."""
-    kept = "".join(letter if letter.isalnum() or letter in " -_.()," else " " for letter in name)
-    return " ".join(kept.split()).strip(". ")[:80] or "Untitled"

@@ -13,9 +13,10 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from engine.storage import atomic
+from gui.choosing import ask_save
 from gui.panels.panel import Panel
 from gui.session import Session
 
@@ -25,11 +26,8 @@ PICTURES, WIDTH, STANDS = 80, 960, 120
 
 def ask(parent: QWidget) -> Path | None:
     """The file that the user wants the film in."""
-    name, _ = QFileDialog.getSaveFileName(
-        parent, "Save the run as a film", "run.gif", "GIF (*.gif);;Animated WebP (*.webp)"
-    )
-    path = Path(name)
-    return None if not name else path if path.suffix else path.with_suffix(".gif")
+    path = ask_save(parent, "Save the run as a film", "run.gif", "GIF (*.gif);;Animated WebP (*.webp)")
+    return path if path is None or path.suffix else path.with_suffix(".gif")
 
 
 class Film(QObject):

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox
 
 from engine.host import protocol
 from engine.runs import RunFolder
 from engine.storage import write_bytes
 from gui.actions import Command, CommandPalette, commands_of
+from gui.choosing import ask_open
 from gui.exchange import FORMS, Exchange
 from gui.files import tell
 from gui.past import Past
@@ -340,11 +341,9 @@ class Menus:
         self.window.start_from(beside(path) if checked and path is not None else None)
 
     def _choose_weights(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(
-            self.window, "Start from weights", str(self.window.settings.folder), "Weights (*.safetensors)"
-        )
-        if name:
-            self.window.start_from(Path(name))
+        weights = ask_open(self.window, "Start from weights", "Weights (*.safetensors)")
+        if weights is not None:
+            self.window.start_from(weights)
 
     def _evaluate(self) -> None:
         if self.window.session.run:

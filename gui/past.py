@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QMenu
 
 from engine.host.protocol import Confused, Observation, RunStarted, RunState, WeightsKept
 from engine.problems import FileProblem
 from engine.runs import RunFolder, listed, read_events
 from engine.storage import file
+from gui.choosing import ask_folder
 from gui.files import tell
 from gui.plain import tip
 from gui.session import Session
@@ -88,10 +89,9 @@ class Past:
 
     def _choose(self) -> None:
         folder = self._folder()
-        start = folder if folder.is_dir() else self._window.settings.folder
-        name = QFileDialog.getExistingDirectory(self._window, "Open a run", str(start))
-        if name:
-            self.open(Path(name))
+        chosen = ask_folder(self._window, "Open a run", folder)
+        if chosen is not None:
+            self.open(chosen)
 
     def open(self, path: Path) -> None:
         """Show the run in folder `path`; where nothing is drawn, its network too."""

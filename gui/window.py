@@ -68,7 +68,7 @@ class Window(QMainWindow):
         self.document = Document(parent=self, selection=self.selection)
         self.workers = Workers(self.document, self, hosts)
         self.session = self.workers.session
-        self.files = Files(self.document, self.settings, self)
+        self.files = self.folders = Files(self.document, self.settings, self)
         self.commands = Actions(self)
         self.running = Running(self.workers, self.commands, self.settings, self)
         self._complete = False

@@ -127,7 +127,7 @@ def test_a_mouse_builds_a_network_trains_it_sees_the_curve_saves_and_opens_it_ag
     assert len(window.session.observations) >= 1
 
     path = tmp_path / "mine.layerlab"
-    monkeypatch.setattr("gui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    monkeypatch.setattr("gui.choosing.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
     hands.key(window, Qt.Key.Key_S, hands.CTRL)
     assert window.document.clean
     drawn = window.document.network

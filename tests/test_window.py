@@ -164,7 +164,7 @@ def test_save_that_fails_in_the_prompt_does_not_close(window, tmp_path, monkeypa
 
 
 def test_save_as_adds_the_ending_and_remembers_the_file(window, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("gui.files.QFileDialog.getSaveFileName", lambda *a: (str(tmp_path / "my net"), ""))
+    monkeypatch.setattr("gui.choosing.QFileDialog.getSaveFileName", lambda *a: (str(tmp_path / "my net"), ""))
     assert window.files.save_as()
     path = tmp_path / "my net.layerlab"
     assert file.read(path) == window.document.network
@@ -176,7 +176,7 @@ def test_save_as_asks_before_it_replaces_a_file_that_the_dialog_could_not_know(
     window, tmp_path, monkeypatch
 ) -> None:
     (tmp_path / "taken.layerlab").write_text("precious")
-    monkeypatch.setattr("gui.files.QFileDialog.getSaveFileName", lambda *a: (str(tmp_path / "taken"), ""))
+    monkeypatch.setattr("gui.choosing.QFileDialog.getSaveFileName", lambda *a: (str(tmp_path / "taken"), ""))
     answer_next_box(BUTTON.No)
     assert not window.files.save_as()
     assert (tmp_path / "taken.layerlab").read_text() == "precious"

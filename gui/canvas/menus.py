@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QMenu
 
 from engine.findings import Repair
 from gui.canvas.export import save
 from gui.canvas.hands import WIRE_REACH
 from gui.canvas.marks import FrameItem, NoteItem
+from gui.choosing import ask_save, file_name
 from gui.theme import theme
 
 if TYPE_CHECKING:
@@ -48,13 +48,12 @@ def _take(canvas: Canvas, repair: Repair, *_: object) -> None:
 
 def export(canvas: Canvas) -> None:
     """Ask for a file, and write the drawing into it."""
-    chosen, _ = QFileDialog.getSaveFileName(
-        canvas, "Export picture", f"{canvas.network.name}.svg", "Pictures (*.svg *.pdf *.png)"
-    )
-    if not chosen:
+    name = f"{file_name(canvas.network.name)}.svg"
+    chosen = ask_save(canvas, "Export picture", name, "Pictures (*.svg *.pdf *.png)")
+    if chosen is None:
         return
     try:
-        save(canvas.drawing, Path(chosen))
+        save(canvas.drawing, chosen)
     except (OSError, ValueError) as problem:
         canvas.refuse(str(problem))
     else:

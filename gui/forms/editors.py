@@ -19,7 +19,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -29,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.catalog.fields import Bool, Field, Option, Path, Text
+from gui.choosing import ask_folder, ask_open
 from gui.forms.parse import from_text, to_text
 from gui.forms.scrub import can_scrub, scrubbed, step_text
 from gui.line import Line
@@ -316,12 +316,11 @@ class PathEditor(LineEditor):
     def browse(self) -> None:
         """Let the user pick a file or folder."""
         at = self.value if isinstance(self.value, str) else ""
-        if isinstance(self.field, Path) and self.field.folder:
-            picked = QFileDialog.getExistingDirectory(self, f"Choose {self.field.name}", at)
-        else:
-            picked, _ = QFileDialog.getOpenFileName(self, f"Choose {self.field.name}", at)
-        if picked:
-            self.committed.emit(picked, "")
+        folder = isinstance(self.field, Path) and self.field.folder
+        title = f"Choose {self.field.name}"
+        picked = ask_folder(self, title, at) if folder else ask_open(self, title, at=at)
+        if picked is not None:
+            self.committed.emit(str(picked), "")
 
 
 class Switch(QCheckBox):

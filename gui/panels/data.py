@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QMenu,
     QMessageBox,
     QProgressBar,
@@ -29,6 +28,7 @@ from engine.host.protocol import CANCELLED, DataAbsent, DataLooked, DataProgress
 from engine.network import Network, Node
 from engine.runs import RunFolder
 from gui.actions import local
+from gui.choosing import ask_folder, ask_open
 from gui.document import Document
 from gui.inspector.from_data import fitting
 from gui.narrow import elide
@@ -41,6 +41,8 @@ from gui.plain import tip
 from gui.session import Session
 from gui.theme import SPACE
 
+#: What the dialog for files shows.
+_DATA = "Data (*.csv *.tsv *.parquet *.npz *.npy *.safetensors *.txt *.gz *-ubyte);;All files (*)"
 #: The recipe rests for so long before its data are looked at again.
 REST_MS = 300
 
@@ -179,16 +181,11 @@ class DataPanel(Panel):
 
     def _choose(self, *, folder: bool) -> None:
         if folder:
-            name = QFileDialog.getExistingDirectory(self, "Choose a folder of data")
+            path = ask_folder(self, "Choose a folder of data", self.path or "")
         else:
-            name, _ = QFileDialog.getOpenFileName(
-                self,
-                "Choose data",
-                "",
-                "Data (*.csv *.tsv *.parquet *.npz *.npy *.safetensors *.txt *.gz *-ubyte);;All files (*)",
-            )
-        if name:
-            self.open_path(Path(name))
+            path = ask_open(self, "Choose data", _DATA, self.path or "")
+        if path is not None:
+            self.open_path(path)
 
     def _rested(self) -> None:
         if self.in_view or self.works_hidden:

@@ -13,7 +13,6 @@ from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QResi
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QDockWidget,
-    QFileDialog,
     QLabel,
     QMenu,
     QMessageBox,
@@ -26,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from engine.storage import atomic
 from gui.actions import local
+from gui.choosing import ask_save
 from gui.theme import SPACE, theme
 
 #: Milliseconds between two repaints: the window draws at its own pace, however fast events come.
@@ -361,12 +361,10 @@ class Panel(QWidget):
         self._menu_button.setIcon(theme.icon("mdi6.dots-horizontal", "muted"))
 
     def _ask(self, what: str, suffix: str, save: Callable[[Path], None]) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, f"Save {what}", f"{self.title.lower()}.{suffix}", f"{suffix.upper()} (*.{suffix})"
-        )
-        if not name:
+        name = f"{self.title.lower()}.{suffix}"
+        path = ask_save(self, f"Save {what}", name, f"{suffix.upper()} (*.{suffix})")
+        if path is None:
             return
-        path = Path(name)
         try:
             save(path if path.suffix else path.with_suffix(f".{suffix}"))
         except OSError as error:
