@@ -131,7 +131,7 @@ class RecipePanel(QScrollArea):
         return editor
 
     def _form(self, key: str, title: str, fields: Sequence[Field], edited: Any, open: bool = True) -> Form:
-        form = Form(fields, strict=True)
+        form = Form(fields, strict=True, key=f"recipe/{key}")
         form.edited.connect(edited)
         form.reset.connect(lambda name: edited(name, form.fields[name].default, ""))
         form.ended.connect(self._document.end_merge)

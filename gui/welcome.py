@@ -232,7 +232,7 @@ class Welcome(QScrollArea):
         self.empty_button.clicked.connect(self.empty_chosen)
         self.open_button = QPushButton("Open a file…")
         self.open_button.clicked.connect(self.open_chosen)
-        hint = QLabel("or drop a .layerlab file into the window, or paste copied layers")
+        hint = QLabel("or drop a .layerlab file here, or paste copied layers")
         hint.setProperty("role", "muted")
         buttons.addWidget(self.empty_button)
         buttons.addWidget(self.open_button)

@@ -218,7 +218,7 @@ class ChoiceEditor(QWidget):
             self._form_of = id
             if choice is not None:
                 entry = self.entry
-                self.form = Form(entry.fields if entry else (), drafts=self.drafts)
+                self.form = Form(entry.fields if entry else (), drafts=self.drafts, key=choice.id)
                 self.form.edited.connect(self._edited)
                 self.form.reset.connect(self._reset)
                 self.form.ended.connect(self.ended)

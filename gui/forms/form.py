@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVB
 from engine import expression
 from engine.catalog.fields import Bool, Field
 from engine.problems import did_you_mean
+from gui.forms import folding
 from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state, show_if
 from gui.forms.leading import lead_to
 from gui.forms.parse import to_text
@@ -39,6 +40,9 @@ class Form(QWidget):
         For places of the document that can hold nothing else.
     drafts
         Where unfinished texts are kept while the form is away, by field name.
+    key
+        By this it is remembered whether the user unfolded the fields that are rarely needed. What unfolds by
+        itself, because one of them says something, folds again with the next owner.
     """
 
     #: (field name, JSON value, merge key or "").
@@ -59,6 +63,7 @@ class Form(QWidget):
         *,
         strict: bool = False,
         drafts: Drafts | None = None,
+        key: str = "",
     ) -> None:
         super().__init__(parent)
         self.fields = {field.name: field for field in fields}
@@ -76,6 +81,14 @@ class Form(QWidget):
         self._more = _More(len(advanced))
         show_if(self._more, bool(advanced))
         self._more.toggled.connect(self._fold)
+        self._more.clicked.connect(self._fold_by_hand)
+        self._key = key and f"more/{key}"
+        #: Whether the user wants to see the fields that are rarely needed.
+        self._wanted = bool(key) and folding.recall(self._key, False)
+        #: Which of them were the reason to unfold: those whose value, and those whose mark, says something.
+        self._saying: dict[str, frozenset[str]] = {}
+        #: It speaks of another owner, whose values are still to come.
+        self._turned = True
         layout.addWidget(self._more)
         for field in advanced:
             self._add(field)
@@ -108,6 +121,8 @@ class Form(QWidget):
             row.label.let_go()
             row.editor.discard()
         drafts.update(kept)
+        self._saying.clear()
+        self._turned = True
 
     def set_values(self, values: Mapping[str, Any], mixed: Collection[str] = ()) -> None:
         """Show these; what is absent is at its default. `mixed`: fields in which several nodes differ."""
@@ -116,16 +131,14 @@ class Form(QWidget):
             draft = self.drafts.get(name)
             if draft is not None and row.editor.draft is None:
                 row.editor.restore_draft(draft.text)
-        if any(row.field.advanced and row.changed for row in self._rows.values()):
-            self._more.setChecked(True)
+        self._unfold("values", (name for name, row in self._rows.items() if row.speaks))
         self._show_strangers({name: value for name, value in values.items() if name not in self.fields})
 
     def set_marks(self, marks: Mapping[str, tuple[str, str]]) -> None:
         """Mark fields with what the analysis found: name -> (severity, message)."""
         for name, row in self._rows.items():
             row.set_mark(*marks.get(name, ("", "")))
-            if name in marks and row.field.advanced:
-                self._more.setChecked(True)
+        self._unfold("marks", marks)
 
     @property
     def focused(self) -> str:
@@ -169,6 +182,22 @@ class Form(QWidget):
             self.drafts.pop(name, None)
         else:
             self.drafts[name] = Draft(editor.draft, editor.trouble)
+
+    def _unfold(self, why: str, names: Iterable[str]) -> None:
+        """Unfold where a rarely needed field says what it did not; what was folded since stays so."""
+        saying = frozenset(name for name in names if name in self.fields and self.fields[name].advanced)
+        news, self._saying[why] = saying - self._saying.get(why, frozenset()), saying
+        if self._turned:
+            self._turned = False
+            self._wanted = folding.recall(self._key, False) if self._key else self._wanted
+            self._more.setChecked(bool(news) or self._wanted)
+        elif news:
+            self._more.setChecked(True)
+
+    def _fold_by_hand(self, open: bool) -> None:
+        self._wanted = open
+        if self._key:
+            folding.remember(self._key, open)
 
     def _fold(self, open: bool) -> None:
         for row in self._rows.values():
@@ -236,6 +265,11 @@ class Row(QWidget):
         self._describe()
         self._dress()
         theme.changed.connect(self._dress)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has another value than the default, or an unfinished text."""
+        return self.changed or self.editor.draft is not None
 
     def _describe(self) -> None:
         field = self.field

@@ -60,14 +60,14 @@ class FieldsPart(Section):
     def __init__(self, subject: Subject, parent: QWidget | None = None) -> None:
         super().__init__("fields", "Fields", parent)
         self._subject = subject
-        self.form = Form(self._fields(), drafts=subject.drafts())
+        layer = subject.layer
+        alike = layer is not None and subject.all(lambda _, other: other is layer)
+        self.form = Form(self._fields(), drafts=subject.drafts(), key=layer.id if layer and alike else "")
         self.form.edited.connect(self._edited)
         self.form.reset.connect(self._reset)
         self.form.ended.connect(subject.document.end_merge)
         self.form.cancelled.connect(subject.document.cancel_merge)
         self.rows.addWidget(self.form)
-        layer = subject.layer
-        alike = layer is not None and subject.all(lambda _, other: other is layer)
         self.explanation = Explanation(
             _first_sentence(layer.doc) if layer and alike else "", self.form.fields
         )

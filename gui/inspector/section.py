@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, QSettings, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from gui.forms import set_state
+from gui.forms import folding, set_state
 from gui.theme import SPACE, theme
-
-#: What the user folded and unfolded; lives as long as the program, and longer where it has a name.
-_open: dict[str, bool] = {}
 
 
 class Section(QWidget):
@@ -36,7 +33,7 @@ class Section(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.heading)
         layout.addWidget(self.body)
-        self.heading.setChecked(_recall(self._key, open))
+        self.heading.setChecked(folding.recall(self._key, open))
         self.body.setVisible(self.heading.isChecked())
         self.heading.toggled.connect(self._toggle)
         theme.changed.connect(self._dress)
@@ -53,7 +50,7 @@ class Section(QWidget):
 
     def sync(self) -> None:
         """Fold or unfold as another section of the same key was left."""
-        self.set_open(_open.get(self._key, self.open))
+        self.set_open(folding.recall(self._key, self.open))
 
     def set_title(self, title: str, note: str = "") -> None:
         """Name it; `note` is a word about what is inside, seen while it is folded."""
@@ -62,9 +59,7 @@ class Section(QWidget):
 
     def _toggle(self, open: bool) -> None:
         self.body.setVisible(open)
-        _open[self._key] = open
-        if QCoreApplication.organizationName():
-            _store().setValue(self._key, open)
+        folding.remember(self._key, open)
         self._dress()
         self.toggled.emit(open)
 
@@ -76,15 +71,3 @@ class Section(QWidget):
         self.heading.setText(text.replace("&", "&&"))
         self.heading.setIcon(theme.icon("mdi6.chevron-down" if open else "mdi6.chevron-right", "muted"))
         self.heading.setAccessibleName(f"{text}, {'open' if open else 'folded'}")
-
-
-def _store() -> QSettings:
-    """The file in which the window keeps its state."""
-    name = QCoreApplication.organizationName()
-    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, name, name)
-
-
-def _recall(key: str, standard: bool) -> bool:
-    if key not in _open and QCoreApplication.organizationName():
-        _open[key] = bool(_store().value(key, standard, type=bool))
-    return _open.get(key, standard)
