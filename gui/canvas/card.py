@@ -5,8 +5,9 @@ No Qt here, so that what a card shows can be tested as plain values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from engine import ports
@@ -80,13 +81,7 @@ class Card:
     @property
     def height(self) -> int:
         """Height of the card in scene units."""
-        return (
-            HEADER
-            + self.port_rows * PORT_ROW
-            + (FIELD_ROW if self.fields else 0)
-            + (CHIP_ROW if self.chips else 0)
-            + (FOOTER if self.outputs else 8)
-        )
+        return _height(self.port_rows, bool(self.fields), bool(self.chips), bool(self.outputs))
 
     def port_y(self, index: int) -> float:
         """Height of a port's centre below the card's top."""
@@ -97,6 +92,27 @@ class Card:
         if port is None:
             return self.tensors[0][1] if self.tensors else None
         return dict(self.tensors).get(port)
+
+
+def _height(rows: int, fields: bool, chips: bool, outputs: bool) -> int:
+    return (
+        HEADER
+        + rows * PORT_ROW
+        + (FIELD_ROW if fields else 0)
+        + (CHIP_ROW if chips else 0)
+        + (FOOTER if outputs else 8)
+    )
+
+
+def height_of(network: Network, node: Node, wired: int = 0) -> int:
+    """How high the card of a node is, told without making it: asked of all cards while one drags."""
+    inputs = len(ports.input_ports(network, node, wired))
+    outputs = len(ports.output_ports(network, node))
+    rows = max(inputs, outputs) if inputs > 1 or outputs > 1 else 0
+    parts = islice(_field_parts(node), 2)
+    frozen = node.training is not None and node.training.frozen
+    chips = bool(node.activation is not None or node.binarize or node.init or frozen)
+    return _height(rows, bool(" · ".join(parts)), chips, outputs > 0)
 
 
 def card_of(
@@ -131,18 +147,21 @@ def card_of(
 
 def fields_text(node: Node) -> str:
     """The fields that are required or differ from their default: ``16 · 3×3 · stride 2``."""
+    return " · ".join(_field_parts(node))
+
+
+def _field_parts(node: Node) -> Iterator[str]:
     layer = LAYERS.get(node.type)
-    if layer is None:
-        return " · ".join(f"{name} {value_text(value)}" for name, value in node.fields.items())
-    known = {field.name for field in layer.fields}
-    parts = []
-    for field in layer.fields:
+    fields = () if layer is None else layer.fields
+    for field in fields:
         if field.name in node.fields:
             value = node.fields[field.name]
             if field.required or not _is_default(field, value):
-                parts.append(_field_text(field, value))
-    parts += [f"{name} {value_text(value)}" for name, value in node.fields.items() if name not in known]
-    return " · ".join(parts)
+                yield _field_text(field, value)
+    known = {field.name for field in fields}
+    for name, value in node.fields.items():
+        if name not in known:
+            yield f"{name} {value_text(value)}"
 
 
 def _is_default(field: Field, value: Any) -> bool:

@@ -90,7 +90,7 @@ def with_room(
     """Places for a node that came into the wire `on`, and for the cards that give way to it."""
     nodes = network.graph(block).nodes
     taken = {
-        other: (x, y, float(card.WIDTH), float(card.card_of(network, other, nodes[other], 2).height))
+        other: (x, y, float(card.WIDTH), float(card.height_of(network, nodes[other], 2)))
         for other, (x, y) in places.items()
         if other in nodes
     }
@@ -108,11 +108,9 @@ def free_place(
 ) -> tuple[float, float]:
     """A place for `id` to the right of `after` that overlaps nothing."""
     nodes = network.graph(block).nodes
-    height = {
-        other: card.card_of(network, other, nodes[other], 2).height for other in nodes if other in places
-    }
+    height = {other: card.height_of(network, node, 2) for other, node in nodes.items() if other in places}
     taken = [(x, y, card.WIDTH, height[other]) for other, (x, y) in places.items() if other in height]
-    own = card.card_of(network, id, nodes[id]).height
+    own = card.height_of(network, nodes[id])
     if after is not None and after in places:
         x, y = places[after]
         x += card.WIDTH + layout.COLUMN_GAP
@@ -146,7 +144,7 @@ def unpack(network: Network, id: str, block: str | None = None) -> tuple[Network
     after, made = edit_unpack.unpack(network, id, block=block)
     nodes = {**after.graph(block).nodes, id: network.graph(block).nodes[id]}
     boxes: dict[str, layout.Box] = {
-        other: (float(at[0]), float(at[1]), card.WIDTH, card.card_of(after, other, nodes[other], 2).height)
+        other: (float(at[0]), float(at[1]), card.WIDTH, card.height_of(after, nodes[other], 2))
         for other, at in {**network.positions(block), **after.positions(block)}.items()
         if other in nodes
     }

@@ -110,6 +110,14 @@ class Finder(QGraphicsScene):
         self.floors[item.id] = item.at[1] + item.card.height
         self._content = None
 
+    def standing_in(self, view: QRectF) -> set[str]:
+        """The ids of all cards in `view`, told by the numbers that they keep."""
+        left, right = view.left() - card.WIDTH, view.right()
+        top, bottom, floors = view.top(), view.bottom(), self.floors
+        return {
+            id for id, (x, y) in self.stands.items() if left < x < right and y < bottom and floors[id] > top
+        }
+
     def _extent(self, coming: Mapping[str, tuple[float, float]]) -> QRectF:
         """The rectangle around all: of thousands of cards, taken from the numbers that they keep."""
         around = _around([mark.rect for mark in self.marks.values()], coming.values())

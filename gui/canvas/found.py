@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.findings import Analysis, NodeReport, Problem
 
 
@@ -22,10 +24,19 @@ class Found:
         """What a card shows of it: the node's report, its problems, and the most operations of any."""
         return self.analysis.nodes.get(id), self.problems.get(id, []), self.most_macs
 
-    def same(self, other: Found, id: str) -> bool:
-        """Whether a card shows the same of both."""
-        mine, others = self.of(id), other.of(id)
-        return mine[1:] == others[1:] and (mine[0] is others[0] or mine[0] == others[0])
+    def changed(self, other: Found, ids: Iterable[str]) -> list[str]:
+        """Of which of `ids` a card does not show the same of both."""
+        if self.most_macs != other.most_macs:
+            return list(ids)
+        report, was = self.analysis.nodes.get, other.analysis.nodes.get
+        said, had = self.problems.get, other.problems.get
+        ids = list(ids)
+        wrong = {id for id in self.problems.keys() | other.problems.keys() if said(id) != had(id)}
+        if self.analysis.nodes is other.analysis.nodes:
+            return [id for id in ids if id in wrong]
+        return [
+            id for id in ids if id in wrong or ((new := report(id)) is not (old := was(id)) and new != old)
+        ]
 
 
 def _inside(analysis: Analysis, use: str) -> Analysis:

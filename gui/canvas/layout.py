@@ -348,7 +348,7 @@ def complete(
     if len(missing) == len(graph.nodes):
         return arrange(network, block=block)
     arriving = ports.incoming(graph.edges)
-    height = {id: float(card.card_of(network, id, node, 2).height) for id, node in graph.nodes.items()}
+    height = {id: float(card.height_of(network, node, 2)) for id, node in graph.nodes.items()}
     found: Positions = {}
     for id in missing:
         feeding = [edge.source.node for edge in arriving.get(id, ()) if edge.source.node in known]

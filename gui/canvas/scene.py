@@ -339,10 +339,14 @@ class Scene(Items):
         """
         before, found = self._found, Found(analysis, use)
         self._found = found
-        changed = [id for id in self._nodes if not found.same(before, id)]
+        changed = found.changed(before, self._nodes)
         if view is not None and len(changed) > AT_ONCE:
-            wrong = {problem.node for problem in found.analysis.errors}
-            changed.sort(key=lambda id: (id not in wrong, not view.intersects(self._nodes[id].rect)))
+            first = {problem.node for problem in found.analysis.errors}
+            seen = self.standing_in(view)
+            ranks: tuple[list[str], ...] = ([], [], [])
+            for id in changed:
+                ranks[0 if id in first else 1 if id in seen else 2].append(id)
+            changed = [id for rank in ranks for id in rank]
         self.renewals.wait(changed)
 
     def _renew(self, ids: Iterable[str]) -> None:
