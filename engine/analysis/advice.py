@@ -47,21 +47,23 @@ def advice(network: Network, walked: Walked) -> list[Problem]:
         if not evaluated.outputs or step.node.type not in LAYERS:
             continue
         following = readers.get(path, [])
-        sources = [steps[value.path].node for value in step.inputs.values() if value is not None]
-        for finding in (
-            _bias_before_norm(step.node, following),
-            _equal_weights(step.node, {n: len(s) for n, s in evaluated.parameters.items()}),
-            _scores_wanted(network, step.node, sources),
-            _probabilities_wanted(network, step.node, sources),
-            _dropout_place(step.node, following),
-            _norm_place(step.node, following),
-            _pixels_skipped(step, evaluated, readers),
-            _saturating_he(step.node, following, saturating),
-            _stretched_arms(step, walked),
-            _parts_unread(step, read),
-        ):
-            if finding is not None:
-                problems.append(_problem(finding, step))
+        node, found = step.node, [_bias_before_norm(step.node, following)]
+        # Asked of what it may concern alone: there are thousands of layers, and somebody draws.
+        if node.init:
+            found.append(_equal_weights(node, {n: len(s) for n, s in evaluated.parameters.items()}))
+        if node.type == "Output":
+            sources = [steps[value.path].node for value in step.inputs.values() if value is not None]
+            found.append(_scores_wanted(network, node, sources))
+            found.append(_probabilities_wanted(network, node, sources))
+        found.append(_dropout_place(node, following))
+        found.append(_norm_place(node, following))
+        if evaluated.window is not None:
+            found.append(_pixels_skipped(step, evaluated, readers))
+        if node.init:
+            found.append(_saturating_he(node, following, saturating))
+        found.append(_stretched_arms(step, walked))
+        found.append(_parts_unread(step, read))
+        problems += [_problem(finding, step) for finding in found if finding is not None]
     return problems
 
 
@@ -87,11 +89,12 @@ def _unused(steps: dict[str, Step]) -> Iterator[tuple[Finding, Step]]:
 
 
 def _bias_before_norm(node: Node, following: list[Step]) -> Finding | None:
-    layer = LAYERS[node.type]
-    if len(following) != 1 or node.activation is not None or "bias" not in layer.parameter_names(node.fields):
+    if len(following) != 1 or node.activation is not None:
         return None
     after = following[0].node
     if not after.type.startswith("BatchNorm") or node.type.startswith("BatchNorm"):
+        return None
+    if "bias" not in LAYERS[node.type].parameter_names(node.fields):
         return None
     if node.fields.get("bias", True) is not True or "weight" in node.binarize:
         return None  # engine.binary.rules speaks of binarized layers
@@ -277,7 +280,7 @@ def _stretched_arms(step: Step, walked: Walked) -> Finding | None:
 
 
 def _parts_unread(step: Step, read: set[Value | None]) -> Finding | None:
-    if LAYERS[step.node.type].group != "Split" or len(step.outputs) < 2:
+    if len(step.outputs) < 2 or LAYERS[step.node.type].group != "Split":
         return None
     unread = [name for port, name in enumerate(step.outputs) if Value(step.path, port) not in read]
     if not unread or len(unread) == len(step.outputs):

@@ -33,6 +33,8 @@ def binary_problems(network: Network, walked: Walked) -> list[Problem]:
 
 
 def _faults(network: Network, walked: Walked) -> Iterator[tuple[BinaryRule, Fault]]:
+    if not any(step.node.binarize for step, _ in walked.evaluated.values()):
+        return  # nothing breaks a rule, and nobody waits for what the rules would look at
     shapes = {
         path: next(iter(result.tensors.values())).shape
         for path, (_, result) in walked.evaluated.items()

@@ -33,8 +33,7 @@ def installed() -> int:
 def weights_problem(walked: Walked) -> Problem | None:
     """An error where the weights alone do not fit into memory, at the node that has most of them."""
     sizes = {
-        step.path: _FLOAT
-        * (result.parameter_count + sum(math.prod(shape) for shape in result.buffers.values()))
+        step.path: _FLOAT * (result.parameter_count + sum(map(math.prod, result.buffers.values())))
         for step, result in walked.evaluated.values()
     }
     total = sum(sizes.values())
@@ -101,7 +100,15 @@ def predicted(network: Network, walked: Walked) -> dict[str, int]:
     size = network.recipe.batch_size
     weights = learned = 0
     for step, result in walked.evaluated.values():
-        own = sum(math.prod(s) for name, s in result.parameters.items() if name not in step.node.shares)
+        if not (result.parameters or result.buffers):
+            continue
+        shares = step.node.shares
+        sizes = result.parameters
+        own = sum(
+            map(
+                math.prod, [sizes[name] for name in sizes if name not in shares] if shares else sizes.values()
+            )
+        )
         frozen = step.node.training is not None and step.node.training.frozen
         weights += own + sum(map(math.prod, result.buffers.values()))
         learned += 0 if frozen else own

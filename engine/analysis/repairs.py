@@ -191,14 +191,14 @@ def _wires(network: Network, graph: Network | Block, place: Place) -> Iterator[I
     if target is None or ports.is_variadic(node):
         return
     read = {edge.source for edge in graph.edges}
-    ids = list(graph.nodes)
+    at = {id: number for number, id in enumerate(graph.nodes)}
+    here = at[place.id]
     ends: list[End] = []
-    for id in ids:
-        out = ports.output_end(network, graph.nodes[id], id)
+    for id, other in graph.nodes.items():
+        out = ports.output_end(network, other, id)
         if out is not None and id != place.id:
             ends.append(out)
-    here = ids.index(place.id)
-    ends.sort(key=lambda end: (end in read, ids.index(end.node) > here, abs(here - ids.index(end.node))))
+    ends.sort(key=lambda end: (end in read, at[end.node] > here, abs(here - at[end.node])))
     for end in ends[:4]:
         text = f"Wire {end} to {target}"
         yield text, (lambda end=end: edit.connect(network, end, target, block=place.block))  # type: ignore[misc]

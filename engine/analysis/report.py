@@ -107,7 +107,9 @@ def _analyze(
 
         def errors(network: Network) -> list[Problem]:
             between()
-            return _errors(network)
+            walked = walk(network)
+            between()
+            return _errors(network, walked)
 
         def judged(network: Network) -> list[Problem]:
             between()

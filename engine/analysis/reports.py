@@ -46,7 +46,12 @@ def reports_of(walked: Walked) -> dict[str, NodeReport]:
             continue
         fields[path] = _receptive_field(step, result, fields)
         reports[path] = _report(step, result, fields[path], reports)
-        if (reports[path], fields[path]) != (known.reports.get(path), known.fields.get(path)):
+        before = known.reports.get(path)
+        # All that others take of it.
+        if before is None or (reports[path].dimensions, fields[path]) != (
+            before.dimensions,
+            known.fields[path],
+        ):
             others.add(path)
     _known = _Known(walked.evaluated, reports, fields)
     return _with_blocks(walked, reports, fields)
@@ -62,13 +67,14 @@ def ends(walked: Walked) -> dict[str, NodeReport]:
 
 
 def _report(step: Step, result: Evaluated, field: Field, reports: Mapping[str, NodeReport]) -> NodeReport:
-    own = {name: shape for name, shape in result.parameters.items() if name not in step.node.shares}
-    shared = sum(math.prod(result.parameters.get(name, (0,))) for name in step.node.shares)
-    count = result.parameter_count - shared
+    own, count, shares = result.parameters, result.parameter_count, step.node.shares
+    if shares:
+        count -= sum(math.prod(own.get(name, (0,))) for name in shares)
+        own = {name: shape for name, shape in own.items() if name not in shares}
     frozen = step.node.training is not None and step.node.training.frozen
     return NodeReport(
         outputs=result.tensors,
-        parameters=result.parameters if len(own) == len(result.parameters) else own,
+        parameters=own,
         buffers=result.buffers,
         unknown=int(not result.outputs and step.node.type != "Output"),
         parameter_count=count,
