@@ -6,14 +6,21 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+import torch
 from networks import chain
 
-from engine import edit
+from engine import assets, edit
 from engine.analysis import analyze
+from engine.data.progress import Progress
 from engine.host.channel import Inbox, MakeWay
 from engine.host.member import Member
 from engine.host.protocol import (
     Analyze,
+    DataLooked,
+    DataProgress,
+    Failed,
+    LookAtData,
+    Prepare,
     PreviewActivation,
     PreviewBinarizer,
     PreviewInit,
@@ -23,6 +30,7 @@ from engine.host.protocol import (
 )
 from engine.host.server import Server
 from engine.host.what_if import what_if
+from engine.host.work import Work
 from engine.network import Node
 
 NETWORK = chain(
@@ -113,7 +121,7 @@ def test_strides_are_not_tried_while_an_analysis_waits() -> None:
 def test_a_server_does_what_made_way_after_the_analysis() -> None:
     done: list[int] = []
 
-    class Work:
+    class Played:
         def answer(self, request, emit, pressing) -> None:
             if isinstance(request, WhatIf) and request.request not in done:
                 done.append(request.request)
@@ -124,7 +132,7 @@ def test_a_server_does_what_made_way_after_the_analysis() -> None:
 
     server = Server.__new__(Server)
     said: list[object] = []
-    server._inbox, server._work, server._lock = Inbox(), Work(), threading.RLock()
+    server._inbox, server._work, server._lock = Inbox(), Played(), threading.RLock()
     server._outbox = SimpleNamespace(put=said.append)
     server._inbox.put(strides(1))
     while not server._inbox.idle:
@@ -151,3 +159,27 @@ def test_without_repairs_the_problems_are_the_same() -> None:
     assert [str(problem) for problem in quick.problems] == [str(problem) for problem in whole.problems]
     assert (quick.nodes, quick.totals) == (whole.nodes, whole.totals)
     assert any(problem.repairs for problem in whole.errors)
+
+
+def test_a_look_at_data_that_is_called_off_when_it_has_ended_hinders_nothing_that_follows(
+    monkeypatch,
+) -> None:
+    work, said = Work(threads=torch.get_num_threads()), []
+    document = assets.path("networks/digits_mlp.layerlab").read_bytes()
+    work.answer(LookAtData(3, document), said.append)
+    work.cancel(3)  # it was under way as the answer came
+    work.cancel(4)
+    work.answer(LookAtData(4, document), said.append)
+    assert [type(event) for event in said if not isinstance(event, DataProgress)] == [DataLooked, Failed]
+    ready = []
+
+    def warm(network: object) -> None:
+        Progress("Reading", 1)(1)
+        ready.append(network)
+
+    monkeypatch.setattr("engine.training.warm", warm)
+    work.answer(Prepare(document), said.append)
+    assert len(ready) == 1
+    work.cancel(6)  # one that waits behind the preparing calls it off, to come sooner
+    work.answer(Prepare(document), said.append)
+    assert len(ready) == 1

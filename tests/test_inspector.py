@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 import torch
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
@@ -15,7 +16,7 @@ from engine.catalog import LAYERS
 from engine.compile.resolve import construct
 from engine.data.view import view as look_at
 from engine.findings import Analysis, Problem
-from engine.host.protocol import CurvePreview, DataLooked, Failed, InitPreview, WhatIf
+from engine.host.protocol import CurvePreview, DataLooked, Failed, InitPreview, Variants, WhatIf
 from engine.host.what_if import what_if
 from engine.network import Choice, Data, Edge, End, Network, Node, Recipe, Training
 from gui.document import Document
@@ -752,6 +753,28 @@ def test_three_strides_stand_beside_each_other_and_one_is_taken(qtbot):
     assert part.buttons[1].isChecked()
     bench.document.undo_stack.undo()
     assert bench.document.network == before
+
+
+def test_strides_are_asked_for_anew_where_the_recipe_differs_and_not_where_it_is_back(qtbot):
+    bench = Bench(qtbot, NETWORK)
+    bench.select("conv1").what_if.set_open(True)
+    part = bench.panel.what_if
+
+    def asked():
+        return sum(name == "what_if" for name, *_ in bench.workers.asked)
+
+    qtbot.waitUntil(lambda: asked() == 1)
+    answer = what_if(WhatIf(1, b"", "conv1", None, "conv1", "stride", (1, 2, 4)), NETWORK)
+    bench.workers.answered.emit(bench.workers.number("what_if"), answer)
+    recipe = msgspec.structs.replace(NETWORK.recipe, data=Data("csv", {"path": "a.csv"}))
+    bench.document.edit(edit.set_recipe(NETWORK, recipe), "Set the data")
+    qtbot.waitUntil(lambda: asked() == 2)
+    other = Variants(2, tuple(msgspec.structs.replace(v, macs=7) for v in answer.variants))
+    bench.workers.answered.emit(bench.workers.number("what_if"), other)
+    assert [cells[1].text() for cells in part.cells[:2]] == ["7", "7"]
+    bench.document.undo_stack.undo()
+    qtbot.waitUntil(lambda: part.cells[0][1].text() != "7")  # what was found of it before
+    assert asked() == 2
 
 
 # ---------------------------------------------------------------------------- what it sees

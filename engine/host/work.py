@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -109,7 +110,11 @@ class Work:
     def __init__(self, *, threads: int) -> None:
         torch.set_num_threads(threads)
         self._control = Control()
+        #: Looks at data that are called off and have not ended; and the last one that has ended. (They are
+        #: numbered in the order in which they are done.)
         self._cancelled: set[int] = set()
+        self._looked = 0
+        self._looks = threading.Lock()
         self._reader = Reader()
         #: The data that are loaded in advance now, and whether that is to make way for others.
         self._ahead: Data | None = None
@@ -146,8 +151,10 @@ class Work:
         act()
 
     def cancel(self, request: int) -> None:
-        """Call a look at data off, from another thread; also before it has begun."""
-        self._cancelled.add(request)
+        """Call a look at data off, from another thread: one that goes on, or is yet to begin."""
+        with self._looks:
+            if request > self._looked:
+                self._cancelled.add(request)
 
     def coming(self, request: Any) -> None:
         """Let go of data that are loaded in advance where others are wanted; from another thread."""
@@ -322,7 +329,9 @@ class Work:
             assert found is not None
             emit(DataAbsent(request.request, problem.message, found))
         finally:
-            self._cancelled.discard(request.request)
+            with self._looks:
+                self._looked = max(self._looked, request.request)
+                self._cancelled = {number for number in self._cancelled if number > self._looked}
 
     def _train(self, request: Train, emit: Callable[[Event], None]) -> None:
         from engine.training import run

@@ -108,7 +108,8 @@ class WhatIfPart(Section):
             return
         id, block, path = subject.ids[-1], subject.block, subject.path
         network = subject.document.network
-        key = ("what if", id, block, path, network.nodes, network.edges, network.blocks)
+        # What is wrong with a shape the recipe's data tell, too.
+        key = ("what if", id, block, path, network.nodes, network.edges, network.blocks, network.recipe)
         self._preview.want(key, lambda: self._workers.what_if(id, block, path, FIELD, VALUES))
 
     def _receive(self, event: object) -> None:
