@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import struct
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -209,7 +211,20 @@ def _one_class(folder: Path) -> None:
 _WIDE = ",".join(f"c{number}" for number in range(1_000_000))
 _TENSOR = '{"x":{"dtype":"%s","shape":%s,"data_offsets":[0,16]},"y":{"dtype":"U8","shape":[4],"data_offsets":[12,16]}}'
 
+
 #: Source -> its broken inputs.
+def _pickled(folder: Path) -> None:
+    (folder / "a.csv").write_bytes(pickle.dumps({"age": [1.5, 2.5], "city": ["Rome", "Oslo"]}))
+
+
+def _zipped(name: str) -> Callable[[Path], None]:
+    def break_it(folder: Path) -> None:
+        with zipfile.ZipFile(folder / "a.csv", "w") as archive:
+            archive.writestr(name, "x")
+
+    return break_it
+
+
 BROKEN: dict[str, list[Broken]] = {
     **{name: _bundled(name) for name in bundled.SETS},
     "moons": _drawn(noise=(-1, "out of range")),
@@ -291,6 +306,33 @@ BROKEN: dict[str, list[Broken]] = {
         Broken("two columns are called 'age'", lines("age,age,x,y", *ROWS)),
         Broken("column 2 has no name", lines("age,,x,y", *ROWS)),
         Broken("the first line is all numbers", lines("1,2,3,4", "1,2,3,5")),
+        Broken("the first line is all numbers", lines("0,0,5,1", "0,1,2,0")),
+        Broken("has the number 0.2 twice", lines("5.1,0.2,0.2,setosa", "4.9,0.1,0.3,virginica")),
+        Broken(
+            "looks like an example (5.1, 3.5, 0.2, setosa …) and not like names of columns. Set header to false",
+            lines("5.1,3.5,0.2,setosa", "4.9,3.0,?,virginica", "4.7,3.2,0.3,setosa"),
+        ),
+        Broken("column 'a' has numbers with a comma, such as '1,5'", lines("a;b", "1,5;x", "2;y", "3,25;x")),
+        Broken(
+            "column 'column_1' has numbers with a comma, such as '1,5'",
+            lines("1,5;2,5", "3,1;2,2", "4,4;9,8"),
+            fields={"header": False},
+        ),
+        Broken(
+            "column 'b' has numbers with a comma, such as '1.234,5'",
+            lines("a\tb", "x\t1.234,5", "y\t-2,5e3", "x\t"),
+        ),
+        Broken("is a pickle (objects of Python), and no CSV. It is never opened", _pickled),
+        Broken("is packed with gzip, and no CSV. Unpack it", change("a.csv", gzip.compress)),
+        Broken("is an Excel or Office file, and no CSV", _zipped("[Content_Types].xml")),
+        Broken("is a file of torch.save, and no CSV", _zipped("archive/data.pkl")),
+        Broken("is text in UTF-16, and no CSV", change("a.csv", lambda data: data.decode().encode("utf-16"))),
+        Broken(
+            "is a Parquet table, and no CSV. Choose Parquet", change("a.csv", lambda data: b"PAR1" + data)
+        ),
+        Broken(
+            "is no text. Tables are read from CSV", change("a.csv", lambda data: bytes(range(1, 256)) * 9)
+        ),
         Broken("a quoted cell is not closed", lines(HEAD, '1,"Rome,3,yes')),
         Broken("bytes of zero", lines(HEAD, "1,\0,3,4")),
         Broken(

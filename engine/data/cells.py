@@ -14,19 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars
 
+from engine.data.csv_style import EMPTY, SEPARATORS, check_commas, check_names, column_names, guess_separator
 from engine.data.files import unreadable
 from engine.data.pool import Array
 from engine.data.progress import Progress
+from engine.data.recognise import HEAD, what_is
 from engine.data.room import need_room
 from engine.problems import DataProblem, did_you_mean
 
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
-#: What stands for an empty cell, in lower case.
-EMPTY = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 #: A column in which this share of the cells are numbers is one of numbers, and the others are mistakes.
 _NUMBERS = 0.5
-#: Bytes of the beginning from which the separator is guessed.
-_HEAD = 1 << 16
 #: More columns are a mistake, or belong into an array.
 MOST_COLUMNS = 50_000
 #: Bytes of memory that a byte of CSV takes while it is read: itself, as text cells and as numbers.
@@ -65,7 +62,7 @@ def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str
     mark = SEPARATORS[separator] if separator != "auto" else guess_separator(data)
     width = _check_even(path, data, mark)
     _check_narrow(path, width)
-    names = _names(path, data, mark, width, header)
+    names = column_names(path, data, mark) if header else [f"column_{n + 1}" for n in range(width)]
     try:
         frame = polars.read_csv(
             io.BytesIO(data), separator=mark, has_header=header, infer_schema=False, new_columns=names
@@ -75,6 +72,8 @@ def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str
         raise DataProblem(f"{path}: cannot be read as a table: {said}.", "path") from problem
     if not frame.height:
         raise DataProblem(f"{path}: has names and no rows below them.", "path")
+    if header:
+        check_names(path, frame)
     numbers = _plain_numbers(frame, categorical)
     progress = Progress("Reading columns", len(names))
     columns = {}
@@ -109,33 +108,23 @@ def _plain_numbers(frame: polars.DataFrame, categorical: Sequence[str]) -> dict[
 
 
 def _check_text(path: Path, data: bytes) -> None:
+    """Refuse what is no text in UTF-8, and say what it is."""
+    known = what_is(data[:HEAD])
+    if known is not None and known[0] != "no text":
+        raise DataProblem(f"{path}: is {known[0]}, and no CSV. {known[1]}", "path")
     if b"\0" in data:
         raise DataProblem(f"{path}: is no text: it has bytes of zero. Save it as CSV in UTF-8.", "path")
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as problem:
+        if known is not None:
+            raise DataProblem(f"{path}: is no text. {known[1]}", "path") from None
         line = data.count(b"\n", 0, problem.start) + 1
         raise DataProblem(
             f"{path}: line {line:,} has a byte ({data[problem.start]:#04x}) that is not UTF-8. "
             "Save the file as UTF-8.",
             "path",
         ) from None
-
-
-def guess_separator(data: bytes) -> str:
-    """Whichever separator parts the first lines into the most equal parts; a comma where none does."""
-    head = data[:_HEAD].decode("utf-8", "ignore")
-    lines = [line for line in head.splitlines()[:50] if line.strip()]
-    if len(data) > _HEAD and len(lines) > 1:
-        lines.pop()
-    best, parts = ",", 1
-    for mark in SEPARATORS.values():
-        widths = {len(row) for row in csv.reader(lines, delimiter=mark)}
-        if len(widths) == 1 and (width := widths.pop()) > parts:
-            best, parts = mark, width
-    if parts == 1 and lines:  # ragged by any: whichever parts the first line most
-        best = max(SEPARATORS.values(), key=lambda mark: (lines[0].count(mark), mark == ","))
-    return best
 
 
 def _check_even(path: Path, data: bytes, mark: str) -> int:
@@ -187,43 +176,12 @@ def _ragged(path: Path, line: int, found: int, width: int, lines: int) -> DataPr
     )
 
 
-def _names(path: Path, data: bytes, mark: str, width: int, header: bool) -> list[str]:
-    if not header:
-        return [f"column_{number + 1}" for number in range(width)]
-    text = data.decode("utf-8")
-    names = [
-        name.strip() for name in next(row for row in csv.reader(io.StringIO(text), delimiter=mark) if row)
-    ]
-    seen: set[str] = set()
-    for number, name in enumerate(names, 1):
-        if not name:
-            raise DataProblem(f"{path}: column {number} has no name in the first line. Give it one.", "path")
-        if name in seen:
-            raise DataProblem(f"{path}: two columns are called {name!r}. Rename one.", "path")
-        seen.add(name)
-    if all(_is_number(name) for name in names):
-        raise DataProblem(
-            f"{path}: the first line is all numbers, so it names no columns. Add a line of names, or set "
-            "header "
-            "to false.",
-            "header",
-        )
-    return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _column(path: Path, series: polars.Series, as_text: bool) -> Array:
     """A column of text as it was read, made numbers where it is one of numbers."""
     stripped = series.str.strip_chars()
     known = stripped.is_not_null() & ~stripped.str.to_lowercase().is_in(EMPTY)
     if not as_text:
+        check_commas(path, stripped, known, _NUMBERS)
         numbers = stripped.cast(polars.Float64, strict=False)
         right = known & numbers.is_not_null() & numbers.is_finite().fill_null(False)
         if int(right.sum()) == int(known.sum()):

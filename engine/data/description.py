@@ -129,7 +129,11 @@ def describe(data: Data) -> Description:
 def _describe(data: Data, shape: Shape) -> Description:
     if shape.target == "class" and len(shape.class_names) < 2:
         found = f"the class {shape.class_names[0]!r} only" if shape.class_names else "no class"
-        raise DataProblem(f"{data.source}: there is {found}. To tell apart, there must be two at least.")
+        values = fields(data)
+        named = (values.get(field) for field in ("path", "folder", "images"))
+        where = next((str(place) for place in named if place), data.source)
+        remedy = " Choose another target, or learn it as a value." if "learn" in values else ""
+        raise DataProblem(f"{where}: there is {found}. To tell apart, there must be two at least.{remedy}")
     chosen = splits.plan(data.split, data.source, shape)
     train, validation, test = splits.counts(chosen, shape)
     return Description(

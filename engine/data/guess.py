@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.catalog import SOURCES
-from engine.data import cells, images
+from engine.data import csv_style, images
 from engine.data.idx_sets import FILES, idx_file
+from engine.data.recognise import what_is
 from engine.network import Data
 from engine.problems import DataProblem, did_you_mean
 
@@ -138,18 +139,18 @@ def _file(path: Path) -> Guess:
             data = _of("idx", "images", path, labels=str(labels.absolute()))
             return Guess(data, f"It is an IDX file, and {labels.name} beside it has the labels.")
         return Guess(_of("idx", "images", path), "It begins as IDX files do.")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataProblem(f"{path}: is text in UTF-16. Save the file as UTF-8.")
-    if b"\0" in head:
+    known = what_is(head)
+    if known is not None and known[0] == "no text":
         raise DataProblem(
-            f"{path}: is no data that is known: neither a table, text, arrays nor IDX. Pictures come in a "
-            "folder with a folder for each class."
+            f"{path}: is no data that is known: neither a table, text, arrays nor IDX. {known[1]}"
         )
+    if known is not None:
+        raise DataProblem(f"{path}: is {known[0]}, and no data that can be read. {known[1]}")
     if suffix in (".csv", ".tsv", ".tab"):
         return _table(path, head, f"Its ending says that it is a table ({suffix}).")
     lines = head.decode("utf-8", "ignore").splitlines()[:-1]
     if len(lines) > 2 and suffix not in (".txt", ".md"):
-        mark = cells.guess_separator(head)
+        mark = csv_style.guess_separator(head)
         if (
             len({len(row) for row in csv.reader(lines, delimiter=mark)}) == 1
             and mark in lines[0]
@@ -189,23 +190,22 @@ def _targets_beside(path: Path) -> Path | None:
 def _table(path: Path, head: bytes, reason: str) -> Guess:
     """A table, or a series where rows follow one another in time."""
     lines = head.decode("utf-8", "ignore").splitlines()
-    rows = list(csv.reader(lines[:-1], delimiter=cells.guess_separator(head)))
+    if len(head) == _SOME:
+        lines.pop()  # which is cut off
+    rows = list(csv.reader(lines, delimiter=csv_style.guess_separator(head)))
     first = rows[0][0].strip().lower() if rows and rows[0] else ""
     timed = first in ("time", "date", "datetime", "timestamp", "step", "t", "day", "month", "year", "hour")
     if timed and len(rows) > _SERIES_ROWS:
         names = [name.strip() for name in rows[0]]
-        others = [n for n, cell in zip(names[1:], rows[1][1:], strict=False) if _number(cell)]
+        others = [n for n, cell in zip(names[1:], rows[1][1:], strict=False) if csv_style.is_number(cell)]
         if others:
             return Guess(
                 _of("series", "path", path, columns=",".join(others)),
                 f"{reason} Its first column is {names[0]!r}, so its rows follow one another in time.",
             )
+    if rows and rows[0] and csv_style.begins_with_example(rows):
+        return Guess(
+            _of("csv", "path", path, header=False),
+            f"{reason} Its first line is an example and no names.",
+        )
     return Guess(_of("csv", "path", path), reason)
-
-
-def _number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -13,6 +13,8 @@ from engine.network import Data
 _BALANCE = 0.2
 _FEW = 10
 _LARGE = 20.0
+#: Texts that name the parts of a data set.
+_PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "holdout"}
 
 
 def remarks(
@@ -84,6 +86,13 @@ def _of_classes(balance: Mapping[str, tuple[int, int, int]]) -> Iterator[Remark]
 
 
 def _of_columns(columns: Sequence[ColumnView]) -> Iterator[Remark]:
+    numbers = [column.name for column in columns if _is_measure(column.name)]
+    if numbers:
+        yield Remark(
+            "hint",
+            f"Columns are called by numbers, such as {numbers[0]}. If the first line is an example, set "
+            "header to false.",
+        )
     for column in columns:
         if column.role == "target":
             continue
@@ -91,6 +100,12 @@ def _of_columns(columns: Sequence[ColumnView]) -> Iterator[Remark]:
             yield Remark(
                 "warning",
                 f"Column {column.name!r} is always {column.numbers.mean:g}: it tells nothing. Ignore it.",
+            )
+        if column.categories and {name.lower() for name, _ in column.categories} <= _PARTS:
+            yield Remark(
+                "warning",
+                f"Column {column.name!r} says which part an example belongs to, and is read as something to "
+                "learn from. List it in ignore; the recipe's split parts the examples.",
             )
         if column.different > 50:
             yield Remark(
@@ -102,3 +117,11 @@ def _of_columns(columns: Sequence[ColumnView]) -> Iterator[Remark]:
             yield Remark(
                 "hint", f"Column {column.name!r} has {column.empty:,} empty cells, which are filled."
             )
+
+
+def _is_measure(name: str) -> bool:
+    """Whether a name is a number that is measured rather than counted, as years are."""
+    try:
+        return not name.isdecimal() and float(name) == float(name)
+    except ValueError:
+        return False

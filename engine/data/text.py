@@ -16,6 +16,7 @@ from engine.data.description import Loader
 from engine.data.files import stamp, unreadable
 from engine.data.pool import Array, Pool, Shape
 from engine.data.progress import Progress
+from engine.data.recognise import HEAD, what_is
 from engine.data.room import need_room
 from engine.data.windows import Cut
 from engine.problems import DataProblem
@@ -74,6 +75,9 @@ def _read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as problem:
         raise unreadable(path, problem) from problem
+    known = what_is(data[:HEAD])
+    if known is not None and known[0] != "no text":
+        raise DataProblem(f"{path}: is {known[0]}, and no plain text. {known[1]}", "path")
     if b"\0" in data:
         raise DataProblem(
             f"{path}: is no text: it has bytes of zero. Save it as plain text in UTF-8.", "path"
@@ -81,6 +85,8 @@ def _read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as problem:
+        if known is not None:
+            raise DataProblem(f"{path}: is no text. {known[1]}", "path") from None
         line = data.count(b"\n", 0, problem.start) + 1
         raise DataProblem(
             f"{path}: line {line:,} has a byte ({data[problem.start]:#04x}) that is not UTF-8. "
