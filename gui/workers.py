@@ -24,6 +24,7 @@ from engine.host.pulse import Silence
 from engine.network import Network
 from engine.runs import create, stem
 from engine.storage import file
+from engine.storage.writer import Writer
 from gui.document import Document
 from gui.elsewhere import Elsewhere, machine_of
 from gui.session import Session
@@ -146,6 +147,7 @@ class Workers(QObject):
         self._tried = 0
         self._prepared: bytes | None = None
         self._sent: tuple[Network | None, bytes] = (None, b"")
+        self._writer = Writer()
         self._closed = False
 
         #: Of the changes within one turn of the event loop the first is analysed at once, and the last.
@@ -187,7 +189,7 @@ class Workers(QObject):
     def try_out(self, network: Network) -> None:
         """Analyse what a gesture would make; `tried` brings it, unless the document changes first."""
         asks = self.current and not self._closed  # else the document's own comes first
-        self._tried = self.pool.analyze(file.encode(network)) if asks else 0
+        self._tried = self.pool.analyze(self._writer.encode(network)) if asks else 0
 
     def _analyze(self) -> None:
         if not self._closed:
@@ -218,7 +220,7 @@ class Workers(QObject):
         """The document as it is now, to be sent: several panels ask about each of its states."""
         network = self.document.network
         if self._sent[0] is not network:
-            self._sent = (network, file.encode(network))
+            self._sent = (network, self._writer.encode(network))
         return self._sent[1]
 
     # ------------------------------------------------------------------ questions

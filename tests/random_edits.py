@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from engine import edit, edit_blocks, edit_unpack, edit_view
-from engine.analysis import analyze, report, reports, walk
+from engine.analysis import analyze, reports, walk
 from engine.compile import expand_again
 from engine.edit import EditProblem
 from engine.edit_view import Frame
@@ -19,6 +19,7 @@ from engine.network import Choice, Edge, End, Network, Node
 from engine.problems import FileProblem
 from engine.storage import file
 from engine.storage.reader import Reader
+from engine.storage.writer import Writer
 from engine.templates import template
 from tests.networks import chain
 
@@ -193,7 +194,7 @@ def compare(seed: int, count: int, taken: Counter[str] | None = None) -> int:
     AssertionError
         Where the two differ.
     """
-    reader, compared = Reader(), 0
+    reader, writer, compared = Reader(), Writer(), 0
     whole = expand_again._other_wires
     tried: list[bool] = []
 
@@ -206,6 +207,7 @@ def compare(seed: int, count: int, taken: Counter[str] | None = None) -> int:
     try:
         for network in states(random.Random(seed), count):
             data = file.encode(network)
+            assert writer.encode(network) == data, f"seed {seed}: written otherwise"
             read = reader.loads(data)
             assert read == file.loads(data), f"seed {seed}: read otherwise"
             del tried[:]
@@ -226,7 +228,6 @@ def forget() -> None:
     """Let an analysis remember nothing of drawings."""
     walk._recent = ()
     reports._known = reports._Known()
-    getattr(report, "forget", lambda: None)()
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from engine.network import Argument, Block, Edge, End, Network, Node
 from engine.problems import FileProblem
 from engine.storage import file
 from engine.storage.reader import Reader
+from engine.storage.writer import Writer
 from engine.templates import template
 from tests import random_edits
 
@@ -261,3 +262,25 @@ def test_a_document_that_a_file_could_not_be_is_refused_with_the_same_words(old,
         reader.loads(wrong)
     assert str(after.value) == str(alone.value)
     assert reader.loads(right) == SMALL
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(), st.lists(gestures(), max_size=5))
+def test_any_documents_are_written_as_by_a_writer_that_remembers_nothing(network, done) -> None:
+    writer = Writer()
+    for do in (lambda network: network, *done):
+        try:
+            network = do(network)
+        except edit.EditProblem:
+            continue
+        assert writer.encode(network) == file.encode(network)
+
+
+def test_what_only_the_slow_writer_can_write_is_written_by_it() -> None:
+    writer = Writer()
+    writer.encode(SMALL)
+    for value in (1 << 70, "half a pair \ud800"):
+        strange = edit.set_field(SMALL, "fc", "out_features", value)
+        assert writer.encode(strange) == file.encode(strange)
+    assert writer.encode(strange) == file.dumps(strange)
+    assert writer.encode(SMALL) == file.encode(SMALL)

@@ -339,7 +339,7 @@ class Scene(Items):
         """
         before, found = self._found, Found(analysis, use)
         self._found = found
-        changed = found.changed(before, self._nodes)
+        changed, urgent = found.changed(before, self._nodes), None
         if view is not None and len(changed) > AT_ONCE:
             first = {problem.node for problem in found.analysis.errors}
             seen = self.standing_in(view)
@@ -347,7 +347,8 @@ class Scene(Items):
             for id in changed:
                 ranks[0 if id in first else 1 if id in seen else 2].append(id)
             changed = [id for rank in ranks for id in rank]
-        self.renewals.wait(changed)
+            urgent = len(changed) - len(ranks[2])
+        self.renewals.wait(changed, urgent)
 
     def _renew(self, ids: Iterable[str]) -> None:
         """Let cards say what the analysis found."""

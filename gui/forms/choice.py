@@ -103,6 +103,8 @@ class ChoiceEditor(QWidget):
         #: What each entry's fields were when another was chosen, so that going back loses nothing.
         self._remembered: dict[str, Choice] = {}
         self._unfit: Callable[[Entry], str | None] = lambda entry: None
+        #: What is offered: rows, why some cannot be chosen, and what is.
+        self._filled: object = None
         self.form: Form | None = None
         self._form_of: str | None = None
         self.box = Chooser()
@@ -188,6 +190,21 @@ class ChoiceEditor(QWidget):
             rows.append((f"{chosen} (unknown)", chosen))
         if chosen is None and self._none is None:
             rows.append(("", None))
+        entries = [self._entries.get(id) if id else None for _, id in rows]
+        reasons = [self._unfit(entry) if entry else None for entry in entries]
+        if self._filled != (rows, reasons, chosen):  # else nothing has changed, as at most steps of a scrub
+            self._filled = (rows, reasons, chosen)
+            self._offer(rows, entries, reasons, chosen)
+        row = next(i for i, (_, id) in enumerate(rows) if id == chosen)
+        self.box.setCurrentIndex(-1 if self._mixed else row)
+
+    def _offer(
+        self,
+        rows: list[tuple[str, str | None]],
+        entries: list[Entry | None],
+        reasons: list[str | None],
+        chosen: str | None,
+    ) -> None:
         shown = [(self.box.itemText(i), self.box.itemData(i)) for i in range(self.box.count())]
         if shown != rows:
             self.box.clear()
@@ -195,15 +212,11 @@ class ChoiceEditor(QWidget):
                 self.box.addItem(text, id)
         model = self.box.model()
         assert isinstance(model, QStandardItemModel)
-        for index, (_, id) in enumerate(rows):
-            entry = self._entries.get(id) if id else None
-            reason = self._unfit(entry) if entry else None
+        for index, ((_, id), entry, reason) in enumerate(zip(rows, entries, reasons, strict=True)):
             item = model.item(index)
             item.setEnabled(reason is None or id == chosen)
             item.setToolTip(reason or (entry.doc.replace("`", "") if entry else ""))
         self.box.setPlaceholderText("mixed")
-        row = next(i for i, (_, id) in enumerate(rows) if id == chosen)
-        self.box.setCurrentIndex(-1 if self._mixed else row)
 
     def _show_form(self) -> None:
         choice = None if self._mixed else self._choice
