@@ -169,7 +169,7 @@ def _compare_edges(
     path: tuple[str, ...], before: Sequence[Edge], after: Sequence[Edge], found: list[Change]
 ) -> None:
     first, old, new = _between(before, after)
-    left, right = set(old), set(new)
+    left, right = (set(old), set(new)) if old and new else (set[Edge](), set[Edge]())
     whole = [edge for edge in old if edge in right] != [edge for edge in new if edge in left]
     for index, edge in reversed(list(enumerate(old, first))):
         if whole or edge not in right:

@@ -185,11 +185,12 @@ def remove(
         node_of(network, id, block)
     kept: list[Edge] = []
     feeding: dict[str, End] = {}
-    for edge in graph.edges:
-        if edge.target.node in gone and edge not in cut:
+    rest: Iterable[Edge] = graph.edges if len(gone) < len(graph.nodes) else ()  # of nothing none are left
+    for edge in rest if heal else ():
+        if edge.target.node in gone and not (cut and edge in cut):
             feeding.setdefault(edge.target.node, edge.source)
-    for edge in graph.edges:
-        if edge in cut or edge.target.node in gone:
+    for edge in rest:
+        if edge.target.node in gone or (cut and edge in cut):
             continue
         if edge.source.node not in gone:
             kept.append(edge)
@@ -207,7 +208,7 @@ def remove(
     if block is not None and gone:
         network = block_ports.follow(before, network, block)
     positions = network.positions(block)
-    if any(id in positions for id in gone):
+    if not gone.isdisjoint(positions):
         network = with_positions(network, block, {k: v for k, v in positions.items() if k not in gone})
     return edit_view.follow_edges(network, block=block)
 

@@ -331,6 +331,14 @@ def test_the_drawing_from_far_away_follows_every_edit_as_if_it_were_made_anew(be
         lambda: b.document.edit(edit.set_field(b.network, ids[1], "kernel_size", "five"), "Edit"),
         canvas.interior.collapse,
         stack.undo,
+        lambda: b.selection.set(b.network.nodes, list(b.network.edges)[:3]),
+        canvas.editor.remove_selection,
+        lambda: canvas.add_layer("Conv2d", (0.0, 0.0)),
+        stack.undo,
+        stack.undo,
+        stack.redo,
+        stack.undo,
+        lambda: b.selection.set(ids[:3]),
     ]
     for number, act in enumerate(acts):
         act()
@@ -371,3 +379,21 @@ def test_the_index_is_as_deep_as_the_cards_are_many_however_they_come(bench):
         b.document.replace(network_of(count))
         depth = b.canvas.drawing.bspTreeDepth()
         assert count <= 2**depth <= 4 * count  # Qt's own would suit the first slice
+
+
+def test_a_look_into_the_drawing_never_has_thousands_sorted_in_at_once(bench, qtbot, monkeypatch):
+    """Deselecting all after an undo took 40 ms: whatever had come till then was put into Qt's index by it."""
+    b = bench(network_of(600))
+    waiting: list[int] = []
+    sort_in = b.canvas.drawing.index
+    arrivals = b.canvas.drawing.arrivals
+    monkeypatch.setattr(b.canvas.drawing, "index", lambda: (waiting.append(len(arrivals)), sort_in()))
+    b.canvas.editor.select_all()
+    b.canvas.editor.remove_selection()
+    b.document.undo_stack.undo()
+    assert len(arrivals) == 600
+    qtbot.waitUntil(lambda: not arrivals)
+    assert waiting == sorted(waiting, reverse=True)
+    assert waiting[-1] == 0
+    most = max(before - after for before, after in zip((600, *waiting), waiting, strict=False))
+    assert most < 600, "what has come is sorted in slice by slice"

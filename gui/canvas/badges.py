@@ -28,6 +28,10 @@ class Badges:
         else:
             self._wrong.pop(item, None)
 
+    def clear(self) -> None:
+        """No card has any more, for there is none."""
+        self._wrong.clear()
+
     def paint(self, painter: QPainter, tools: Look) -> None:
         """Mark the upper right corner of each."""
         if not self._wrong:

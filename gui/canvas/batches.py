@@ -52,6 +52,11 @@ class Batches(Generic[Item, Key, Drawn]):
             self._homes[item] = pieces[-1]
         return key is not None or home is not None
 
+    def clear(self) -> None:
+        """Let all go."""
+        self._pieces.clear()
+        self._homes.clear()
+
     def _take(self, item: Item, home: _Piece[Item, Key, Drawn]) -> None:
         del self._homes[item], home.items[item]
         home.drawn = None

@@ -94,6 +94,15 @@ class FarPainter:
         elif key is None or item.selected or self._all_chosen:
             self._above = None
 
+    def clear(self) -> None:
+        """Nothing is there any more."""
+        self._touched_cards.clear()
+        self._touched_wires.clear()
+        self._cards.clear()
+        self._wires.clear()
+        self._badges.clear()
+        self._above = None
+
     def _batch(self) -> None:
         """Put what has been touched where it belongs."""
         nodes, wires = self._scene.drawn()

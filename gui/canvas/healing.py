@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine import ports
+from engine import diff, ports
 from engine.catalog import LAYERS, Inputs, Spec
 from engine.findings import Tensor
 from engine.network import Edge, End, Network
@@ -21,9 +21,12 @@ def unfit(
 
     `known` gives what flows out of an end; None: it is not known, and the wire is let be.
     """
-    had = {(edge.source, edge.target.node) for edge in before.graph(block).edges}
     edges = after.graph(block).edges
-    fresh = [edge for edge in edges if (edge.source, edge.target.node) not in had]
+    _, added = diff.edges_between(before.graph(block).edges, edges)
+    if not added:
+        return []
+    had = {(edge.source, edge.target.node) for edge in before.graph(block).edges}
+    fresh = [edge for edge in added if (edge.source, edge.target.node) not in had]
     arriving = ports.incoming(edges) if fresh else {}
     return [edge for edge in fresh if not _fits(after, edge, arriving[edge.target.node], known, block)]
 

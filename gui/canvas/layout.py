@@ -27,7 +27,7 @@ ASPECT = 1.7
 UNFOLDED = 6
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Cell:
     """A node in its layer, or the place that a long wire needs in a layer it passes."""
 
@@ -138,21 +138,30 @@ def _order(layers: list[list[_Cell]]) -> None:
     for layer in layers:
         for number, cell in enumerate(layer):
             cell.order = number
+    many = [layer for layer in layers if len(layer) > 1]
+    settled = False
     for sweep in range(4):
-        forward = sweep % 2 == 0
-        for layer in layers if forward else reversed(layers):
-            if len(layer) == 1:
-                continue
+        forward, moved = sweep % 2 == 0, False
+        for layer in many if forward else reversed(many):
             keyed = []
             for cell in layer:
                 beside = cell.before if forward else cell.after
-                mean = sum(other.order for other in beside) / len(beside) if beside else cell.order
+                mean = cell.order
+                if len(beside) == 1:
+                    mean = beside[0].order
+                elif beside:
+                    mean = sum([other.order for other in beside]) / len(beside)
                 # Real cards keep to the top: a wire that passes runs below them.
                 keyed.append((mean, cell.id is None, cell.order, cell))
-            keyed.sort(key=lambda item: item[:3])
-            layer[:] = [item[3] for item in keyed]
-            for number, cell in enumerate(layer):
-                cell.order = number
+            ordered = sorted(keyed)  # no two have one order: cells are not compared
+            if ordered != keyed:
+                moved = True
+                layer[:] = [item[3] for item in ordered]
+                for number, cell in enumerate(layer):
+                    cell.order = number
+        if settled and not moved:
+            break  # neither down nor up does anything move: it will not later
+        settled = not moved
 
 
 def _coordinates(layers: list[list[_Cell]]) -> Positions:
@@ -162,10 +171,16 @@ def _coordinates(layers: list[list[_Cell]]) -> Positions:
             cell.y = y
             y += cell.height + NODE_GAP
     if any(len(layer) > 1 for layer in layers):
-        for sweep in range(6):
-            forward = sweep % 2 == 0
-            for layer in layers if forward else reversed(layers):
-                _settle(layer, forward)
+        before: list[float] = []
+        for _ in range(3):
+            for layer in layers:
+                _settle(layer, True)
+            for layer in reversed(layers):
+                _settle(layer, False)
+            now = [cell.y for layer in layers for cell in layer]
+            if now == before:
+                break  # down and up again leads to the same
+            before = now
     else:
         for layer in layers:
             layer[0].y = -layer[0].port
@@ -188,22 +203,21 @@ def _settle(layer: list[_Cell], forward: bool) -> None:
 
     Least squares under an order: pool adjacent violators.
     """
+    if len(layer) == 1:
+        layer[0].y = _wish(layer[0], forward)
+        return
+    if len(layer) == 2:  # as most are that a shortcut passes: the same without the pools
+        upper, lower = layer
+        gap = upper.height + NODE_GAP
+        high, low = _wish(upper, forward), _wish(lower, forward) - gap
+        if high > low:
+            high = low = (low * lower.weight + high * upper.weight) / (lower.weight + upper.weight)
+        upper.y, lower.y = high, low + gap
+        return
     pools: list[tuple[float, float, int]] = []
     offset, offsets = 0.0, []
     for cell in layer:
-        beside = (cell.before if forward else cell.after) or cell.before or cell.after
-        if len(beside) == 1:
-            wish = beside[0].y + beside[0].port - cell.port
-        elif beside:
-            weights = [other.weight for other in beside]
-            heights = [(other.y + other.port) * other.weight for other in beside]
-            wish = sum(heights) / sum(weights) - cell.port
-        else:
-            wish = cell.y
-        if len(layer) == 1:
-            cell.y = wish
-            return
-        mean, weight, count = wish - offset, cell.weight, 1
+        mean, weight, count = _wish(cell, forward) - offset, cell.weight, 1
         while pools and pools[-1][0] > mean:
             other_mean, other_weight, other_count = pools.pop()
             mean = (mean * weight + other_mean * other_weight) / (weight + other_weight)
@@ -214,6 +228,18 @@ def _settle(layer: list[_Cell], forward: bool) -> None:
     settled = [mean for mean, _, count in pools for _ in range(count)]
     for cell, base, shift in zip(layer, settled, offsets, strict=True):
         cell.y = base + shift
+
+
+def _wish(cell: _Cell, forward: bool) -> float:
+    """Where a cell's wires to its neighbours would be straight."""
+    beside = (cell.before if forward else cell.after) or cell.before or cell.after
+    if len(beside) == 1:
+        return beside[0].y + beside[0].port - cell.port
+    if not beside:
+        return cell.y
+    weights = [other.weight for other in beside]
+    heights = [(other.y + other.port) * other.weight for other in beside]
+    return sum(heights) / sum(weights) - cell.port
 
 
 def _rows(layers: list[list[_Cell]]) -> list[list[list[_Cell]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from PySide6.QtCore import QObject, QPointF, QRectF
 
@@ -196,7 +196,8 @@ class Scene(Items):
             self._complete(None if moved is None else touched.intersection(graph.nodes))
         removed, added = diff.edges_between(before.graph(self._block).edges, graph.edges)
         self._remove(gone, removed, view)
-        places = {id: self._position(id, positions) for id in (graph.nodes if moved is None else moved)}
+        placed = graph.nodes if moved is None else graph.nodes.keys() & moved if gone else moved
+        places = {id: self._position(id, positions) for id in placed}
         self.arrivals.follow(gone, places)
         many = len(come) > AT_ONCE
         fresh = [e for e in added if e.source.node in nodes and e.target.node in nodes] if many else added
@@ -292,8 +293,11 @@ class Scene(Items):
         wire.bend_far()
         return None if along else wire
 
-    def _remove(self, nodes: Iterable[str], edges: Iterable[Edge], view: QRectF) -> None:
+    def _remove(self, nodes: Collection[str], edges: Iterable[Edge], view: QRectF) -> None:
         """Let nodes go with all their wires, and further wires."""
+        if nodes and len(nodes) >= len(self._nodes) and self._nodes.keys() <= set(nodes):
+            self._remove_all(view)
+            return
         items = [item for id in nodes if (item := self._nodes.pop(id, None)) is not None]
         wires = [wire for edge in edges if (wire := self._wires.pop(edge, None)) is not None]
         left = {item.id for item in items}
@@ -315,6 +319,16 @@ class Scene(Items):
         if self._chosen_wires:
             self._chosen_wires.difference_update(wire.edge for wire in wires)
         self.departures.leave([*wires, *items], view)
+
+    def _remove_all(self, view: QRectF) -> None:
+        """Let all go: of thousands no single one need be taken out of what knows it."""
+        going: list[NodeItem | EdgeItem] = [*self._wires.values(), *self._nodes.values()]
+        for known in (self._nodes, self._wires, self.stands, self.floors):
+            known.clear()
+        for chosen in (self.chosen, self._lifted, self._chosen_wires):
+            chosen.clear()
+        self.far.clear()
+        self.departures.leave(going, view)
 
     def add_wire(self, edge: Edge) -> EdgeItem | None:
         """Draw the wire of an edge; None where one of its ends is not there."""

@@ -182,8 +182,8 @@ def stage_of(network: Network) -> tuple[Stage, dict[str, float]]:
     made: list[Stage] = []
 
     def build() -> None:
-        document, selection = Document(network), Selection()
-        canvas = Canvas(document, selection)
+        selection = Selection()
+        canvas = Canvas(Document(network, selection=selection), selection)
         canvas.resize(1280, 800)
         canvas.show()
         made.append(Stage(canvas))
