@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.data import describe
+from engine.data import describe, load
 from engine.data.guess import guess
 from engine.data.view import view
 from engine.network import Data
@@ -96,3 +96,12 @@ def test_a_file_that_is_no_text_is_called_by_its_name_however_it_is_chosen(tmp_p
             ask()
         assert f"{path}: {said}" in str(caught.value)
         assert "byte (" not in str(caught.value)
+
+
+def test_a_series_without_names_begins_with_its_first_line(tmp_path):
+    path = table(tmp_path / "steps.csv", *(f"{step / 2},{step % 3}" for step in range(60)))
+    data = Data("series", {"path": str(path), "window": 8, "horizon": 1, "standardise": False})
+    told = load(data, 0)
+    assert told.description.target_names == ("column_1",)
+    assert sum(len(split) for split in told.splits.values()) == 52  # windows of 8, and a step behind each
+    assert told.splits["train"].inputs["input"][0, 0].tolist() == [0.0, 0.0]

@@ -48,8 +48,17 @@ def _columns(path: Path) -> Mapping[str, Array]:
     if path.suffix.lower() in (".parquet", ".pq"):
         read = cells.read_parquet(path, ())
     else:
-        read = cells.read_csv(path, "auto", True, ())
+        read = _from_csv(path)
     return read.columns
+
+
+def _from_csv(path: Path) -> cells.Cells:
+    try:
+        return cells.read_csv(path, "auto", True, ())
+    except DataProblem as problem:
+        if problem.field != "header":
+            raise
+        return cells.read_csv(path, "auto", False, ())  # its first line is a step already
 
 
 #: The series that was read last, with what it was read from.
