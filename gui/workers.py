@@ -33,6 +33,9 @@ from gui.session import Session
 PATIENCE_MS = 20_000
 #: The drawing rests for so long before the spare host loads its data and tries a step.
 PREPARE_MS = 800
+#: Of so much the analysis host does not stand still for longer than a few frames: parameters that are drawn,
+#: multiplications; and the points of a plane.
+LIGHT_PARAMETERS, LIGHT_MACS, POINTS = 2_000_000, 500_000_000, 96 * 96
 
 
 class Mailbox:
@@ -297,7 +300,15 @@ class Workers(QObject):
         step: int | None = None,
     ) -> int:
         """Ask how every node of the document responds to an example; `answered` brings a Responded."""
-        return self._of(run).respond(self._document(), run, split, index, values, step)
+        return self._of(run).respond(self._document(), run, split, index, values, step, self._light(1))
+
+    def _light(self, examples: int) -> bool:
+        """Whether the network is such that to compute so many examples holds up no analysis."""
+        totals = self.analysis.totals
+        parameters, macs = totals.get("parameters"), totals.get("macs")
+        if parameters is None or macs is None or totals.get("unknown"):
+            return False
+        return parameters <= LIGHT_PARAMETERS and examples * macs <= LIGHT_MACS
 
     def newest_run(self) -> str | None:
         """The folder of the run that was begun last; None: there is none."""
@@ -307,7 +318,7 @@ class Workers(QObject):
         self, run: str | None, node: str | None = None, unit: int = 0, step: int | None = None
     ) -> int:
         """Ask what the document's network gives on the plane of its inputs; `answered` brings a Mapped."""
-        return self._of(run).boundary(self._document(), run, node, unit, step)
+        return self._of(run).boundary(self._document(), run, node, unit, step, self._light(POINTS))
 
     def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to the document; `answered` brings a Measured."""

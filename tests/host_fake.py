@@ -22,8 +22,11 @@ from engine.host.protocol import (
     Event,
     Metrics,
     Observation,
+    Prepare,
     PreviewActivation,
     Progress,
+    Respond,
+    Responded,
     RunStarted,
     RunState,
     Train,
@@ -63,6 +66,10 @@ class FakeWork:
             self.analyze(request, emit)
         elif isinstance(request, Evaluate):
             emit(Evaluated(request.request, {"pid": {"pid": float(os.getpid())}}))
+        elif isinstance(request, Respond):
+            emit(Responded(request.request, {}, str(os.getpid())))
+        elif isinstance(request, Prepare):
+            self.wait(request.document.decode())
         elif isinstance(request, PreviewActivation):
             raise RuntimeError("a fault of ours")
         elif isinstance(request, Train):
@@ -81,13 +88,16 @@ class FakeWork:
             bytearray(1 << 60)  # more than there is anywhere: MemoryError
         if document == "bad":
             raise FileProblem("the file: this is not JSON.")
+        self.wait(document)
+        problem = Problem("hint", "echo", document)
+        emit(Analyzed(request.request, Analysis(problems=(problem,)), 0.0))
+
+    def wait(self, document: str) -> None:
+        """Until the test lets go: a file appears."""
         if document.startswith("wait "):
-            # Until the test lets go: a file appears.
             gate = Path(document.removeprefix("wait "))
             while not gate.exists():
                 threading.Event().wait(0.01)
-        problem = Problem("hint", "echo", document)
-        emit(Analyzed(request.request, Analysis(problems=(problem,)), 0.0))
 
     def train(self, request: Train, emit: Callable[[Event], None]) -> None:
         """Steps until stopped, writing the count into the run's folder; `steps N` ends by itself."""

@@ -100,7 +100,9 @@ def test_a_file_that_is_no_text_is_called_by_its_name_however_it_is_chosen(tmp_p
 
 def test_a_series_without_names_begins_with_its_first_line(tmp_path):
     path = table(tmp_path / "steps.csv", *(f"{step / 2},{step % 3}" for step in range(60)))
-    data = Data("series", {"path": str(path), "window": 8, "horizon": 1, "standardise": False}, {"validation": 0.0})
+    data = Data(
+        "series", {"path": str(path), "window": 8, "horizon": 1, "standardise": False}, {"validation": 0.0}
+    )
     told = load(data, 0)
     assert told.description.target_names == ("column_1",)
     assert sum(len(split) for split in told.splits.values()) == 52  # windows of 8, and a step behind each

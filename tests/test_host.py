@@ -35,6 +35,7 @@ from engine.host.protocol import (
     Pong,
     PreviewActivation,
     Progress,
+    Responded,
     RunStarted,
     RunState,
     Train,
@@ -474,6 +475,24 @@ def test_the_spare_evaluates_and_is_replaced_when_it_dies(window: Window) -> Non
     until(lambda: int(first) not in window.pool.pids and len(window.pool.pids) == 2)
     second = window.first(Evaluated, request=window.pool.evaluate("run")).splits["pid"]["pid"]
     assert second != first
+
+
+def test_what_is_light_need_not_wait_for_a_spare_that_is_made_ready(window: Window, tmp_path: Path) -> None:
+    def says(number: int) -> str:
+        return window.first(Responded, request=number).note
+
+    until(lambda: window.pool.ready, "a warm spare")
+    analyst, spare = map(str, window.pool.pids)
+    gate = tmp_path / "gate"
+    window.pool.prepare(f"wait {gate}".encode())
+    heavy = window.pool.respond(b"", values=(1.0,))
+    example = window.pool.respond(b"", light=True)  # which has data read
+    assert says(window.pool.respond(b"", values=(1.0,), light=True)) == analyst
+    assert not [event for event in window.all(Responded) if event.request in (heavy, example)]
+    gate.touch()
+    assert says(heavy) == says(example) == spare
+    until(lambda: window.pool.ready, "the spare")
+    assert says(window.pool.respond(b"", values=(1.0,), light=True)) == spare
 
 
 def test_closing_the_pool_stops_runs_with_their_checkpoint(tmp_path: Path) -> None:

@@ -170,9 +170,15 @@ class Pool:
         index: int = 0,
         values: Sequence[float] = (),
         step: int | None = None,
+        light: bool = False,
     ) -> int:
-        """Ask how every node responds to an example, or to `values`."""
-        return self._ask(lambda n: Respond(n, document, run, split, index, tuple(values), step))
+        """Ask how every node responds to an example, or to `values`; with these it may be `light`.
+
+        That is a network of so few parameters that its answer holds up nobody: the analysis host gives it
+        while there is no spare that is ready, which takes seconds as a run begins.
+        """
+        question = Respond(next(self.numbers), document, run, split, index, tuple(values), step)
+        return self._put(question, light=light and bool(values))
 
     def look_at_estimator(self, document: bytes, node: str, place: str, run: str | None = None) -> int:
         """Ask what one estimator gets and lets pass on one real batch."""
@@ -185,9 +191,10 @@ class Pool:
         node: str | None = None,
         unit: int = 0,
         step: int | None = None,
+        light: bool = False,
     ) -> int:
-        """Ask what a network of two inputs gives on their plane."""
-        return self._ask(lambda n: Boundary(n, document, run, node, unit, step=step))
+        """Ask what a network of two inputs gives on their plane; `light`: as of :meth:`respond`."""
+        return self._put(Boundary(next(self.numbers), document, run, node, unit, step=step), light=light)
 
     def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
         """Ask what initialisations do to a document, and for a race of `race` steps."""
@@ -329,15 +336,21 @@ class Pool:
                 self._send_prepare(self._spare)
         return self._spare
 
-    def _member_for(self, question: Question) -> Member | None:
-        return self._need_spare() if isinstance(question, LongQuestion) else self._need_analyst()
+    def _member_for(self, question: Question, light: bool = False) -> Member | None:
+        if not isinstance(question, LongQuestion):
+            return self._need_analyst()
+        analyst = self._analyst
+        if light and not self.ready and analyst is not None and analyst.pace.known:
+            return analyst
+        return self._need_spare()
 
     def _ask(self, make: Callable[[int], Question]) -> int:
-        number = next(self.numbers)
-        question = make(number)
-        problem = "The engine cannot be started."
+        return self._put(make(next(self.numbers)))
+
+    def _put(self, question: Question, *, light: bool = False) -> int:
+        number, problem = question.request, "The engine cannot be started."
         with self._lock:
-            member = self._member_for(question)
+            member = self._member_for(question, light)
             if member is not None:
                 try:
                     member.ask(question)
