@@ -9,7 +9,9 @@ import pytest
 from networks import chain
 from window_helpers import PlayedPool
 
+from engine import diff, edit
 from engine.analysis import analyze
+from engine.analysis.known_repairs import KnownRepairs
 from engine.findings import Analysis, NodeReport, Problem
 from engine.host.channel import MakeWay
 from engine.host.pool import Pool
@@ -17,6 +19,7 @@ from engine.host.protocol import Analyze, Analyzed, Event, Found
 from engine.host.work import Work
 from engine.network import Network, Node
 from engine.storage import file
+from engine.storage.reader import Reader
 from gui.document import Document
 from gui.workers import Workers
 
@@ -35,16 +38,15 @@ BROKEN = of(10)
 SOUND = chain(("flat", Node("Flatten")), ("fc", Node("Linear", {"out_features": 10})), shape=(1, 8, 8))
 
 
-def answers(network: Network, pressing: bool = False) -> list[Event]:
+def answers(*networks: Network, pressing: bool = False) -> list[Event]:
     events: list[Event] = []
     work = Work.__new__(Work)  # without a word to torch about threads
-    from engine.storage.reader import Reader
-
-    work._reader = Reader()
-    try:
-        work.answer(Analyze(5, file.encode(network)), events.append, lambda: pressing)
-    except MakeWay:
-        events.append("made way")  # type: ignore[arg-type]
+    work._reader, work._repairs = Reader(), KnownRepairs()
+    for network in networks:
+        try:
+            work.answer(Analyze(5, file.encode(network)), events.append, lambda: pressing)
+        except MakeWay:
+            events.append("made way")  # type: ignore[arg-type]
     return events
 
 
@@ -78,6 +80,35 @@ def test_ways_out_are_not_looked_for_while_a_newer_drawing_waits() -> None:
     assert then == "made way"
     # Where nothing would be left out the answer is given.
     assert [type(event) for event in answers(SOUND, pressing=True)] == [Analyzed]
+
+
+def test_while_one_drags_elsewhere_the_ways_out_of_an_error_stay() -> None:
+    before = edit.add_node(BROKEN, "loose", edit.new_node("ReLU"))
+    after = edit.set_field(before, "fc", "out_features", 11)
+    _, whole, found, _ = answers(before, after)
+    repairs = {p.node: p.repairs for p in found.analysis.errors}
+    assert repairs["loose"]
+    assert repairs == {p.node: p.repairs for p in whole.analysis.errors}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(lambda n: edit.set_field(n, "conv", "kernel_size", 5), id="the node that they change"),
+        pytest.param(lambda n: edit.remove(n, ["fc"], heal=True), id="the wires that they change"),
+        pytest.param(lambda n: edit.add_node(n, "more", edit.new_node("ReLU")), id="the nodes' order"),
+    ],
+)
+def test_a_way_out_that_would_change_what_is_another_now_is_not_told_before_it_is_tried(after: Any) -> None:
+    _, whole, found, _ = answers(BROKEN, after(BROKEN))
+    assert whole.analysis.errors[0].repairs
+    kept = found.analysis.errors[0].repairs
+    now = after(BROKEN)
+    for repair in kept:  # what is told can be done
+        assert diff.changes(now, diff.apply(now, repair.changes)) == repair.changes
+    touched = [r for r in whole.analysis.errors[0].repairs if any(len(c.path) == 2 for c in r.changes)]
+    assert touched, "some take the layer out"
+    assert not set(map(str, touched)) & set(map(str, kept))
 
 
 @pytest.mark.shares_hosts

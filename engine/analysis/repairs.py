@@ -67,7 +67,7 @@ def with_repairs(
 
     before = len(errors)
     found: dict[int, tuple[Repair, ...]] = {}
-    for number, problem in enumerate(errors[:_SEARCHED]):
+    for number, problem in _searched(errors):
         helped: list[tuple[int, int, Repair]] = []
         offered: set[str] = set()
         for order, (text, after) in enumerate(_candidates(network, problem, walked)):
@@ -98,10 +98,15 @@ def with_repairs(
     ]
 
 
+def _searched(errors: Sequence[Problem]) -> list[tuple[int, Problem]]:
+    """The errors that are searched, by their places: what is wrong before what is merely open as yet."""
+    return sorted(enumerate(errors), key=lambda one: one[1].code == "unconnected")[:_SEARCHED]
+
+
 def untried(problems: Sequence[Problem]) -> list[Problem]:
     """`problems` before the search: errors that will be searched have no repairs, for none is tried yet."""
-    searched = [problem for problem in problems if problem.severity == "error"][:_SEARCHED]
-    places = {id(problem) for problem in searched}
+    errors = [problem for problem in problems if problem.severity == "error"]
+    places = {id(problem) for _, problem in _searched(errors)}
     return [replace(p, repairs=()) if p.repairs and id(p) in places else p for p in problems]
 
 

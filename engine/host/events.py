@@ -50,6 +50,7 @@ class Pong(Message, frozen=True):
 class Found(Message, frozen=True):
     """What is wrong with one document, told at once: ways out of it are still being tried.
 
+    Of errors that were there before, those ways out are told that change nothing which is another now.
     An Analyzed of the same number follows, unless a newer Analyze comes first.
     """
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from engine.analysis import analyze
+from engine.analysis.known_repairs import KnownRepairs
 from engine.catalog import plugins
 from engine.compile.printer import marked_source
 from engine.data.progress import Cancelled, watched
@@ -116,6 +117,7 @@ class Work:
         self._looked = 0
         self._looks = threading.Lock()
         self._reader = Reader()
+        self._repairs = KnownRepairs()
         #: The data that are loaded in advance now, and whether that is to make way for others.
         self._ahead: Data | None = None
         self._make_way = False
@@ -270,14 +272,16 @@ class Work:
         def tell(analysis: Analysis) -> None:
             nonlocal told
             told = True
-            emit(Found(request.request, analysis))
+            emit(Found(request.request, self._repairs.recall(network, analysis)))
 
         def make_way() -> None:
             if told and pressing():
                 raise MakeWay
 
         with watched(lambda what, done, total: emit(DataProgress(0, what, done, total))):
-            analysis = analyze(self._reader.loads(request.document), found=tell, between=make_way)
+            network = self._reader.loads(request.document)
+            analysis = analyze(network, found=tell, between=make_way)
+        self._repairs.learn(network, analysis)
         if told:
             analysis = Analysis(problems=analysis.problems)
         emit(Analyzed(request.request, analysis, time.perf_counter() - started, found=told))

@@ -19,9 +19,10 @@ def summary(times: list[float]) -> dict[str, Any]:
 
 def lines(figures: dict[str, Any]) -> list[str]:
     """A line for each :func:`summary` among `figures`, below a heading."""
-    found = [f"{'':<34}{'median':>10}{'p95':>10}{'worst':>10}{'of':>6}"]
+    width = max(34, 2 + max(map(len, figures), default=0))
+    found = [f"{'':<{width}}{'median':>10}{'p95':>10}{'worst':>10}{'of':>6}"]
     for name, values in figures.items():
         if isinstance(values, dict) and "median ms" in values:
             cells = "".join(f"{values[key]:>7.1f} ms" for key in ("median ms", "p95 ms", "worst ms"))
-            found.append(f"{name:<34}{cells}{values['times']:>6}")
+            found.append(f"{name:<{width}}{cells}{values['times']:>6}")
     return found

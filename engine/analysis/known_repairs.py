@@ -1,0 +1,65 @@
+"""Ways out that were tried a moment ago: they hold while what they change is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from engine.diff import Change
+from engine.findings import Analysis, Problem, Repair
+from engine.network import Network
+
+_Key = tuple[str, str, str | None, str | None]
+
+
+class KnownRepairs:
+    """The ways out of the errors of the drawing that was analysed last.
+
+    While somebody drags elsewhere the same errors are found again and again. Without this their ways out
+    would go and come back at each step, as long as it takes to try them anew.
+    """
+
+    def __init__(self) -> None:
+        self._network = Network()
+        self._repairs: Mapping[_Key, tuple[Repair, ...]] = {}
+
+    def learn(self, network: Network, analysis: Analysis) -> None:
+        """Remember what was found to help `network`."""
+        self._network = network
+        self._repairs = {_key(problem): problem.repairs for problem in analysis.errors if problem.repairs}
+
+    def recall(self, network: Network, analysis: Analysis) -> Analysis:
+        """`analysis`, its errors that have no way out with those that were tried where all was the same."""
+        if not self._repairs:
+            return analysis
+        problems = tuple(
+            replace(problem, repairs=self._still(network, problem))
+            if problem.severity == "error" and not problem.repairs
+            else problem
+            for problem in analysis.problems
+        )
+        return replace(analysis, problems=problems)
+
+    def _still(self, network: Network, problem: Problem) -> tuple[Repair, ...]:
+        return tuple(
+            repair
+            for repair in self._repairs.get(_key(problem), ())
+            if all(_same(network, self._network, change) for change in repair.changes)
+        )
+
+
+def _key(problem: Problem) -> _Key:
+    return problem.code, problem.message, problem.node, problem.field
+
+
+def _same(a: Network, b: Network, change: Change) -> bool:
+    """Whether `change` finds the same in both."""
+    part, *rest = change.path
+    if part == "nodes" and rest:
+        # By its place among the others a node is put in, or taken out.
+        return a.nodes.get(rest[0]) is b.nodes.get(rest[0]) and (
+            len(rest) > 1 or list(a.nodes) == list(b.nodes)
+        )
+    mine, others = getattr(a, part, None), getattr(b, part, None)
+    return mine is others or mine == others
