@@ -229,7 +229,7 @@ class Scene(Items):
             wire.follow()
         self.router.route([*made, *changed, *following])
         if many:
-            later.update((id, self._position(id, positions)) for id in come)
+            later.update((id, places.get(id) or self._position(id, positions)) for id in come)
         if later:
             self.arrivals.wait(later, view)
         self._stale(moved=bool(gone or moved is None or not moved <= set(come)))

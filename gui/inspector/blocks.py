@@ -63,12 +63,14 @@ class RepeatPart(Section):
 
     def refresh(self) -> None:
         """Show how often the current block is used."""
-        nodes = [self._subject.nodes[id] for id in self._subject.ids]
-        show_if(self, bool(nodes) and all(node.type == "Block" for node in nodes))
+        nodes = self._subject.every
+        blocks = bool(nodes) and all(node.type == "Block" for node in nodes)
+        show_if(self, blocks)
+        if not blocks:
+            return
         values = [{"expr": n.repeat_expression} if n.repeat_expression else n.repeat for n in nodes]
-        if values:
-            mixed = {"repeat"} if any(value != values[-1] for value in values) else set()
-            self.form.set_values({"repeat": values[-1]}, mixed)
+        mixed = {"repeat"} if any(value != values[-1] for value in values) else set()
+        self.form.set_values({"repeat": values[-1]}, mixed)
         wrong = [problem for problem in self._subject.problems if problem.field == "repeat"]
         self.form.set_marks({"repeat": (wrong[0].severity, wrong[0].message)} if wrong else {})
 

@@ -164,7 +164,7 @@ class Header(QWidget):
 
     def _several_figures(self) -> list[tuple[str, str, str]]:
         subject = self._subject
-        found = [subject.report_of(id) for id in subject.ids]
+        found = subject.reports
         reports = [report for report in found if report is not None]
         parameters, macs = (sum(getattr(r, name) for r in reports) for name in ("parameter_count", "macs"))
         unknown = sum(report.unknown for report in reports) + len(found) - len(reports)

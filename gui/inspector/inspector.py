@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -60,6 +61,8 @@ class Inspector(QScrollArea):
         self._document = document
         self._subject = Subject(document, selection, self._drafts)
         self._key: object = None
+        #: What was shown last: network, analysis, and all that is selected.
+        self._seen: tuple[object, ...] = (None,) * 6
         #: The panels that there are: of nodes, and of the network as a whole.
         self._panels: dict[type[QWidget], NodePanel | SummaryPanel] = {}
         body = QWidget()
@@ -136,17 +139,26 @@ class Inspector(QScrollArea):
         return QSize(320, 640)
 
     def refresh(self, *_: object) -> None:
-        """Show the selection as it is now."""
+        """Show the selection as it is now, unless that is what was shown last: undo tells twice."""
+        seen = (self._document.network, self._subject.analysis, *self._subject.selection.chosen)
+        if all(map(operator.is_, seen, self._seen)):
+            return
+        self._show()
+        self._seen = seen
+
+    def _show(self) -> None:
+        wanted = self._wanted().key
         if self.panel is not None:
-            if self._wanted().key != self._key:
+            if wanted != self._key:
                 # Finishes what is being typed, for the layer in which it was; that may call again.
                 self._finish_typing()
-            if self._wanted().key == self._key:
+                wanted = self._wanted().key
+            if wanted == self._key:
                 with self._at_once():
                     self.panel.refresh()
                 return
         self._subject.look()
-        self._key = self._subject.key
+        self._key = wanted
         before, self.panel = self.panel, self._panel(NodePanel if self._subject.ids else SummaryPanel)
         with self._at_once():
             self.panel.turn()

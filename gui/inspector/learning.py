@@ -91,8 +91,14 @@ class InitPart(Section):
 
     def names(self) -> tuple[str, ...]:
         """The parameters that can be initialised, as far as they are there, in each of the nodes."""
-        every = [self._names_of(id) for id in reversed(self._subject.ids)]
-        return tuple(name for name in every[0] if all(name in names for names in every[1:]))
+        current, *others = reversed(self._subject.ids)
+        shared = self._names_of(current)
+        for id in others:
+            if not shared:
+                break
+            names = self._names_of(id)
+            shared = tuple(name for name in shared if name in names)
+        return shared
 
     def _names_of(self, id: str) -> tuple[str, ...]:
         layer, node = self._subject.layer_of(id), self._subject.nodes[id]

@@ -91,7 +91,7 @@ class FieldsPart(Section):
         first = subject.layer
         if first is None:
             return ()
-        kinds = dict.fromkeys(subject.nodes[id].type for id in subject.ids)
+        kinds = dict.fromkeys(node.type for node in subject.every)
         layers = [LAYERS.get(kind) for kind in kinds]
         return tuple(
             field
@@ -116,7 +116,7 @@ class FieldsPart(Section):
         mixed: set[str] = set()
         if len(subject.ids) > 1:
             values = {name: value for name, value in values.items() if name in self.form.fields}
-            others = [subject.nodes[id].fields for id in subject.ids]
+            others = [node.fields for node in subject.every]
             mixed = {name for name, field in self.form.fields.items() if differ(field, others)}
         self.form.set_values(values, mixed)
         marks = {
@@ -174,10 +174,11 @@ class TrainingPart(Section):
     def refresh(self) -> None:
         """Show how the current node trains."""
         subject = self._subject
-        show_if(
-            self, subject.all(lambda node, layer: bool(layer and layer.parameters) or bool(node.training))
-        )
-        every = [subject.nodes[id].training or Training() for id in subject.ids]
+        trains = subject.all(lambda node, layer: bool(layer and layer.parameters) or bool(node.training))
+        show_if(self, trains)
+        if not trains:
+            return
+        every = [node.training or Training() for node in subject.every]
         shown = every[-1]
         mixed = {
             name for name in self.form.fields if any(getattr(e, name) != getattr(shown, name) for e in every)

@@ -53,6 +53,8 @@ class Subject:
         #: What was found last: the network, what was selected, and which of these there are. A refresh
         #: of the panels asks dozens of times, and thousands may be selected.
         self._found: tuple[Network | None, tuple[str, ...], tuple[str, ...]] = (None, (), ())
+        #: The same of what these are in the document.
+        self._drawn: tuple[tuple[str, ...], Network | None, tuple[Node, ...]] = ((), None, ())
         #: The same of the edges that lead to a node.
         self._led: tuple[Network | None, str, tuple[Edge, ...]] = (None, "", ())
         self.look()
@@ -62,7 +64,7 @@ class Subject:
         block = self.selection.block
         self.block = block if block in self.document.network.blocks else None
         self._ids = self.selection.nodes
-        self._found, self._led = (None, (), ()), (None, "", ())
+        self._found, self._drawn, self._led = (None, (), ()), ((), None, ()), (None, "", ())
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -78,6 +80,15 @@ class Subject:
             nodes = self.nodes
             self._found = (network, self._ids, tuple(id for id in self._ids if id in nodes))
         return self._found[2]
+
+    @property
+    def every(self) -> tuple[Node, ...]:
+        """What they are in the document, in the order of :attr:`ids`."""
+        ids, network = self.ids, self.document.network
+        if self._drawn[0] is not ids or self._drawn[1] is not network:
+            nodes = self.nodes
+            self._drawn = (ids, network, tuple(nodes[id] for id in ids))
+        return self._drawn[2]
 
     @property
     def id(self) -> str:
@@ -100,13 +111,11 @@ class Subject:
 
     def all(self, holds: Callable[[Node, Layer | None], bool]) -> bool:
         """Whether something holds of each of the nodes: what they do not share is not edited at once."""
-        nodes = self.nodes
-        return all(holds(nodes[id], LAYERS.get(nodes[id].type)) for id in self.ids)
+        return all(holds(node, LAYERS.get(node.type)) for node in self.every)
 
     def others(self, part: Callable[[Node], Choice | None]) -> list[Choice | None]:
         """What the nodes beside the current one have chosen in some part."""
-        nodes = self.nodes
-        return [part(nodes[id]) for id in self.ids[:-1]]
+        return [part(node) for node in self.every[:-1]]
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -119,11 +128,11 @@ class Subject:
 
         The current node's comes first, as the fields that are shown are its own.
         """
-        ids, nodes, blocks = self.ids, self.nodes, self.document.network.blocks
-        if not ids:
+        every, blocks = self.every, self.document.network.blocks
+        if not every:
             return ()
-        current, *others = dict.fromkeys((nodes[id].type, nodes[id].block) for id in reversed(ids))
-        found: list[object] = [len(ids) > 1]
+        current, *others = dict.fromkeys((node.type, node.block) for node in reversed(every))
+        found: list[object] = [len(every) > 1]
         for type, name in (current, *sorted(others, key=str)):
             block = blocks.get(name or "")
             arguments = [(key, argument.type) for key, argument in block.arguments.items()] if block else []
@@ -154,8 +163,17 @@ class Subject:
 
     def report_of(self, id: str) -> NodeReport | None:
         """What the analysis knows about a node of the graph that is shown; None: nothing."""
+        if self.block is None:
+            return self.analysis.nodes.get(id)
         path = self.path
         return self.analysis.nodes.get(path[: len(path) - len(self.id)] + id)
+
+    @property
+    def reports(self) -> list[NodeReport | None]:
+        """What the analysis knows about each of the nodes."""
+        known = self.analysis.nodes
+        head = "" if self.block is None else self.path[: len(self.path) - len(self.id)]
+        return [known.get(head + id) for id in self.ids] if head else [known.get(id) for id in self.ids]
 
     @property
     def report(self) -> NodeReport:
