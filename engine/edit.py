@@ -257,6 +257,8 @@ def rename(network: Network, old: str, new: str, *, block: str | None = None) ->
             edge.source._replace(node=new) if edge.source.node == old else edge.source,
             edge.target._replace(node=new) if edge.target.node == old else edge.target,
         )
+        if old in (edge.source.node, edge.target.node)
+        else edge
         for edge in graph.edges
     ]
     positions = {new if id == old else id: at for id, at in network.positions(block).items()}
@@ -360,7 +362,12 @@ def swap(network: Network, first: str, second: str, *, block: str | None = None)
     def moved(end: End) -> End:
         return end._replace(node=other.get(end.node, end.node))
 
-    edges = [Edge(moved(edge.source), moved(edge.target)) for edge in graph.edges]
+    edges = [
+        Edge(moved(edge.source), moved(edge.target))
+        if edge.source.node in other or edge.target.node in other
+        else edge
+        for edge in graph.edges
+    ]
     places = network.positions(block)
     network = with_graph(network, block, edges=edges)
     if first in places and second in places:

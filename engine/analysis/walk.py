@@ -63,7 +63,7 @@ def walk(network: Network) -> Walked:
 
 
 def _walked(network: Network, expanded: Expanded, base: Walked | None) -> Walked:
-    """`expanded` evaluated; from `base`, a network of the same steps, is taken what is the same there."""
+    """`expanded` evaluated; what has the same step and inputs in `base` is taken from there."""
     arriving: dict[str, Inputs] = dict(base.arriving) if base else {}
     values = dict(base.values) if base else {}
     known = base.evaluated if base else {}
@@ -76,8 +76,9 @@ def _walked(network: Network, expanded: Expanded, base: Walked | None) -> Walked
             evaluated[path] = entry
             continue
         inputs: tuple[tuple[str, SpecPair], ...] | None = None
-        if all(value in values for value in step.inputs.values()):
-            inputs = tuple((port, values[value]) for port, value in step.inputs.items() if value)
+        pairs = [values.get(value) if value else None for value in step.inputs.values()]
+        if None not in pairs:
+            inputs = tuple(zip(step.inputs, pairs, strict=True))  # type: ignore[arg-type]
             arriving[path] = Inputs({port: pair[0] for port, pair in inputs})
         else:
             arriving.pop(path, None)

@@ -15,9 +15,11 @@ _OPEN = "unconnected"
 
 def differing(network: Network, before: Network) -> int:
     """How many nodes and wires of `network` are not the objects that `before` has."""
-    nodes, known = before.nodes, {id(edge) for edge in before.edges}
-    others = sum(node is not nodes.get(name) for name, node in network.nodes.items())
-    return others + sum(id(edge) not in known for edge in network.edges)
+    return len(_objects(network) - _objects(before))
+
+
+def _objects(network: Network) -> set[int]:
+    return {*map(id, network.nodes.values()), *map(id, network.edges)}
 
 
 def expand_again(network: Network, before: Network, expanded: Expanded) -> Expanded | None:

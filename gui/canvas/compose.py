@@ -51,9 +51,10 @@ def add(
     except EditProblem:
         if after is None:
             raise
+    heights = _heights(made, block)
     if at is None:
-        at = free_place(made, id, places, after or (source.node if source else None), block)
-    placed = {id: at} if on is None else with_room(made, id, {**places, id: at}, on, block)
+        at = free_place(made, id, places, after or (source.node if source else None), block, heights)
+    placed = {id: at} if on is None else with_room(made, id, {**places, id: at}, on, block, heights)
     return edit.move(made, {**_unwritten(network, places, block), **placed}, block=block), id
 
 
@@ -84,15 +85,25 @@ def _written(network: Network, places: Places, block: str | None) -> Network:
     return edit.move(network, missing, block=block) if missing else network
 
 
+def _heights(network: Network, block: str | None) -> dict[str, int]:
+    """How high the cards are."""
+    return {id: card.height_of(network, node, 2) for id, node in network.graph(block).nodes.items()}
+
+
 def with_room(
-    network: Network, id: str, places: Places, on: Edge, block: str | None = None
+    network: Network,
+    id: str,
+    places: Places,
+    on: Edge,
+    block: str | None = None,
+    heights: Mapping[str, int] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Places for a node that came into the wire `on`, and for the cards that give way to it."""
-    nodes = network.graph(block).nodes
+    heights = heights or _heights(network, block)
     taken = {
-        other: (x, y, float(card.WIDTH), float(card.height_of(network, nodes[other], 2)))
+        other: (x, y, float(card.WIDTH), float(heights[other]))
         for other, (x, y) in places.items()
-        if other in nodes
+        if other in heights
     }
     source = on.source.node if on.source.node in taken else None
     ends = [places[end] for end in (on.source.node, on.target.node) if end in places]
@@ -104,11 +115,17 @@ def with_room(
 
 
 def free_place(
-    network: Network, id: str, places: Places, after: str | None, block: str | None = None
+    network: Network,
+    id: str,
+    places: Places,
+    after: str | None,
+    block: str | None = None,
+    heights: Mapping[str, int] | None = None,
 ) -> tuple[float, float]:
     """A place for `id` to the right of `after` that overlaps nothing."""
     nodes = network.graph(block).nodes
-    height = {other: card.height_of(network, node, 2) for other, node in nodes.items() if other in places}
+    every = heights or _heights(network, block)
+    height = {other: tall for other, tall in every.items() if other in places}
     taken = [(x, y, card.WIDTH, height[other]) for other, (x, y) in places.items() if other in height]
     own = card.height_of(network, nodes[id])
     if after is not None and after in places:
