@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import msgspec
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from engine import edit
@@ -202,9 +201,7 @@ class _Estimator(QWidget):
         asleep = not (self._open and alone) or bool(subject.analysis.errors) or not subject.report.outputs
         if asleep or (session is not None and session.active):
             return
-        network = subject.document.network
-        meaning = msgspec.structs.replace(network, view={}, name="")
-        key = (subject.path, self._place, self._run, hash(repr(meaning)))
+        key = (subject.path, self._place, self._run, subject.meaning)
         if self._look.waiting is None:
             path, run = subject.path, self._run
             self._look.want(key, lambda: self._workers.look_at_estimator(path, self._place, run))

@@ -107,9 +107,8 @@ class WhatIfPart(Section):
         if not subject.ids:
             return
         id, block, path = subject.ids[-1], subject.block, subject.path
-        network = subject.document.network
         # What is wrong with a shape the recipe's data tell, too.
-        key = ("what if", id, block, path, network.nodes, network.edges, network.blocks, network.recipe)
+        key = ("what if", id, block, path, subject.meaning)
         self._preview.want(key, lambda: self._workers.what_if(id, block, path, FIELD, VALUES))
 
     def _receive(self, event: object) -> None:
