@@ -324,16 +324,16 @@ class Window(QMainWindow):
         if self._complete:
             QTimer.singleShot(0, self.canvas, self.canvas.fit)
 
-    def _glimpsed(self, analysis: Analysis) -> None:
-        """Show what is found while a gesture goes on, where one looks."""
+    def _glimpsed(self, analysis: Analysis, searched: bool = False) -> None:
+        """Show what is found while a gesture goes on, or ways out are being tried, where one looks."""
         self.status.show_analysis(analysis)
         if self._complete:
-            self.canvas.set_analysis(analysis)
+            self.canvas.set_analysis(analysis, searched)
             self.inspector.set_analysis(analysis)
             self.problems.set_analysis(analysis)
 
     def _analyzed(self, analysis: Analysis) -> None:
-        self._glimpsed(analysis)
+        self._glimpsed(analysis, searched=True)
         if self._complete:
             self.recipe.set_analysis(analysis)
             self.lab_init.set_analysis(analysis)

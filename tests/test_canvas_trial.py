@@ -10,12 +10,16 @@ from tests.canvas_bench import Bench, chain
 
 from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
+from msgspec.structs import replace
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu
 
 from engine import edit
 from engine.analysis import analyze
+from engine.findings import Analysis
 from engine.network import Edge, End, Network
 from gui.canvas import Palette, trial
+from gui.canvas.menus import offer_repairs
 
 pytestmark = pytest.mark.gui
 
@@ -168,3 +172,43 @@ def test_in_the_window_the_analysis_host_answers_while_the_button_is_held(qtbot,
         assert "rank" in {problem.code for problem in drawing.nodes["conv1"].card.problems}
     finally:
         window_helpers.close_window(window)
+
+
+def menu_of(b: Bench) -> list[str]:
+    shown = [menu for menu in b.canvas.findChildren(QMenu) if menu.isVisible()]
+    return [action.text() for menu in shown for action in menu.actions()]
+
+
+def test_ways_out_that_are_asked_for_while_they_are_tried_are_offered_then(bench):
+    b = bench(flattened())
+    network = edit.connect(b.network, End("flatten1"), End("conv1"))
+    b.document.edit(network, "Connect")
+    whole = analyze(network)
+    found = replace(whole, problems=tuple(replace(p, repairs=()) for p in whole.problems))
+    b.canvas.set_analysis(found, searched=False)
+    offer_repairs(b.canvas)
+    assert not menu_of(b)
+    assert not b.canvas.toast.isVisible(), "nobody says yet that there are none"
+    b.canvas.set_analysis(whole)
+    assert menu_of(b) == [r.text for p in whole.problems for r in p.repairs][:12] != []
+    for menu in b.canvas.findChildren(QMenu):
+        menu.close()
+    b.canvas.set_analysis(whole)
+    assert not menu_of(b), "once"
+
+
+def test_ways_out_that_were_asked_for_are_not_offered_of_another_drawing(bench):
+    b = bench(flattened())
+    b.canvas.set_analysis(Analysis(), searched=False)
+    offer_repairs(b.canvas)
+    network = edit.connect(b.network, End("flatten1"), End("conv1"))
+    b.document.edit(network, "Connect")
+    b.canvas.set_analysis(analyze(network))
+    assert not menu_of(b)
+
+
+def test_where_no_way_out_was_found_one_is_told_so(bench):
+    b = bench(flattened())
+    b.canvas.set_analysis(Analysis())
+    offer_repairs(b.canvas)
+    assert b.canvas.toast.isVisible()

@@ -214,3 +214,11 @@ def test_a_reports_object_stays_where_the_problems_alone_are_new() -> None:
     whole = _whole(Analyzed(3, Analysis(problems=(problem, problem)), 0.0, found=True), found)
     assert whole == Analyzed(3, Analysis(reports, (problem, problem), {}), 0.0)
     assert whole.analysis.nodes is reports
+
+
+def test_what_the_data_ask_for_is_told_at_once() -> None:
+    """The inspector's button "Take from the data" does not wait for the other ways out."""
+    first, last = answers(edit.set_field(SOUND, "image", "shape", [1, 9, 9]))
+    for told in (first, last):
+        problem = next(p for p in told.analysis.errors if p.code == "data-shape")
+        assert [repair.text for repair in problem.repairs][:1] == ["Set shape to [1, 8, 8]"]

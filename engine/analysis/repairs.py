@@ -107,7 +107,11 @@ def untried(problems: Sequence[Problem]) -> list[Problem]:
     """`problems` before the search: errors that will be searched have no repairs, for none is tried yet."""
     errors = [problem for problem in problems if problem.severity == "error"]
     places = {id(problem) for _, problem in _searched(errors)}
-    return [replace(p, repairs=()) if p.repairs and id(p) in places else p for p in problems]
+    # What the data ask for is no guess, and the inspector offers it by itself.
+    return [
+        replace(p, repairs=()) if p.repairs and id(p) in places and not p.code.startswith("data-") else p
+        for p in problems
+    ]
 
 
 def _still(problem: Problem, left: Iterable[Problem]) -> bool:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 def offer_repairs(canvas: Canvas) -> None:
     """A menu of the ways out of what is wrong with the selected nodes."""
     repairs = canvas.editor.repairs()
+    canvas.repairs_wanted = not repairs and not canvas.searched
+    if canvas.repairs_wanted:
+        canvas.message.emit("Trying ways out …")
+        return
     if not repairs:
         canvas.refuse("There is nothing here that a repair is known for.")
         return

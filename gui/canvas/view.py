@@ -64,8 +64,10 @@ class Canvas(Camera):
         self.selection = selection
         #: Which of the documents is shown, as the document counts them.
         self._generation = document.generation
-        #: What was found last.
-        self.analysis = Analysis()
+        #: What was found last, and whether the ways out of it have all been tried.
+        self.analysis, self.searched = Analysis(), True
+        #: Whether they have been asked for meanwhile.
+        self.repairs_wanted = False
         self._marks: Mapping[str, Mark] = {}
         self._ghosts: Mapping[str, tuple[tuple[float, float] | None, str]] = {}
         self.setObjectName("canvas")
@@ -123,11 +125,13 @@ class Canvas(Camera):
             self.hands.hover(self.drawing.nodes.get(node))
             self._pointing.start()
 
-    def set_analysis(self, analysis: Analysis) -> None:
-        """Show shapes on wires and cards, and mark problems."""
-        self.analysis = analysis
+    def set_analysis(self, analysis: Analysis, searched: bool = True) -> None:
+        """Show shapes on wires and cards, and mark problems; unless `searched`, ways out of errors follow."""
+        self.analysis, self.searched = analysis, searched
         self.drawing.set_analysis(analysis, self.use, self.visible_rect())
         self.trial.again()
+        if self.repairs_wanted and searched:
+            menus.offer_repairs(self)
 
     def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
         """Paint a measure over the cards of nodes, by their ids (paths inside blocks); None: nothing.
@@ -162,6 +166,7 @@ class Canvas(Camera):
     def _changed(self, before: Network, after: Network) -> None:
         if self.hands.busy:  # what is pressed may be gone
             self.hands.cancel()
+        self.repairs_wanted = False
         self.land()
         another, self._generation = self.document.generation != self._generation, self.document.generation
         shown = self.block
