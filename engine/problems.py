@@ -51,3 +51,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     longer = [name for name in by_lower if len(typed) >= 3 and name.startswith(typed)]
     close = longer or difflib.get_close_matches(typed, by_lower, n=1, cutoff=0.6)
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+#: What errors say that have no class of their own: of the processor's allocator, CUDA, and its libraries.
+_NO_MEMORY = (
+    *("not enough memory", "can't allocate memory", "CUDA error: out of memory"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED"),
+)
+
+
+def ran_out(problem: BaseException) -> bool:
+    """Whether `problem` says that memory ran out, on the processor or a GPU; asks no torch about its own."""
+    if isinstance(problem, MemoryError) or type(problem).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _NO_MEMORY)

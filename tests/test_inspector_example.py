@@ -284,3 +284,41 @@ def test_the_example_follows_the_weights_of_a_run_and_of_the_step_that_is_looked
     assert looked(bench) == before  # nobody looks
     bench.inspector.show()
     qtbot.waitUntil(lambda: looked(bench) == before + 1)
+
+
+def settle(bench, qtbot):
+    """Answer until nothing is owed."""
+    while bench.inspector.pending:
+        if bench.inspector._desk.example.waiting:
+            answer(bench)
+        qtbot.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("stride", [2, 2]), ("kernel_size", [5, 5]), ("padding", [1, 1]), ("dilation", [2, 2])],
+)
+def test_values_of_before_an_edit_do_not_stand_in_a_window_of_other_sizes(bench, qtbot, field, value):
+    view = open_window(bench, qtbot)
+    settle(bench, qtbot)
+    asked = looked(bench)
+    bench.document.edit(edit.set_field(bench.document.network, "conv1", field, value), "Edit")
+    assert view.source is None
+    qtbot.waitUntil(lambda: looked(bench) > asked)
+    answer(bench)
+    assert view.source is not None
+
+
+def test_values_of_before_an_edit_that_changes_no_size_are_said_to_be_that(bench, qtbot):
+    view = open_window(bench, qtbot)
+    settle(bench, qtbot)
+    part, asked = bench.panel.window_part, looked(bench)
+    kept = view.result.copy()
+    network = edit.set_init(bench.document.network, "conv1", "weight", Choice("ones"))
+    bench.document.edit(network, "Edit")
+    assert (view.result == kept).all()
+    assert "As before the edit" in part.note.text()
+    qtbot.waitUntil(lambda: looked(bench) > asked)
+    answer(bench)
+    assert "before the edit" not in part.note.text()
+    assert not (view.result == kept).all()

@@ -12,13 +12,12 @@ from torch import nn
 
 from engine.host.protocol import Observation
 from engine.network import Choice, Node, Recipe
-from engine.problems import FileProblem, NetworkProblem
+from engine.problems import FileProblem, NetworkProblem, ran_out
 from engine.runs import RunFolder
 from engine.training import Control, compute, group, probes, session, train
 from engine.training.compute import Choices
 from engine.training.feed import Feed
 from engine.training.group import Group
-from engine.training.memory import ran_out
 from engine.training.options import options
 from tests.test_training import Told, chain, same, weights, with_everything
 

@@ -20,6 +20,8 @@ from typing import Any, NoReturn, Protocol
 from engine.host.channel import Inbox, MakeWay, Outbox, take_channel
 from engine.host.protocol import (
     PROTOCOL_VERSION,
+    Analyze,
+    Boundary,
     CancelData,
     ChannelProblem,
     Control,
@@ -29,20 +31,26 @@ from engine.host.protocol import (
     Ping,
     Pong,
     Prepare,
+    PreviewInit,
+    PrintSource,
     Request,
+    Respond,
     Train,
     Warm,
     Welcome,
+    WhatIf,
     decoded_request,
     mismatch,
     read_frame,
 )
-from engine.problems import DataProblem, FileProblem, NetworkProblem
+from engine.problems import DataProblem, FileProblem, NetworkProblem, ran_out
 
 #: A run that is told to stop because its window has gone has this long for its checkpoint.
 GRACE = 8.0
 #: Seconds between looks at whether the parent still lives.
 _PARENT_CHECK = 0.5
+#: What is asked of one example, or of none: no batch is too large for it.
+_EXAMPLES = (Respond, Boundary, WhatIf, PreviewInit, Analyze, PrintSource)
 
 
 class Work(Protocol):
@@ -196,7 +204,7 @@ class Server:
         except MakeWay:
             self._inbox.put_back(request)
         except Exception as error:
-            message = explain(error)
+            message = explain(error, batches=not isinstance(request, _EXAMPLES))
             if not isinstance(request, Prepare):  # what keeps it from training, Train will say
                 self._outbox.put(Failed(number, message))
         finally:
@@ -214,14 +222,18 @@ class Server:
         self._exit(2)
 
 
-def explain(error: BaseException) -> str:
-    """An exception in words for the user; what nobody foresaw also goes to standard error in full."""
+def explain(error: BaseException, *, batches: bool = True) -> str:
+    """An exception in words for the user; what nobody foresaw also goes to standard error in full.
+
+    `batches`: whether a smaller batch would have taken less memory.
+    """
     if isinstance(error, FileProblem | NetworkProblem | DataProblem | ChannelProblem):
         return str(error)
     traceback.print_exception(error)
     kind = type(error).__name__
-    if kind == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return "Memory ran out. Lower recipe › batch_size, or make the network smaller."
+    if ran_out(error):
+        way = "Lower recipe › batch_size, or make" if batches else "Make"
+        return f"Memory ran out. {way} the network smaller, or close other programs."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     said = str(error).strip().splitlines()

@@ -8,19 +8,6 @@ import torch
 
 from engine.training.task import Task
 
-#: What errors say that have no class of their own: of the processor's allocator, CUDA, and its libraries.
-_WORDS = (
-    *("not enough memory", "can't allocate memory", "CUDA error: out of memory"),
-    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED"),
-)
-
-
-def ran_out(problem: BaseException) -> bool:
-    """Whether `problem` says that memory ran out, on the processor or a GPU."""
-    if isinstance(problem, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _WORDS)
-
 
 def release() -> None:
     """Give the memory of a GPU that no run needs any more back, for other programs to have."""

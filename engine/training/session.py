@@ -17,7 +17,7 @@ from engine.carry import drawn_anew, trained_in
 from engine.data import Cancelled, watched
 from engine.host.protocol import Event, Loading, RunStarted, RunState
 from engine.network import Network
-from engine.problems import FileProblem, NetworkProblem
+from engine.problems import FileProblem, NetworkProblem, ran_out
 from engine.runs import Recorder, RunFolder
 from engine.storage import leftovers
 from engine.storage.atomic import write_bytes
@@ -32,7 +32,7 @@ from engine.training.control import Control
 from engine.training.device import choose
 from engine.training.divergence import locate
 from engine.training.group import Group
-from engine.training.memory import fitting_batch, ran_out
+from engine.training.memory import fitting_batch
 from engine.training.options import options
 from engine.training.snapshots import Snapshots
 from engine.training.task import Task

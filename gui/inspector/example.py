@@ -50,6 +50,9 @@ class Example(QObject):
         self._request: int | None = None
         self._again = False
         self.responded: Responded | None = None
+        #: The networks that were asked last, and that what is there is of.
+        self._asked_of: Network | None = None
+        self._of: Network | None = None
         #: Why there is none; empty: it was not asked for, or it is there.
         self.message = ""
         self._rest = QTimer(self, singleShot=True, interval=REST)
@@ -130,10 +133,18 @@ class Example(QObject):
         return None if self.responded is None else self.responded.nodes.get(path)
 
     @property
+    def stale(self) -> bool:
+        """Whether the drawing has been edited since what is there was asked for."""
+        drawn = self._document.network
+        return self.responded is not None and self._of is not None and _differ(self._of, drawn)
+
+    @property
     def said(self) -> str:
         """Which example, and with which weights; "" while there is none."""
         if self.responded is None:
             return ""
+        if self.stale:
+            return "As before the edit; being sent through anew."
         note = self.responded.note
         return f"A {SPLIT} example, {note if 'weights' in note else f'weights {note}'}."
 
@@ -143,6 +154,7 @@ class Example(QObject):
             return
         self._again, self.message = False, ""
         self._step = None if self._session is None else self._session.weights_step()
+        self._asked_of = self._document.network
         self._request = self._workers.respond(self._workers.newest_run(), SPLIT, INDEX, step=self._step)
         self.changed.emit()
 
@@ -160,7 +172,7 @@ class Example(QObject):
         if after.recipe.data != self._data:  # other data are read only when a person asks for them
             self._data, self._asked, self.responded, self.message = None, False, None, ""
             self.changed.emit()
-        elif any(getattr(before, part) is not getattr(after, part) for part in ("nodes", "edges", "blocks")):
+        elif _differ(before, after):
             self._rest.start()
 
     def _answered(self, request: int, event: object) -> None:
@@ -172,11 +184,17 @@ class Example(QObject):
             self._asking.answered()
         if isinstance(event, Responded):
             self.responded = event if self._data is not None else None
+            self._of = self._asked_of
         elif isinstance(event, Failed):
             self.responded, self.message = None, event.message if self._asked else ""
         if self._again:
             self._send()
         self.changed.emit()
+
+
+def _differ(before: Network, after: Network) -> bool:
+    """Whether what flows through them may differ."""
+    return any(getattr(before, part) is not getattr(after, part) for part in ("nodes", "edges", "blocks"))
 
 
 def picture_of(excerpt: Excerpt) -> NDArray[np.float32]:

@@ -84,10 +84,15 @@ class WindowPart(Section):
         if own is None or before is None or len(axes) > 2 or example.responded is None:
             self.view.set_values(None, None)
             return ""
-        shown = [_of_axes(picture_of(response.seen), len(axes)) for response in (before, own)]
+        shown = [before, own]
         if axes[0].spreads:
             shown.reverse()
-        self.view.set_values(*shown)
+        sides = [tuple(response.shape[-len(axes) :]) for response in shown]
+        if sides != [tuple(axis.size for axis in axes), tuple(axis.output for axis in axes)]:
+            # What was given before an edit has no place in a window of other sizes.
+            self.view.set_values(None, None)
+            return ""
+        self.view.set_values(*(_of_axes(picture_of(response.seen), len(axes)) for response in shown))
         channels = [_channel(response.shape) for response in (before, own)]
         return f"Input: {channels[0]}; output: {channels[1]}. {example.said}"
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -26,25 +25,27 @@ from engine.host.protocol import Failed, Mapped, Responded
 from engine.network import Network
 from gui.asking import Asking
 from gui.document import Document
+from gui.forms import set_state
 from gui.narrow import Number, Pick
 from gui.panels.bar import Bar
 from gui.panels.drawpad import DrawPad
 from gui.panels.figures import split_title
 from gui.panels.panel import Empty, Panel
-from gui.panels.pictures import paint_excerpt, values_of
+from gui.panels.pictures import values_of
 from gui.panels.plane import Plane
+from gui.panels.responding import PALE, Cells
 from gui.panels.series import figure
 from gui.panels.words import Line
 from gui.selection import Selection
 from gui.session import Session
-from gui.theme import SPACE, TYPE, theme
+from gui.theme import SPACE, theme
 
-#: A node's cell.
-CELL = QSize(132, 132)
 #: The drawing rests for so long before it is asked again, milliseconds.
 REST = 250
 #: Likeliest classes that are named.
 NAMED = 5
+#: Said of what is of the drawing as it was before an edit.
+BEFORE = "As before the edit; being asked anew."
 
 
 class Asks(Protocol):
@@ -67,75 +68,6 @@ class Asks(Protocol):
         self, run: str | None, node: str | None = ..., unit: int = ..., step: int | None = ...
     ) -> int:
         """Ask what is given on a plane."""
-
-
-class Cells(QWidget):
-    """A cell per node: its name, what it gives as a picture, its shape."""
-
-    clicked = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAccessibleName("Responses of the layers")
-        self.responded: Responded | None = None
-        self.chosen: tuple[str, ...] = ()
-
-    def show_responded(self, responded: Responded | None) -> None:
-        """Show these."""
-        self.responded = responded
-        self._fit()
-        self.update()
-
-    @property
-    def across(self) -> int:
-        """Cells in a row."""
-        return max(1, self.width() // CELL.width())
-
-    def _fit(self) -> None:
-        count = len(self.responded.nodes) if self.responded else 0
-        self.setMinimumHeight(-(-count // self.across) * CELL.height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fit the rows."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def cell(self, number: int) -> QRectF:
-        """Where a node's cell is."""
-        wide = self.width() / self.across
-        return QRectF(number % self.across * wide, number // self.across * CELL.height(), wide, CELL.height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the cells that are seen."""
-        if self.responded is None:
-            return
-        painter = QPainter(self)
-        font = QFont(painter.font())
-        font.setPixelSize(TYPE[0])
-        painter.setFont(font)
-        metrics = painter.fontMetrics()
-        for number, (node, response) in enumerate(self.responded.nodes.items()):
-            cell = self.cell(number)
-            if not cell.intersects(QRectF(event.rect())):
-                continue
-            if node.split(".")[0] in self.chosen:
-                painter.fillRect(cell.adjusted(2, 2, -2, -2), theme.color("selection"))
-            words = metrics.elidedText(node, Qt.TextElideMode.ElideMiddle, int(cell.width()) - 12)
-            painter.setPen(theme.color("text"))
-            painter.drawText(cell.topLeft() + QPointF(6, 14), words)
-            painter.setPen(theme.color("muted"))
-            shape = " × ".join(map(str, response.shape))
-            dead = response.values.lo == response.values.hi or not response.seen.scale
-            painter.drawText(cell.bottomLeft() + QPointF(6, -6), f"{shape}{'  all zero' if dead else ''}")
-            paint_excerpt(painter, response.seen, cell.adjusted(6, 20, -6, -22), wrap=True)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the node."""
-        if self.responded is None:
-            return
-        for number, node in enumerate(self.responded.nodes):
-            if self.cell(number).contains(event.position()):
-                self.clicked.emit(node)
 
 
 class ResponsesPanel(Panel):
@@ -167,6 +99,8 @@ class ResponsesPanel(Panel):
         self._workers = workers
         self._asked: int | None = None
         self._again = False
+        #: Whether the drawing was edited since the last question, and since that of what is shown.
+        self._edited = self._stale = False
         #: Why there is nothing to be seen.
         self._trouble = ""
         self._rest = QTimer(self, singleShot=True, interval=REST)
@@ -276,6 +210,8 @@ class ResponsesPanel(Panel):
         ):
             if before.recipe.data != after.recipe.data:  # what is shown is of other examples
                 self._show_nothing("")
+            self._edited = True
+            self._set_stale(True)
             self._soon()
 
     def _follow(self, *_: object) -> None:
@@ -291,7 +227,7 @@ class ResponsesPanel(Panel):
         if self._asked is not None:
             self._again = True
             return
-        self._again = False
+        self._again = self._edited = False
         run, mode = self._session.run or None, self.mode.currentData()
         step = self._step = self._session.weights_step()
         self._asking.asked()
@@ -334,11 +270,22 @@ class ResponsesPanel(Panel):
             self.plane.show_mapped(event)
             if self.mode.currentData() == "plane":
                 self.status.say(" · ".join(words for words in (event.note, self.plane.words) if words))
+        self._set_stale(self._edited)
         self.request()
         if self._again:
             self.ask()
         elif not isinstance(event, Failed):
             self._follow()
+
+    def _set_stale(self, stale: bool) -> None:
+        """Say of what is shown whether it is of the drawing as it was before an edit."""
+        shown = self.cells.responded is not None or self.plane.mapped is not None
+        self._stale = stale and shown
+        self.cells.set_stale(self._stale)
+        self.plane.image.setOpacity(PALE if self._stale else 1.0)
+        set_state(self.answer, "role", "muted" if self._stale else "")
+        if self._stale:
+            self.status.say(BEFORE)
 
     def _show_nothing(self, trouble: str) -> None:
         self._trouble = trouble
