@@ -347,15 +347,18 @@ class Trainer:
         within = self.options.validate_unit == "steps"
         clock = time.perf_counter
         for batch in batches:
-            if control.interrupted and not self._pending and not together and not self._parting_look():
-                if not self._count():
-                    return "diverged"
-                told = control.heed(self._pausing)
-                self._going_on(told)
-                if told == "stop":
-                    return "stopped"
-                if told == "step" and probes is not None:
-                    probes.asked = True
+            if control.interrupted and not self._pending and not together:
+                if probes is not None and self._owes_look(probes):
+                    probes.asked = True  # one step more, and then it pauses
+                else:
+                    if not self._count():
+                        return "diverged"
+                    told = control.heed(self._pausing)
+                    self._going_on(told)
+                    if told == "stop":
+                        return "stopped"
+                    if told == "step" and probes is not None:
+                        probes.asked = True
             if self.watch is not None:
                 self.watch.before(self.position.step + len(tally) + 1)
             whole = len(batch[0])
@@ -435,15 +438,14 @@ class Trainer:
                 self._tick = clock() + _TICK
         return None
 
-    def _parting_look(self) -> bool:
-        """Whether the run takes one step more before it pauses, to look at it: who pauses wants to see
-        where it stands. Where steps take long, it pauses at once.
+    def _owes_look(self, probes: Probes) -> bool:
+        """Whether the run pauses behind a step that was not looked at: who pauses wants to see where it
+        stands. Where steps take long, it pauses at once, and where it is stopped or goes by steps.
         """
-        probes, control = self.probes, self.control
-        if probes is None or control.stopping or control.stepping or self.steps_per_second < _QUICK:
+        control = self.control
+        if control.stopping or control.stepping or self.steps_per_second < _QUICK:
             return False
-        probes.asked = self.position.step + len(self._tally) > probes.looked
-        return probes.asked
+        return self.position.step + len(self._tally) > probes.looked
 
     def _after_step(self) -> list[Callable[[], Any]]:
         """What follows every step of this recipe."""
