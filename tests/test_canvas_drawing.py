@@ -385,9 +385,9 @@ def test_a_look_into_the_drawing_never_has_thousands_sorted_in_at_once(bench, qt
     """Deselecting all after an undo took 40 ms: whatever had come till then was put into Qt's index by it."""
     b = bench(network_of(600))
     waiting: list[int] = []
-    sort_in = b.canvas.drawing.index
+    sort_in = b.canvas.drawing.sort_in
     arrivals = b.canvas.drawing.arrivals
-    monkeypatch.setattr(b.canvas.drawing, "index", lambda: (waiting.append(len(arrivals)), sort_in()))
+    monkeypatch.setattr(b.canvas.drawing, "sort_in", lambda: (waiting.append(len(arrivals)), sort_in()))
     b.canvas.editor.select_all()
     b.canvas.editor.remove_selection()
     b.document.undo_stack.undo()

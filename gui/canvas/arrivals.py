@@ -106,7 +106,7 @@ class Arrivals:
                     if wire is not None:
                         self._fresh.append(wire)
         self._places = waiting
-        self._scene.index()
+        self._scene.sort_in()
         if waiting:
             self._timer.start()
         else:

@@ -103,7 +103,7 @@ class FarPainter:
         self._badges.clear()
         self._above = None
 
-    def _batch(self) -> None:
+    def sort_in(self) -> None:
         """Put what has been touched where it belongs."""
         nodes, wires = self._scene.drawn()
         for item in self._touched_cards:
@@ -116,7 +116,12 @@ class FarPainter:
             key = (wire.dimensions, wire.selected, wire.mark) if there else None
             self._wires.put(wire, key, changed=True)
         self._touched_wires.clear()
+
+    def _batch(self) -> None:
+        """Have ready all that is drawn."""
+        self.sort_in()
         if self._above is None:
+            nodes = self._scene.drawn()[0]
             self._above = {}
             self._all_chosen = self._scene.chosen >= nodes.keys()
             if self._scene.chosen and not self._all_chosen:

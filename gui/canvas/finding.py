@@ -59,7 +59,7 @@ class Finder(QGraphicsScene):
     def complete(self) -> None:
         """Draw at once what is still to come."""
 
-    def index(self) -> None:
+    def sort_in(self) -> None:
         """Have Qt sort in what has come or moved.
 
         By itself it does so at the next look into the scene, for all at once: of thousands 40 ms.

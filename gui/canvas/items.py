@@ -72,6 +72,11 @@ class Items(Finder):
         """Whether cards take the colours of a measure."""
         return bool(self._measured)
 
+    def sort_in(self) -> None:
+        """Have sorted in what has come or moved, for the drawing from far away and the overview too."""
+        super().sort_in()
+        self.far.sort_in()
+
     def set_overlay(self, marks: Mapping[str, Mark]) -> None:
         """Mark nodes with what a measure says of them; those that are not named lose theirs."""
         if not marks and not self._measured:
