@@ -14,8 +14,9 @@ from engine.analysis import analyze
 from engine.analysis.known_repairs import KnownRepairs
 from engine.findings import Analysis, NodeReport, Problem
 from engine.host.channel import MakeWay
+from engine.host.member import Member
 from engine.host.pool import Pool
-from engine.host.protocol import Analyze, Analyzed, Event, Found
+from engine.host.protocol import Analyze, Analyzed, ChannelProblem, Event, Found
 from engine.host.work import Work
 from engine.network import Network, Node
 from engine.storage import file
@@ -209,11 +210,15 @@ def test_a_reports_object_stays_where_the_problems_alone_are_new() -> None:
     reports = {"conv": NodeReport()}
     problem = Problem("error", "x", "y", "conv")
     found = Found(3, Analysis(reports, (problem,), {}))
-    from engine.host.pool import _whole
-
-    whole = _whole(Analyzed(3, Analysis(problems=(problem, problem)), 0.0, found=True), found)
+    member = Member(print, print)  # type: ignore[arg-type]
+    member.found = found
+    whole = member.whole(Analyzed(3, Analysis(problems=(problem, problem)), 0.0, found=True))
     assert whole == Analyzed(3, Analysis(reports, (problem, problem), {}), 0.0)
     assert whole.analysis.nodes is reports
+    for stray in (Analyzed(3, Analysis(), 0.0, found=True), Analyzed(4, Analysis(), 0.0, found=True)):
+        with pytest.raises(ChannelProblem):
+            member.whole(stray)
+        member.found = found
 
 
 def test_what_the_data_ask_for_is_told_at_once() -> None:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from engine import expression, ports
 from engine.catalog import LAYERS, Port
 from engine.compile.blocks import Blocks, arguments_of, resolved, taken_by_blocks
+from engine.compile.order import order_of
 from engine.diff import Change
 from engine.findings import Problem, Repair
 from engine.network import Block, Edge, End, Network, Node, Training, identifier_problem
@@ -411,29 +412,6 @@ def _bad_port(scope: _Scope, edge: Edge, index: int, end: End, names: tuple[str,
 
 
 # ---------------------------------------------------------------------------- order
-
-
-def order_of(wires: Mapping[str, Mapping[str, Value | None]]) -> list[str]:
-    """Ids in the order of running, as in the document where wires allow it; none of a circle or behind it."""
-    waiting: dict[str, int] = {}
-    feeds: dict[str, list[str]] = {}
-    for id, inputs in wires.items():
-        sources = {value.path for value in inputs.values() if value is not None}
-        waiting[id] = len(sources)
-        for source in sources:
-            feeds.setdefault(source, []).append(id)
-    ready = [id for id, count in waiting.items() if count == 0]
-    order: list[str] = []
-    position = 0
-    while position < len(ready):
-        id = ready[position]
-        position += 1
-        order.append(id)
-        for target in feeds.get(id, ()):
-            waiting[target] -= 1
-            if waiting[target] == 0:
-                ready.append(target)
-    return order
 
 
 def _order(scope: _Scope, wires: dict[str, dict[str, Value | None]], problems: list[Problem]) -> list[str]:

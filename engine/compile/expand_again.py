@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.compile.blocks import has_expressions
-from engine.compile.expand import Expanded, Member, Step, Value, order_of, output_names, wires_of
+from engine.compile.expand import Expanded, Member, Step, Value, output_names, wires_of
+from engine.compile.order import order_of
 from engine.findings import Problem
 from engine.network import Edge, Network, Node, identifier_problem
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from engine.findings import Analysis
 from engine.host.client import Exit, Host
 from engine.host.protocol import (
     FINAL_STATES,
     NEWEST_ASKED,
+    Analyzed,
+    ChannelProblem,
     Control,
     Event,
     Failed,
@@ -115,6 +118,22 @@ class Member:
         """
         self.host = Host.start(
             lambda event: self._on_event(self, event), lambda exit: self._on_exit(self, exit), command=command
+        )
+
+    def whole(self, event: Analyzed) -> Analyzed:
+        """The end of an analysis with what was told of it before.
+
+        Raises
+        ------
+        ChannelProblem
+            If nothing was.
+        """
+        found, self.found = self.found, None
+        if found is None or found.request != event.request:
+            raise ChannelProblem("The engine answered with the rest of an analysis that it had not begun.")
+        before = found.analysis
+        return Analyzed(
+            event.request, Analysis(before.nodes, event.analysis.problems, before.totals), event.seconds
         )
 
     def ask(self, request: Question, deaths: int = 0) -> None:

@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.findings import Analysis
 from engine.host.client import Exit, HostProblem, host_command
 from engine.host.member import Member, Run
 from engine.host.protocol import (
@@ -428,7 +427,7 @@ class Pool:
                 member.pace.brought(bool(member.pending))
             elif isinstance(event, Answer):
                 if isinstance(event, Analyzed) and event.found:
-                    event, member.found = _whole(event, member.found), None
+                    event = member.whole(event)
                 self._deaths = 0
                 member.pending.pop(event.request, None)
                 member.pace.brought(bool(member.pending))
@@ -529,12 +528,3 @@ class Pool:
             else:
                 member.ask(question, deaths + 1)
         return failed
-
-
-def _whole(event: Analyzed, found: Found | None) -> Analyzed:
-    """The answer with what was told before it."""
-    if found is None or found.request != event.request:
-        raise ChannelProblem("The engine answered with the rest of an analysis that it had not begun.")
-    before = found.analysis
-    whole = Analysis(before.nodes, event.analysis.problems, before.totals)
-    return Analyzed(event.request, whole, event.seconds)
