@@ -33,12 +33,12 @@ class Slider(QSlider):
         else:
             super().keyPressEvent(event)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """The next drag is another one."""
+        self._over = False
+        super().mousePressEvent(event)
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the pointer, unless the drag is over."""
         if not self._over:
             super().mouseMoveEvent(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """The next drag is another one."""
-        self._over = False
-        super().mouseReleaseEvent(event)

@@ -157,6 +157,22 @@ def test_after_a_drag_in_the_overview_escape_means_the_selection_again(b):
     assert b.canvas.outlook == there
 
 
+def test_a_drag_whose_end_went_elsewhere_is_forgotten_by_the_next(b):
+    map = b.canvas.minimap
+    hands.drag(map, map_middle(b), map_middle(b) + QPoint(20, 10), drop=False)
+    between = b.canvas.outlook
+    hands.drag(map, map_middle(b) + QPoint(20, 10), map_middle(b) - QPoint(30, 10), drop=False)
+    assert b.canvas.outlook != between
+    hands.key(b.canvas, Qt.Key.Key_Escape)
+    assert b.canvas.outlook == between
+    b.selection.set(("conv1",))
+    hands.drag(map, map_middle(b), map_middle(b) + QPoint(20, 10), drop=False)
+    hands.key(b.canvas, Qt.Key.Key_M)  # puts it away
+    there = b.canvas.outlook
+    hands.key(b.canvas, Qt.Key.Key_Escape)
+    assert (b.canvas.outlook, b.selection.nodes) == (there, ())
+
+
 def test_a_layer_that_is_called_off_on_its_way_from_the_palette_leaves_no_trace(b):
     before, data = seen(b), QMimeData()
     data.setData(MIME, b"Conv2d")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QTransform
+from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QTransform
 from PySide6.QtWidgets import QWidget
 
 from gui.canvas import look
@@ -130,7 +130,7 @@ class Minimap(QWidget):
         """Go there; another button cancels, as it does on the canvas."""
         if event.button() != Qt.MouseButton.LeftButton:
             self.cancel()
-        elif self._held_from is None:
+        else:
             self._held_from = self.canvas.outlook
             self._go(event)
 
@@ -143,6 +143,11 @@ class Minimap(QWidget):
         """Stay there."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.let_go()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nothing is held that is not seen."""
+        self.let_go()
+        super().hideEvent(event)
 
     def let_go(self) -> None:
         """The drag, if there is one, is over."""

@@ -84,7 +84,7 @@ class DrawPad(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a stroke."""
-        if self._before is None:
+        if event.buttons() == event.button():  # with another one it goes on
             self._before = self.values.copy()
         self.mouseMoveEvent(event)
 

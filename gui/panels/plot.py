@@ -214,8 +214,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to drag what is seen."""
-        if self._held_from is None:
-            self._held_from = (self.view.viewRange(), self.held)
+        if event.buttons() == event.button():  # with another one it goes on
+            self._held_from, self._taken_back = (self.view.viewRange(), self.held), False
         super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
