@@ -13,9 +13,10 @@ from engine.carry import drawn_anew
 from engine.findings import Analysis
 from engine.network import Network
 from engine.runs import RunFolder
+from gui.meaning import same_meaning
 from gui.settings import Settings
 from gui.theme import theme
-from gui.workers import Workers, same_meaning
+from gui.workers import Workers
 
 if TYPE_CHECKING:
     from gui.canvas import Canvas

@@ -13,9 +13,10 @@ from engine.runs import RunFolder, listed, read_events
 from engine.storage import file
 from gui.choosing import ask_folder
 from gui.files import tell
+from gui.meaning import same_meaning
 from gui.plain import tip
 from gui.session import Session
-from gui.workers import runs_folder, same_meaning
+from gui.workers import runs_folder
 
 if TYPE_CHECKING:
     from gui.window import Window

@@ -26,6 +26,8 @@ from gui.document import Document
 from gui.files import Files
 from gui.fitting import Fitting
 from gui.keys import Keyboard, finish_typing
+from gui.mailbox import Mailbox
+from gui.meaning import same_meaning
 from gui.menus import Menus
 from gui.running import RESUMABLE, Running
 from gui.scrubber import Scrubber
@@ -36,7 +38,7 @@ from gui.toolbar import Toolbar
 from gui.unfinished import UnfinishedTexts, summed
 from gui.weights import beside, fit, shapes
 from gui.welcome import Welcome
-from gui.workers import Mailbox, Workers, same_meaning
+from gui.workers import Workers
 
 if TYPE_CHECKING:
     from engine.host.protocol import RunStarted

@@ -1,16 +1,14 @@
-"""The window's side of the hosts: asks, marshals the answers to the GUI thread, keeps the run.
+"""The window's side of the hosts: analyses, marshals the answers to the GUI thread, keeps the run.
 
-Hosts speak on threads of their own. Their events are put into a :class:`Mailbox`; one queued signal
-wakes the GUI thread, which empties it in one go, so that a burst costs one turn of the event loop.
+Hosts speak on threads of their own. Their events are put into a :class:`gui.mailbox.Mailbox`; one queued
+signal wakes the GUI thread, which empties it in one go, so that a burst costs one turn of the event loop.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
 
@@ -27,58 +25,15 @@ from engine.storage import file
 from engine.storage.writer import Writer
 from gui.document import Document
 from gui.elsewhere import Elsewhere, machine_of
+from gui.mailbox import Mailbox, Trouble
+from gui.meaning import meaning, same_drawing, same_meaning
+from gui.questions import Questions
 from gui.session import Session
 
 #: An analysis host that has answered before and now says nothing for so long hangs, and is replaced.
 PATIENCE_MS = 20_000
 #: The drawing rests for so long before the spare host loads its data and tries a step.
 PREPARE_MS = 800
-#: Of so much the analysis host does not stand still for longer than a few frames: parameters that are drawn,
-#: multiplications; and the points of a plane.
-LIGHT_PARAMETERS, LIGHT_MACS, POINTS = 2_000_000, 500_000_000, 96 * 96
-
-
-class Mailbox:
-    """Events on their way from the hosts' threads to the GUI thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._items: list[tuple[int, object]] = []
-        self._wake: Callable[[], object] | None = None
-
-    def put(self, event: object, run: int = 0) -> None:
-        """Add an event; `run` tells the events of one run from another's. From any thread."""
-        with self._lock:
-            self._items.append((run, event))
-            wake = self._wake if len(self._items) == 1 else None
-        if wake is not None:
-            wake()
-
-    def take(self) -> list[tuple[int, object]]:
-        """All that has come in. Of progress and observations only the newest of each run is given."""
-        with self._lock:
-            items, self._items = self._items, []
-        newest = {(run, type(event)): i for i, (run, event) in enumerate(items)}
-        return [
-            (run, event)
-            for i, (run, event) in enumerate(items)
-            if not isinstance(event, protocol.NEWEST_WINS) or newest[run, type(event)] == i
-        ]
-
-    def notify(self, wake: Callable[[], object] | None) -> None:
-        """Call `wake`, on whichever thread, when the first event comes in; at once if one is there."""
-        with self._lock:
-            self._wake = wake
-            waiting = bool(self._items)
-        if waiting and wake is not None:
-            wake()
-
-
-class Trouble:
-    """A sentence for the user: hosts cannot be kept alive."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
 
 
 def start_hosts() -> tuple[Pool, Mailbox]:
@@ -92,7 +47,7 @@ def start_hosts() -> tuple[Pool, Mailbox]:
     return pool, mailbox
 
 
-class Workers(QObject):
+class Workers(Questions, QObject):
     """All that the window has done for it in other processes.
 
     It analyses by itself whenever the network changes. Of several changes the latest is answered in the end;
@@ -204,6 +159,12 @@ class Workers(QObject):
             if self.welcome is not None:
                 self._patience.start()
 
+    def analyze_again(self) -> None:
+        """Analyse the document though it is the same: its data have come."""
+        self.current = False
+        self._more = True
+        self._analyze_soon.start()
+
     def _replace_analyst(self) -> None:
         self.pool.replace_analyst(starting=False)
         self._patience.start()
@@ -225,119 +186,6 @@ class Workers(QObject):
         if self._sent[0] is not network:
             self._sent = (network, self._writer.encode(network))
         return self._sent[1]
-
-    # ------------------------------------------------------------------ questions
-
-    def preview_init(self, node: str, parameter: str) -> int:
-        """Ask for a draw of one parameter of the document; `answered` brings an InitPreview."""
-        return self.pool.preview_init(self._document(), node, parameter)
-
-    def preview_activation(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
-        """Ask for an activation's curve; `answered` brings a CurvePreview."""
-        return self.pool.preview_activation(id, fields)
-
-    def preview_binarizer(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
-        """Ask for a binarizer's two curves; `answered` brings a CurvePreview."""
-        return self.pool.preview_binarizer(id, fields)
-
-    def look_at_data(self, path: str | None = None, download: bool = False) -> int:
-        """Ask what the document's data look like, or what lies at a path; `answered` brings a DataLooked.
-
-        It brings a DataAbsent where files of a well-known set could be fetched, which `download` asks for.
-        """
-        return self.pool.look_at_data(self._document(), path, download)
-
-    def analyze_again(self) -> None:
-        """Analyse the document though it is the same: its data have come."""
-        self.current = False
-        self._more = True
-        self._analyze_soon.start()
-
-    def cancel_data(self, request: int) -> None:
-        """Call a look at data off; `answered` brings a Failed."""
-        self.pool.cancel_data(request)
-
-    def what_if(self, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]) -> int:
-        """Ask what a field's values would come to; `answered` brings Variants."""
-        return self.pool.what_if(self._document(), node, block, path, field, values)
-
-    def look_at_estimator(self, node: str, place: str, run: str | None = None) -> int:
-        """Ask what one estimator gets and lets pass; `answered` brings an EstimatorSeen."""
-        return self.pool.look_at_estimator(self._document(), node, place, run)
-
-    def print_source(self) -> int:
-        """Ask for the document as Python source; `answered` brings a SourcePrinted, or a Failed."""
-        return self.pool.print_source(self._document())
-
-    def evaluate(self, run: str) -> int:
-        """Ask for a run's figures on all its splits; `answered` brings an Evaluated."""
-        return self._of(run).evaluate(run)
-
-    def predict(
-        self,
-        run: str,
-        split: str = "validation",
-        first: int = 0,
-        count: int = 16,
-        file: str | None = None,
-        pictures: bool = True,
-        step: int | None = None,
-    ) -> int:
-        """Ask what a run makes of examples; `answered` brings a Predicted.
-
-        With the weights that it kept of `step`, else with its best ones; so too below.
-        """
-        return self._of(run).predict(
-            run, split=split, first=first, count=count, file=file, pictures=pictures, step=step
-        )
-
-    def respond(
-        self,
-        run: str | None,
-        split: str = "validation",
-        index: int = 0,
-        values: Sequence[float] = (),
-        step: int | None = None,
-    ) -> int:
-        """Ask how every node of the document responds to an example; `answered` brings a Responded."""
-        return self._of(run).respond(self._document(), run, split, index, values, step, self._light(1))
-
-    def _light(self, examples: int) -> bool:
-        """Whether the network is such that to compute so many examples holds up no analysis."""
-        totals = self.analysis.totals
-        parameters, macs = totals.get("parameters"), totals.get("macs")
-        if parameters is None or macs is None or totals.get("unknown"):
-            return False
-        return parameters <= LIGHT_PARAMETERS and examples * macs <= LIGHT_MACS
-
-    def newest_run(self) -> str | None:
-        """The folder of the run that was begun last; None: there is none."""
-        return self.session.run or None
-
-    def boundary(
-        self, run: str | None, node: str | None = None, unit: int = 0, step: int | None = None
-    ) -> int:
-        """Ask what the document's network gives on the plane of its inputs; `answered` brings a Mapped."""
-        return self._of(run).boundary(self._document(), run, node, unit, step, self._light(POINTS))
-
-    def laboratory(self, schemes: str | None = None, race: int = 0) -> int:
-        """Ask what initialisations do to the document; `answered` brings a Measured."""
-        return self.pool.laboratory(self._document(), schemes, race)
-
-    def find_batch(self, device: str = "auto") -> int:
-        """Ask for the batch size that fits into memory; `answered` brings a BatchFound."""
-        device = "auto" if machine_of(device) else device
-        return self.pool.find_batch(self._document(), device)
-
-    def find_rate(self, device: str = "auto") -> int:
-        """Ask for the loss over a growing learning rate; `answered` brings a RateFound."""
-        device = "auto" if machine_of(device) else device
-        return self.pool.find_rate(self._document(), device)
-
-    def binary_laboratory(self, run: str | None = None, race: int = 0, estimators: str | None = None) -> int:
-        """Ask what the document's estimators do, or race some; `answered` brings a BinaryMeasured."""
-        document = self._document()
-        return self._of(run).binary_laboratory(document, run, race, estimators)
 
     # ------------------------------------------------------------------ training
 
@@ -424,16 +272,6 @@ class Workers(QObject):
             paused=paused,
         )
 
-    def _of(self, run: str | None) -> Pool:
-        """The hosts on the machine that a run lies on."""
-        machine = self.elsewhere.machine(run)
-        if machine is None:
-            return self.pool
-        try:
-            return self.elsewhere.pool(machine)
-        except HostProblem:  # it was taken off the list meanwhile; here nothing is found, and said
-            return self.pool
-
     def control(self, action: str) -> None:
         """ "pause", "resume", "step" or "stop"."""
         if self._run is not None:
@@ -518,41 +356,6 @@ class Workers(QObject):
                 timer.stop()
             self.elsewhere.close()
             self.pool.close()
-
-
-def meaning(network: Network) -> Network:
-    """`network` without its layout and comments."""
-    return Network(
-        name=network.name,
-        nodes=network.nodes,
-        edges=network.edges,
-        blocks=network.blocks,
-        defaults=network.defaults,
-        recipe=network.recipe,
-        extra=network.extra,
-    )
-
-
-def same_drawing(a: Network, b: Network) -> bool:
-    """Whether two networks have the same wires and blocks, and nodes of the same names and types."""
-    return (
-        list(a.nodes) == list(b.nodes)
-        and all(node is a.nodes[id] or node.type == a.nodes[id].type for id, node in b.nodes.items())
-        and (a.edges is b.edges or a.edges == b.edges)
-        and (a.blocks is b.blocks or a.blocks == b.blocks)
-    )
-
-
-def same_meaning(a: Network, b: Network) -> bool:
-    """Whether two networks differ in nothing but layout, comments and name."""
-    return (a.nodes, a.edges, a.blocks, a.defaults, a.recipe, a.extra) == (
-        b.nodes,
-        b.edges,
-        b.blocks,
-        b.defaults,
-        b.recipe,
-        b.extra,
-    ) and list(a.nodes) == list(b.nodes)
 
 
 def runs_folder(path: Path | None) -> Path:

@@ -20,8 +20,9 @@ from engine.host.protocol import Device, Welcome
 from engine.runs import RunFolder
 from gui.document import Document
 from gui.machines import MachinesDialog
+from gui.mailbox import Mailbox
 from gui.settings import Machine, Settings
-from gui.workers import Mailbox, Workers
+from gui.workers import Workers
 from tests.test_training import perceptron
 from tests.window_helpers import PlayedPool, close_window, open_window
 

@@ -20,10 +20,10 @@ from engine.host import protocol
 from engine.network import Network
 from engine.storage import file
 from gui.keys import finish_typing
+from gui.mailbox import Mailbox
 from gui.settings import Settings
 from gui.theme import theme
 from gui.window import Window
-from gui.workers import Mailbox
 
 
 def template(name: str = "digits_mlp") -> Network:

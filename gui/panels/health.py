@@ -14,6 +14,7 @@ from engine.diagnosis import Finding
 from engine.findings import Analysis, Repair
 from engine.problems import FileProblem
 from gui.document import Document
+from gui.meaning import same_meaning
 from gui.narrow import Pick
 from gui.panels.bar import Bar
 from gui.panels.judge import REST, Judge
@@ -24,7 +25,6 @@ from gui.panels.words import Line
 from gui.selection import Selection
 from gui.session import Session
 from gui.theme import SPACE, TYPE, theme
-from gui.workers import same_meaning
 
 #: Cards that are coloured at a time: painting one takes a fifth of a millisecond.
 CARDS = 12

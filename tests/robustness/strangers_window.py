@@ -24,7 +24,7 @@ from engine.host.pool import Pool
 from engine.host.protocol import ChannelProblem, Failed
 from engine.host.work import Work
 from engine.problems import DataProblem, FileProblem, NetworkProblem
-from gui.workers import Mailbox
+from gui.mailbox import Mailbox
 from tests.robustness.mutations import Mutated
 from tests.robustness.pen import Mark, PenProblem, penned
 from tests.robustness.promise import Row
