@@ -56,7 +56,8 @@ class Dock(QDockWidget):
         #: Whether it is in front, and not hidden or behind another's tab.
         self.seen = False
         self.visibilityChanged.connect(self._visibility_changed)
-        self._no_title = QWidget()
+        self._no_title = QWidget(self)
+        self._no_title.hide()
         self._titled = True
 
     def _visibility_changed(self, seen: bool) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,11 +97,36 @@ def _running() -> set[str]:
     )
 
 
+def _widgets() -> list[tuple[str, weakref.ref[object]]]:
+    """The widgets of this file that nobody but Python owns, and that still are there."""
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets is None:
+        return []
+    shiboken = sys.modules["shiboken6"]
+    core = sys.modules["PySide6.QtCore"]
+    core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete)
+    return [
+        (f"{type(thing).__module__}.{type(thing).__qualname__}", weakref.ref(thing))
+        for generation in (0, 1)  # older is what other files left
+        for thing in gc.get_objects(generation)
+        if issubclass(type(thing), widgets.QWidget)
+        and shiboken.isValid(thing)
+        and shiboken.ownedByPython(thing)
+    ]
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _collects() -> Iterator[None]:
-    """Cycles are collected here, in the main thread, after each file."""
+    """Cycles are collected here, in the main thread, after each file.
+
+    No living widget may be among them. The collector takes a cycle apart in any order, and Qt's objects
+    that know one another then end before those that still use them.
+    """
     yield
+    widgets = _widgets()
     gc.collect()
+    if left := sorted({name for name, widget in widgets if widget() is None}):
+        pytest.fail(f"widgets without a parent were left to Python's collector: {', '.join(left)}")
 
 
 @pytest.fixture(autouse=True)

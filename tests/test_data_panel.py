@@ -69,7 +69,8 @@ def panel(qtbot, looks):
 
 
 def tabs(panel: DataPanel) -> list[str]:
-    return [panel._tabs.tabText(index) for index in range(panel._tabs.count())]
+    tabs = panel._tabs
+    return [tabs.tabText(index) for index in range(tabs.count()) if tabs.isTabVisible(index)]
 
 
 def test_the_documents_data_are_looked_at_and_told(panel, looks):

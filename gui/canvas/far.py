@@ -56,16 +56,18 @@ class FarPainter:
         self._badges = Badges()
 
     def touch_card(self, item: NodeItem) -> None:
-        """A card has come, or gone, or looks otherwise."""
-        self._touched_cards[item] = None
+        """A card has come, or goes, or looks otherwise."""
+        if not item.gone:  # else nothing would ever let it go
+            self._touched_cards[item] = None
 
     def touch_choice(self) -> None:
         """Others are selected."""
         self._above = None
 
     def touch_wire(self, wire: EdgeItem) -> None:
-        """A wire has come, or gone, or leads elsewhere, or looks otherwise."""
-        self._touched_wires[wire] = None
+        """A wire has come, or goes, or leads elsewhere, or looks otherwise."""
+        if not wire.gone:
+            self._touched_wires[wire] = None
 
     def drop(self, item: NodeItem | EdgeItem) -> None:
         """An item is let go."""

@@ -145,10 +145,21 @@ class DataPanel(Panel):
         self.columns = plain_table("Columns")
         #: Pictures, or rows.
         self._pages_of_samples = (self.samples, self.examples)
+        #: Nothing has been shown yet: no tab was chosen.
+        self._unseen = True
         self.balance = Balance()
         self._about = scroll
         self._tabs = QTabWidget(documentMode=True)
         self._tabs.setAccessibleName("What the data hold")
+        for tab, name in (
+            (self._about, "About"),
+            (self.samples, "Samples"),
+            (self.examples, "Samples"),
+            (self.balance, "Classes"),
+            (self.columns, "Columns"),
+        ):
+            self._tabs.setTabVisible(self._tabs.addTab(tab, name), False)
+        elide(self._tabs)
 
         # The row of buttons stays while there is nothing to show: it is the way to something.
         row = Bar(
@@ -365,27 +376,27 @@ class DataPanel(Panel):
     def _fill_tabs(self, view: DataView) -> None:
         drawn = any(sample.picture or sample.lines for sample in view.samples)
         current = self._tabs.currentWidget()
-        if current is None or current in self._pages_of_samples:
+        if self._unseen or current in self._pages_of_samples:
             current = self.samples if drawn else self.examples
-        while self._tabs.count():
-            self._tabs.removeTab(0)
-        self._tabs.addTab(self._about, "About")
+        self._unseen = False
         self.samples.show_samples(view.samples)
         self.balance.show_balance(view.balance)
-        if drawn:
-            self._tabs.addTab(self.samples, "Samples")
-        else:
+        if not drawn:
             rows = datawords.sample_rows(view)
             varied = bool(rows) and len(rows[0]) == len(datawords.VARIED_HEADINGS)
             fill(self.examples, datawords.VARIED_HEADINGS if varied else datawords.SAMPLE_HEADINGS, rows)
-            self._tabs.addTab(self.examples, "Samples")
-        if view.balance:
-            self._tabs.addTab(self.balance, "Classes")
         if view.columns:
             fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
-            self._tabs.addTab(self.columns, "Columns")
-        elide(self._tabs)
-        self._tabs.setCurrentIndex(max(self._tabs.indexOf(current), 0))
+        for tab, there in (
+            (self._about, True),
+            (self.samples, drawn),
+            (self.examples, not drawn),
+            (self.balance, bool(view.balance)),
+            (self.columns, bool(view.columns)),
+        ):
+            self._tabs.setTabVisible(self._tabs.indexOf(tab), there)
+        if self._tabs.isTabVisible(self._tabs.indexOf(current)):
+            self._tabs.setCurrentWidget(current)
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """The shown examples."""

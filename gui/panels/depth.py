@@ -45,10 +45,11 @@ class DepthPlot(QWidget):
         self.dots = self.plot.dots(measure.color)
         self.dots.setSize(7)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
-        self.band = pg.LinearRegionItem(orientation="horizontal", movable=False)
-        self.band.setZValue(-50)
-        self.band.setVisible(measure.band is not None)
+        #: The healthy range, where there is one.
+        self.band: pg.LinearRegionItem | None = None
         if measure.band is not None:
+            self.band = pg.LinearRegionItem(orientation="horizontal", movable=False)
+            self.band.setZValue(-50)
             self.band.setRegion([math.log10(edge) for edge in measure.band])
             self.plot.addItem(self.band, ignoreBounds=True)
         column = QVBoxLayout(self)
@@ -113,11 +114,12 @@ class DepthPlot(QWidget):
         self.plot.follow_theme()
         self.plot.paint_curve(self.first, self._measure.color, 1.0, 0.4)
         self.plot.paint_curve(self.now, self._measure.color, 2.0)
-        ground = QColor(theme.color("good"))
-        ground.setAlphaF(0.15)
-        self.band.setBrush(ground)
-        for line in self.band.lines:
-            line.setPen(pg.mkPen(None))
+        if self.band is not None:
+            ground = QColor(theme.color("good"))
+            ground.setAlphaF(0.15)
+            self.band.setBrush(ground)
+            for line in self.band.lines:
+                line.setPen(pg.mkPen(None))
 
 
 class DepthPlots(QWidget):

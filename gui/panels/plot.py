@@ -99,6 +99,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.setMinimumWidth(80)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # no key does anything in it, so Tab passes it by
+        self._adopt()
         self.view = self.getPlotItem().getViewBox()
         self.vertical_grid = vertical_grid
         #: Whether the user chose the range.
@@ -123,6 +124,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.addItem(self.cross, ignoreBounds=True)
         self.scene().sigMouseMoved.connect(self._moved)
         Plot.follow_theme(self)
+
+    def _adopt(self) -> None:
+        """Let the plot's own menu end with it: pyqtgraph leaves that to Python's collector, in any order."""
+        item = self.getPlotItem()
+        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())
+        item.stateGroup.setParent(item)
 
     # ------------------------------------------------------------------ looks
 
