@@ -338,12 +338,12 @@ class Menus:
 
     def _toggle_weights(self, checked: bool) -> None:
         path = self.window.document.path
-        self.window.start_from(beside(path) if checked and path is not None else None)
+        self.window.weights.start_from(beside(path) if checked and path is not None else None)
 
     def _choose_weights(self) -> None:
         weights = ask_open(self.window, "Start from weights", "Weights (*.safetensors)")
         if weights is not None:
-            self.window.start_from(weights)
+            self.window.weights.start_from(weights)
 
     def _evaluate(self) -> None:
         if self.window.session.run:

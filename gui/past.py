@@ -108,9 +108,11 @@ class Past:
         assert session.network is not None
         drawn = window.document.network
         if not drawn.nodes:
-            window.bring_back()
+            window.notices.bring_back()
         elif not same_meaning(session.network, drawn):
             window.banners.show_banner(
-                "differs", "This run trained another drawing.", [("Bring its version", window.bring_back)]
+                "differs",
+                "This run trained another drawing.",
+                [("Bring its version", window.notices.bring_back)],
             )
         window.docks.reveal("curves")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
@@ -27,22 +26,20 @@ from gui.files import Files
 from gui.fitting import Fitting
 from gui.keys import Keyboard, finish_typing
 from gui.mailbox import Mailbox
-from gui.meaning import same_meaning
 from gui.menus import Menus
-from gui.running import RESUMABLE, Running
+from gui.notices import Notices
+from gui.offering import WeightsOffer
+from gui.running import Running
 from gui.scrubber import Scrubber
 from gui.selection import Selection
 from gui.settings import Settings
 from gui.status import Status
 from gui.toolbar import Toolbar
 from gui.unfinished import UnfinishedTexts, summed
-from gui.weights import beside, fit, shapes
 from gui.welcome import Welcome
 from gui.workers import Workers
 
 if TYPE_CHECKING:
-    from engine.host.protocol import RunStarted
-    from engine.host.pulse import Silence
     from gui.branching import BranchDialog
     from gui.recovery import Keeper
 
@@ -108,6 +105,8 @@ class Window(QMainWindow):
         self.status = Status(self.workers)
         self.setStatusBar(self.status)
         self.keyboard = Keyboard(self)
+        self.notices = Notices(self)
+        self.weights = WeightsOffer(self)
         self._connect()
         self._restore()
         self._show_title()
@@ -122,11 +121,7 @@ class Window(QMainWindow):
         self.workers.analyzed.connect(self._analyzed)
         self.workers.glimpsed.connect(self._glimpsed)
         self.workers.welcomed.connect(self.toolbar.set_devices)
-        self.workers.host_lost.connect(self._host_lost)
         self.workers.elsewhere.command = self.settings.command
-        self.workers.silence.connect(self._silence)
-        self.session.state_changed.connect(self._run_changed)
-        self.session.started.connect(self._run_began)
         self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
         self.files.saved.connect(self._remind)
         for command in ("run.train", "run.step"):
@@ -136,6 +131,11 @@ class Window(QMainWindow):
         self.welcome.open_chosen.connect(self.files.open)
         self.welcome.empty_chosen.connect(self.begin_empty)
         self.welcome.pasted.connect(self._paste)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether :meth:`complete` is done."""
+        return self._complete
 
     def complete(self) -> None:
         """Make what the first paint did not need."""
@@ -308,7 +308,7 @@ class Window(QMainWindow):
             self._show_title()
         if self.session.active and (what := difference(before, after)):
             self.session.note_edit(what)
-        self._compare_with_run()
+        self.notices.compare()
 
     def _opened(self) -> None:
         document = self.document
@@ -316,11 +316,7 @@ class Window(QMainWindow):
             self._welcome_wanted = True
         self.selection.set()
         self.selection.show_block(None)
-        self.running.weights = None
-        self.banners.hide_banner("weights")
-        self._weights_asked = document.path is None
-        if self.workers.current:  # the same network as before, so no analysis follows
-            self._offer_weights(self.workers.analysis)
+        self.weights.opened()
         self._show_page()
         self.keyboard.to_canvas()
         if self._complete:
@@ -339,10 +335,10 @@ class Window(QMainWindow):
         if self._complete:
             self.recipe.set_analysis(analysis)
             self.lab_init.set_analysis(analysis)
-            self._compare_with_run()  # what becomes of its weights, the analysis tells
+            self.notices.compare()  # what becomes of its weights, the analysis tells
             self.rate.set_analysis(analysis)
             self.lab_ste.set_analysis(analysis)
-        self._offer_weights(analysis)
+        self.weights.offer(analysis)
 
     def _edit_layer(self, node: str) -> None:
         self.docks.reveal("inspector")
@@ -370,63 +366,7 @@ class Window(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    def _host_lost(self, text: str) -> None:
-        self.banners.show_banner("host", text, kind="error")
-
-    def _silence(self, silence: Silence) -> None:
-        """Say that a host, or its work, stands still, for as long as it does."""
-        run = silence.run
-        key = f"{'slow' if silence.answers else 'silence'}{'' if run is None else '-run'}"
-        if not silence.silent:
-            self.banners.hide_banner(key)
-            return
-        if run is not None:
-            text, button = "The run's process stands still.", ("End it", run.kill)
-            if silence.answers:
-                text = "The run has made no step for a while, though its process answers."
-            text += " Its last checkpoint is safe."
-        else:
-            text = "The engine does not answer."
-            if silence.answers:
-                text = "The engine has been working at this drawing for a while, and shows an earlier one."
-            text += " It is replaced if that lasts."
-            button = ("Replace it now", self.workers.pool.replace_analyst)
-        self.banners.show_banner(key, text, [button], kind="warning")
-
     # ------------------------------------------------------------------ the run
-
-    def _run_changed(self, state: str) -> None:
-        self._compare_with_run()
-        if self.session.active:
-            self.banners.hide_banner("run")
-            if state == "starting":
-                self.docks.reveal("curves")
-        elif self.session.message and state in ("failed", "diverged", "interrupted"):
-            buttons = [("Continue the run", self.running.resume)] if state in RESUMABLE else []
-            buttons += self.fitting.buttons()
-            self.banners.show_banner("run", self.session.message, buttons, kind="error")
-        elif self.session.message and state == "finished":  # before its time
-            self.banners.show_banner("run", self.session.message, kind="info")
-        self.menus.update_run()
-
-    def _run_began(self, begun: RunStarted) -> None:
-        self.banners.hide_banner("data")
-        if begun.warnings:
-            self.banners.show_banner("data", " ".join(begun.warnings), kind="warning")
-
-    def _compare_with_run(self) -> None:
-        """Say so when the drawing has moved on from what is being trained."""
-        trained, drawn = self.session.network, self.document.network
-        if not self.session.active or trained is None or same_meaning(trained, drawn):
-            self.banners.hide_banner("differs")
-            return
-        what = "recipe" if same_meaning(replace(trained, recipe=drawn.recipe), drawn) else "drawing"
-        buttons = [("Bring its version back", self.bring_back)]
-        words = f"The {what} differs from the run."
-        if self._complete and self.session.state == "paused":
-            words += f" {said(self.diagnosing.carried())}"
-            buttons.insert(0, ("Train on with the changes", self.diagnosing.train_on))
-        self.banners.show_banner("differs", words, buttons)
 
     def branch(self) -> BranchDialog:
         """Ask from which of the run's weights a new run shall begin, and show what has been edited since."""
@@ -444,55 +384,6 @@ class Window(QMainWindow):
         path = ask(self)
         if path is not None:
             Film(self.session, self.workbench, self).start(path, self.status.showMessage)
-
-    def bring_back(self) -> None:
-        """Make the drawing what the run trains; the present one stays in the undo history."""
-        trained, drawn = self.session.network, self.document.network
-        if trained is None:
-            return
-        kept = {id: at for id, at in drawn.positions().items() if id in trained.nodes}
-        positions = {**trained.positions(), **kept}
-        self.document.edit(
-            replace(trained, view={**drawn.view, "positions": positions}), "Bring the run's version back"
-        )
-
-    # ------------------------------------------------------------------ weights beside the file
-
-    _weights_asked = True
-
-    def _offer_weights(self, analysis: Analysis) -> None:
-        """Once after opening: weights that fit the file offer themselves as a start."""
-        path = self.document.path
-        if self._weights_asked or path is None or not self.workers.current:
-            return
-        self._weights_asked = True
-        file = beside(path)
-        found = shapes(file) if file.is_file() else None
-        if found is None:
-            return
-        match = fit(found, analysis)
-        if not match.fitting:
-            return
-        words = (
-            f"Trained weights lie beside this file ({file.name})."
-            if match.whole
-            else f"{file.name} has trained weights for {len(match.fitting)} of "
-            f"{len(match.fitting) + len(match.missing)} parameters of this network."
-        )
-
-        def start() -> None:
-            self.banners.hide_banner("weights")
-            self.start_from(file)
-
-        self.banners.show_banner("weights", words, [("Start training from them", start)])
-
-    def start_from(self, weights: Path | None) -> None:
-        """Let the next runs start from this file's tensors; None: from a fresh draw."""
-        self.running.weights = weights
-        self.menus.update_run()
-        self.status.showMessage(
-            f"Training starts from {weights.name}." if weights else "Training starts from a fresh draw.", 6000
-        )
 
     # ------------------------------------------------------------------ the window itself
 

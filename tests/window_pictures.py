@@ -87,7 +87,9 @@ def notices(folder: Path) -> QImage:
         kind="error",
     )
     window.banners.show_banner(
-        "differs", "The drawing differs from the run.", [("Bring its version back", window.bring_back)]
+        "differs",
+        "The drawing differs from the run.",
+        [("Bring its version back", window.notices.bring_back)],
     )
     return _shot(window)
 
