@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
+from shiboken6 import getCppPointer
 
 _AREA = Qt.DockWidgetArea
 #: Dock -> (title, area at first).
@@ -46,13 +47,24 @@ def _takes_tab(widget: QWidget) -> bool:
     return widget.isEnabled() and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
 
 
+def _stacked_with(dock: Dock) -> list[QDockWidget]:
+    """The docks whose tabs stand beside that of `dock`."""
+    return [other for other in dock.main.tabifiedDockWidgets(dock) if not other.isHidden()]
+
+
+def _tops(bar: QTabBar, dock: QDockWidget) -> bool:
+    """Whether a tab bar lies above a dock."""
+    at, below = bar.geometry(), dock.geometry()
+    return at.left() == below.left() and at.bottom() + 1 == below.top()
+
+
 class Dock(QDockWidget):
     """A dock whose title bar makes room where its tab says the same."""
 
     def __init__(self, name: str, title: str, window: QMainWindow) -> None:
         super().__init__(title, window)
         self.setObjectName(name)
-        self._main = window
+        self.main = window
         #: Whether it is in front, and not hidden or behind another's tab.
         self.seen = False
         self.visibilityChanged.connect(self._visibility_changed)
@@ -66,15 +78,13 @@ class Dock(QDockWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A key that nothing in here takes is the window's, torn off or not."""
         if self.isFloating():
-            QApplication.sendEvent(self._main.window(), event)
+            QApplication.sendEvent(self.main.window(), event)
         else:
             super().keyPressEvent(event)
 
     def update_title(self) -> None:
         """Hide the title bar in a stack of docks, whose tabs name them."""
-        titled = self.isFloating() or not any(
-            not other.isHidden() for other in self._main.tabifiedDockWidgets(self)
-        )
+        titled = self.isFloating() or not _stacked_with(self)
         if titled != self._titled:
             self._titled = titled
             self.setTitleBarWidget(None if titled else self._no_title)  # type: ignore[arg-type]
@@ -123,7 +133,6 @@ class Docks:
             if not any(name in behind for _, *behind in _STACKS):
                 window.addDockWidget(area, docks[name], Qt.Orientation.Horizontal)
         for front, *behind in _STACKS:
-            # Each behind the one before it: all behind the first leaves a second tab bar about.
             for before, name in zip((front, *behind), behind, strict=False):
                 window.tabifyDockWidget(docks[before], docks[name])
         for name, dock in docks.items():
@@ -201,6 +210,24 @@ class Docks:
     def _update_titles(self) -> None:
         for dock in self._docks.values():
             dock.update_title()
+        self._hide_strays()
+
+    def _hide_strays(self) -> None:
+        """Hide tab bars that Qt has forgotten.
+
+        It makes new ones when a third dock joins a stack in a window that is not shown yet, and whenever an
+        arrangement is restored, and leaves the old ones about, in sight where a panel has bare ground.
+        """
+        bars: dict[frozenset[object], list[QTabBar]] = {}
+        for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            bars.setdefault(frozenset(map(bar.tabData, range(bar.count()))), []).append(bar)
+        for names, same in bars.items():
+            stack = [dock for dock in self if getCppPointer(dock)[0] in names]
+            used = None
+            if len(stack) > 1 and {*stack} == {stack[0], *_stacked_with(stack[0])}:
+                used = max(same, key=lambda bar: (any(_tops(bar, dock) for dock in stack), same.index(bar)))
+            for bar in same:
+                bar.setVisible(bar is used)
 
     # ------------------------------------------------------------------ keeping
 
