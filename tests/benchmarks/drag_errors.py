@@ -78,6 +78,12 @@ def _time(act: Callable[[], None], window: Window, times: Times) -> None:
     times.mended.append(1000 * (time.perf_counter() - begun))
 
 
+def _forget(window: Window) -> None:
+    """Have the drawing itself analysed, so that no way out of the gesture's error is known from before."""
+    window.workers.analyze_again()
+    _wait(lambda: window.workers.current)
+
+
 def _wire(window: Window, repeats: int) -> Times:
     canvas, drawing = window.canvas, window.canvas.drawing
     start = canvas.mapFromScene(drawing.nodes["flat"].output_point(0))
@@ -87,6 +93,7 @@ def _wire(window: Window, repeats: int) -> Times:
     for _ in range(repeats):
         _time(lambda: hands.move(port, aim), window, times)
         hands.move(port, away)
+        _forget(window)
     canvas.hands.cancel()
     return times
 
@@ -100,6 +107,7 @@ def _layer(window: Window, repeats: int) -> Times:
     for _ in range(repeats):
         _time(lambda: hands.hang(canvas.viewport(), data, aim), window, times)
         hands.leave(canvas.viewport())
+        _forget(window)
     return times
 
 
