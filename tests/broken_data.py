@@ -328,7 +328,8 @@ BROKEN: dict[str, list[Broken]] = {
         Broken("is a file of torch.save, and no CSV", _zipped("archive/data.pkl")),
         Broken("is text in UTF-16, and no CSV", change("a.csv", lambda data: data.decode().encode("utf-16"))),
         Broken(
-            "is a Parquet table, and no CSV. Choose Parquet", change("a.csv", lambda data: b"PAR1" + data)
+            "is a Parquet table, and no CSV. Choose Parquet",
+            change("a.csv", lambda data: b"PAR1\x15\0" + data),
         ),
         Broken(
             "is no text. Tables are read from CSV", change("a.csv", lambda data: bytes(range(1, 256)) * 9)

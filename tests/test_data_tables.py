@@ -107,3 +107,10 @@ def test_a_series_without_names_begins_with_its_first_line(tmp_path):
     assert told.description.target_names == ("column_1",)
     assert sum(len(split) for split in told.splits.values()) == 52  # windows of 8, and a step behind each
     assert told.splits["train"].inputs["input"][0, 0].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["FEA1", "ARROW1", "RIFF", "GIF89", "BZh", "naïve"])
+def test_a_table_whose_first_name_looks_like_the_beginning_of_another_file_is_read(tmp_path, name):
+    path = table(tmp_path / "named.csv", f"{name},y", "1.5,a", "2.5,b", "3.5,a")
+    for data in (Data("csv", {"path": str(path)}), guess(path).data):
+        assert sum(describe(data).counts.values()) == 3

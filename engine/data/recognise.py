@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 #: How much of the beginning is looked at.
 HEAD = 4096
 #: Of text, hardly any byte is a control character; of anything else, many are.
@@ -50,8 +52,10 @@ def what_is(head: bytes) -> tuple[str, str] | None:
     head
         Its first :data:`HEAD` bytes.
     """
+    binary = b"\0" in head or not _is_utf8(head)
     for begins, kind, remedy in _KINDS:
-        if head.startswith(begins):
+        # A column may be called FEA1 or RIFF.
+        if head.startswith(begins) and (binary or not begins.isascii()):
             return kind, remedy
     if head.startswith(b"PK\x03\x04"):
         return _archive(head)
@@ -60,6 +64,14 @@ def what_is(head: bytes) -> tuple[str, str] | None:
     if b"\0" in head or sum(byte in _CONTROLS for byte in head) > _MOST_CONTROLS * len(head):
         return "no text", _READABLE
     return None
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be cut
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _archive(head: bytes) -> tuple[str, str]:
