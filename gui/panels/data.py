@@ -158,7 +158,7 @@ class DataPanel(Panel):
             (self.balance, "Classes"),
             (self.columns, "Columns"),
         ):
-            self._tabs.setTabVisible(self._tabs.addTab(tab, name), False)
+            self._tabs.setTabVisible(self._tabs.addTab(tab, name), tab is self._about)
         elide(self._tabs)
 
         # The row of buttons stays while there is nothing to show: it is the way to something.
@@ -388,7 +388,6 @@ class DataPanel(Panel):
         if view.columns:
             fill(self.columns, datawords.COLUMN_HEADINGS, datawords.column_rows(view))
         for tab, there in (
-            (self._about, True),
             (self.samples, drawn),
             (self.examples, not drawn),
             (self.balance, bool(view.balance)),
