@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import engine
@@ -267,8 +267,17 @@ def chains(draw: st.DrawFn) -> Network:
     return chain(*nodes, *ends, shape=(1, 8, 8))
 
 
+def _with_two_relus() -> Network:
+    """A convolution with a ReLU, another behind it, and only then a normalisation."""
+    fields = {"out_channels": 8, "kernel_size": 3, "padding": 1}
+    own = [(f"conv{n}", Node("Conv2d", fields, Choice("ReLU") if n == 2 else None)) for n in range(3)]
+    ends = ("flat", Node("Flatten")), ("fc", Node("Linear", {"out_features": 10}))
+    return chain(*own, ("relu", Node("ReLU")), ("norm", Node("BatchNorm2d")), *ends, shape=(1, 8, 8))
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(chains())
+@example(_with_two_relus())
 def test_any_chain_comes_out_without_errors_and_breaks_no_rule(network: Network) -> None:
     result = done(network)
     after = engine.analyze(result.network)

@@ -121,7 +121,9 @@ def _bend_first(around: Around) -> Iterator[Fault]:
         away = on(bent, f"Take {name} away from {id}", edits.without_bend)
         ways: tuple[Way, ...] = (away,) if around.only_signs_read(norm) else ()
         if place_of(norm)[0] == block:
-            behind = f"Move {name} behind {own_id(norm)}"
+            # Its own name where it is a layer: there may be two on the way.
+            moved = own_id(bent) if bent.node.activation is None else name
+            behind = f"Move {moved} behind {own_id(norm)}"
             ways += (on(bent, behind, edits.bend_behind, own_id(norm)),)
         yield Fault(
             step,
