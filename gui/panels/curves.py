@@ -217,6 +217,7 @@ class CurvesPanel(Panel):
         for metric in metrics:
             if metric not in self.charts:
                 chart = self.charts[metric] = Chart(metric)
+                chart.setParent(self._grid.parentWidget())  # with which it ends, also before it has its place
                 chart.plot.hovered.connect(self._hover)
                 chart.plot.released.connect(self._release)
                 chart.resized.connect(self._say_values)
