@@ -40,7 +40,7 @@ _STACKS = (
     ("weights", "activations", "filters", "health"),
     ("gradients", "responses", "data"),
 )
-_PALETTE, _INSPECTOR, _BOTTOM = 210, 320, 300
+_PALETTE, _INSPECTOR, _BOTTOM = 226, 320, 300
 
 
 def _takes_tab(widget: QWidget) -> bool:

@@ -39,6 +39,8 @@ from gui.theme import SPACE, theme
 MIME = "application/x-layerlab-layer"
 _TYPE = int(Qt.ItemDataRole.UserRole)
 _GROUP = _TYPE + 1
+#: From this width on rows say the torch name, too: in a narrower one few titles leave room for it.
+_NAMED = 270
 
 
 class _Row(QStyledItemDelegate):
@@ -78,19 +80,19 @@ class _Row(QStyledItemDelegate):
         painter.setBrush(look.Look(theme.tokens).family(index.data(_GROUP)))
         painter.drawRoundedRect(QRect(box.left() + 3 * SPACE, box.center().y() - 6, 4, 13), 2, 2)
         text = box.adjusted(6 * SPACE, 0, -3 * SPACE, 0)
-        name_width = look.metrics(11).horizontalAdvance(type)
-        title_width = text.width() - name_width - 2 * SPACE
+        named = box.width() >= _NAMED
+        name_width = look.metrics(11).horizontalAdvance(type) + 2 * SPACE if named else 0
         painter.setFont(look.font(13))
         painter.setPen(theme.color("text"))
         title = str(index.data())
-        fits = look.metrics(13).horizontalAdvance(title) <= title_width
+        fits = look.metrics(13).horizontalAdvance(title) <= text.width() - name_width
         painter.drawText(
             text,
             Qt.AlignmentFlag.AlignVCenter,
             # Its end tells 1-D from 2-D.
             title if fits else look.elided(title, 13, text.width(), mode=Qt.TextElideMode.ElideMiddle),
         )
-        if fits and title != type:
+        if named and fits and title != type:
             painter.setFont(look.font(11))
             painter.setPen(theme.color("muted"))
             painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, type)
