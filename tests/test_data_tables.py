@@ -4,6 +4,7 @@ import gzip
 import pickle
 from pathlib import Path
 
+import polars
 import pytest
 
 from engine.data import describe, load
@@ -114,3 +115,70 @@ def test_a_table_whose_first_name_looks_like_the_beginning_of_another_file_is_re
     path = table(tmp_path / "named.csv", f"{name},y", "1.5,a", "2.5,b", "3.5,a")
     for data in (Data("csv", {"path": str(path)}), guess(path).data):
         assert sum(describe(data).counts.values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "rows"),
+    [
+        ("id,2019,grade", ["1,5,grade", "2,6,x", "3,7,x"]),
+        ("id,nan,grade", ["1,5,grade", "2,6,x", "3,7,x"]),
+        ("nan,inf,y", ["1,5,y", "2,6,n", "3,7,n"]),
+    ],
+    ids=["a text over numbers", "a name that is written as a number", "no other names"],
+)
+def test_a_text_that_comes_again_below_is_a_name_where_others_can_be_nothing_else(tmp_path, first, rows):
+    path = table(tmp_path / "named.csv", first, *rows)
+    found = guess(path)
+    assert "header" not in found.data.fields
+    assert sum(describe(found.data).counts.values()) == 3
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["5,0,a,0", "3,1,b,1", "4,0,c,1"],
+        ["\ufeff5.5,1,7", "3.5,2,8", "4.5,1,9"],
+        ["", "5.5,1,7", "3.5,2,8", "4.5,1,9"],
+    ],
+    ids=["a number twice", "byte order mark", "a blank line first"],
+)
+def test_what_is_guessed_of_the_first_line_can_be_read(tmp_path, rows):
+    found = guess(table(tmp_path / "bare.csv", *rows))
+    assert found.data.fields["header"] is False
+    assert sum(describe(found.data).counts.values()) == 3
+
+
+def test_numbers_with_a_comma_are_in_nobodys_way_where_their_column_is_not_used(tmp_path):
+    rows = [f'"{n},5",{n},{n % 2}' for n in range(60)]
+    path = str(table(tmp_path / "prices.csv", "price,x,y", *rows))
+    for fields in ({"ignore": "price"}, {"features": "x"}):
+        assert describe(Data("csv", {"path": path, **fields})).input_shapes == {"input": (1,)}
+    for fields in ({"target": "price"}, {"order_by": "price"}, {}):
+        with pytest.raises(DataProblem, match="column 'price' has numbers with a comma"):
+            describe(Data("csv", {"path": path, **fields}))
+
+    def series(columns: str) -> Data:
+        return Data("series", {"path": path, "columns": columns, "window": 8, "horizon": 1})
+
+    assert describe(series("x")).input_shapes == {"input": (8, 1)}
+    with pytest.raises(DataProblem, match="column 'price' has numbers with a comma") as caught:
+        describe(series("price"))
+    assert "categorical" not in str(caught.value)  # a series has no such field
+
+
+def test_lines_may_end_as_on_an_old_macintosh(tmp_path):
+    path = tmp_path / "old.csv"
+    path.write_bytes(b"x,y\r1,0\r2,1\r3,0\r")
+    assert sum(describe(Data("csv", {"path": str(path)})).counts.values()) == 3
+
+
+def test_a_parquet_table_is_told_nothing_of_a_first_line(tmp_path):
+    path = tmp_path / "waves.parquet"
+    polars.DataFrame({"400.5": [1.0, 2, 3, 4], "y": [0, 1, 0, 1]}).write_parquet(path)
+    said = [remark.message for remark in view(Data("parquet", {"path": str(path)})).remarks]
+    assert not any("header" in words for words in said)
+
+
+def test_text_with_control_characters_is_text(tmp_path):
+    path = table(tmp_path / "marked.csv", "x,y", *(f"{n}\x01,{n % 2}" for n in range(20)))
+    assert guess(path).data.source == "csv"

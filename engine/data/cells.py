@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars
 
-from engine.data.csv_style import EMPTY, SEPARATORS, check_commas, check_names, column_names, guess_separator
+from engine.data.csv_style import EMPTY, NUMBERS, SEPARATORS, check_names, column_names, guess_separator
 from engine.data.files import unreadable
 from engine.data.pool import Array
 from engine.data.progress import Progress
@@ -22,8 +22,6 @@ from engine.data.recognise import HEAD, what_is
 from engine.data.room import need_room
 from engine.problems import DataProblem, did_you_mean
 
-#: A column in which this share of the cells are numbers is one of numbers, and the others are mistakes.
-_NUMBERS = 0.5
 #: More columns are a mistake, or belong into an array.
 MOST_COLUMNS = 50_000
 #: Bytes of memory that a byte of CSV takes while it is read: itself, as text cells and as numbers.
@@ -56,6 +54,8 @@ def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str
     except OSError as problem:
         raise unreadable(path, problem) from problem
     data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\n" not in data:  # lines of an old Macintosh
+        data = data.replace(b"\r", b"\n")
     if not data.strip():
         raise DataProblem(f"{path}: is empty. A table has a line of names and a line for each row.", "path")
     _check_text(path, data)
@@ -65,7 +65,11 @@ def read_csv(path: Path, separator: str, header: bool, categorical: Sequence[str
     names = column_names(path, data, mark) if header else [f"column_{n + 1}" for n in range(width)]
     try:
         frame = polars.read_csv(
-            io.BytesIO(data), separator=mark, has_header=header, infer_schema=False, new_columns=names
+            io.BytesIO(data.lstrip(b"\r\n")),  # it takes a blank first line for one cell
+            separator=mark,
+            has_header=header,
+            infer_schema=False,
+            new_columns=names,
         )
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as problem:
         said = str(problem).partition("\n")[0]
@@ -181,12 +185,11 @@ def _column(path: Path, series: polars.Series, as_text: bool) -> Array:
     stripped = series.str.strip_chars()
     known = stripped.is_not_null() & ~stripped.str.to_lowercase().is_in(EMPTY)
     if not as_text:
-        check_commas(path, stripped, known, _NUMBERS)
         numbers = stripped.cast(polars.Float64, strict=False)
         right = known & numbers.is_not_null() & numbers.is_finite().fill_null(False)
         if int(right.sum()) == int(known.sum()):
             return np.where(right.to_numpy(), numbers.fill_null(0.0).to_numpy(), np.nan)
-        if int(right.sum()) > _NUMBERS * int(known.sum()):
+        if int(right.sum()) > NUMBERS * int(known.sum()):
             wrong = (known & ~right).arg_true()
             others = f" ({len(wrong) - 1:,} other cells too)" if len(wrong) > 1 else ""
             raise DataProblem(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars
 
+from engine.data.pool import Array
 from engine.problems import DataProblem
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 #: What stands for an empty cell, in lower case.
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "?", "-")
+#: A column in which this share of the cells are numbers is one of numbers, and the others are mistakes.
+NUMBERS = 0.5
 #: Bytes of the beginning from which the separator is guessed.
 _HEAD = 1 << 16
 
@@ -77,64 +81,66 @@ def no_header(path: Path, why: str) -> DataProblem:
 def check_names(path: Path, frame: polars.DataFrame) -> None:
     """Refuse names that are an example: it would be lost, and the columns called by its values.
 
-    Years and wavelengths are names as well: what tells is a text that comes again below.
+    Years and wavelengths are names as well: what tells is a text that comes again below, unless another
+    stands over nothing but numbers.
     """
     numbers = [name for name in frame.columns if is_number(name)]
-    for name in numbers:
+    again = ""
+    for name in frame.columns if numbers else ():
         cells = frame[name].str.strip_chars()
         known = cells.filter(~cells.str.to_lowercase().is_in(EMPTY))
-        if known.cast(polars.Float64, strict=False).null_count():
+        plain = not known.cast(polars.Float64, strict=False).null_count()
+        if len(known) and plain != is_number(name):
             return
-    texts = [name for name in frame.columns if name not in numbers] if numbers else []
-    again = [name for name in texts if (frame[name].str.strip_chars() == name).any()]
+        if not is_number(name) and (cells == name).any():
+            again = again or name
     if again:
-        example = ", ".join([*numbers[:3], again[0]])
+        example = ", ".join([*numbers[:3], again])
         raise no_header(path, f"looks like an example ({example} …) and not like names of columns")
 
 
 def begins_with_example(rows: Sequence[Sequence[str]]) -> bool:
     """As :func:`check_names` and :func:`column_names` judge, from the first rows alone."""
     first, below = [cell.strip() for cell in rows[0]], rows[1:]
-    numbers = {place for place, cell in enumerate(first) if is_number(cell)}
-    if len(numbers) == len(first):
+    numbers = [cell for cell in first if is_number(cell)]
+    if not numbers:
+        return False
+    if len(numbers) == len(first) or len(set(numbers)) < len(numbers):
         return True
     columns = [[row[place].strip() for row in below if place < len(row)] for place in range(len(first))]
-    if any(not is_number(cell) and cell.lower() not in EMPTY for n in numbers for cell in columns[n]):
-        return False
-    again = any(cell in columns[place] for place, cell in enumerate(first) if place not in numbers)
-    return bool(numbers) and again
+    for name, cells in zip(first, columns, strict=True):
+        known = [cell for cell in cells if cell.lower() not in EMPTY]
+        if known and all(map(is_number, known)) != is_number(name):
+            return False
+    return any(not is_number(name) and name in cells for name, cells in zip(first, columns, strict=True))
 
 
 #: ``1,5``, ``1.234,5``, ``1,234,567``
 _COMMA = r"^[+-]?(\d+,\d+|\d{1,3}(\.\d{3})+,\d+|\d{1,3}(,\d{3})+(\.\d+)?)([eE][+-]?\d+)?$"
 
 
-def check_commas(path: Path, cells: polars.Series, known: polars.Series, numbers: float) -> None:
-    """Refuse numbers with a comma, which would be taken for names: a category for each.
+def check_commas(path: Path, name: str, texts: Array, field: str, remedy: str) -> None:
+    """Refuse a column of text most of which are numbers with a comma: each would be a category.
 
-    `numbers`: the share of cells that are numbers from which on a column is one of numbers.
+    `remedy`: what else may be done, if not to write them otherwise; and the `field` that it is about.
     """
-    with_comma = known & cells.str.contains(_COMMA).fill_null(False)
+    cells = polars.Series(texts, dtype=polars.String).drop_nulls()
+    with_comma = cells.str.contains(_COMMA)
     count = int(with_comma.sum())
-    if not count:
-        return
-    plain = int((known & cells.cast(polars.Float64, strict=False).is_not_null()).sum())
-    most = numbers * int(known.sum())
-    if plain > most or plain + count <= most:  # a few slips among numbers, or a few numbers among names
+    plain = int(cells.cast(polars.Float64, strict=False).is_not_null().sum())
+    if not count or plain + count <= NUMBERS * len(cells):  # a few numbers among names
         return
     raise DataProblem(
-        f"{path}: column {cells.name!r} has numbers with a comma, such as "
+        f"{path}: column {name!r} has numbers with a comma, such as "
         f"{cells[int(with_comma.arg_true()[0])]!r}. Write them with a decimal point and nothing between "
-        "thousands (a spreadsheet does with English numbers), or list the column in categorical if they are "
-        "names.",
-        "categorical",
+        f"thousands (a spreadsheet does with English numbers), or {remedy}.",
+        field,
     )
 
 
 def is_number(text: str) -> bool:
-    """Whether `text` is one, as Python writes it."""
+    """Whether `text` is one, as Python writes it, and none that only has a name, such as nan."""
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True

@@ -189,11 +189,11 @@ def _targets_beside(path: Path) -> Path | None:
 
 def _table(path: Path, head: bytes, reason: str) -> Guess:
     """A table, or a series where rows follow one another in time."""
-    lines = head.decode("utf-8", "ignore").splitlines()
+    lines = head.decode("utf-8-sig", "ignore").splitlines()
     if len(head) == _SOME:
         lines.pop()  # which is cut off
-    rows = list(csv.reader(lines, delimiter=csv_style.guess_separator(head)))
-    first = rows[0][0].strip().lower() if rows and rows[0] else ""
+    rows = [row for row in csv.reader(lines, delimiter=csv_style.guess_separator(head)) if row]
+    first = rows[0][0].strip().lower() if rows else ""
     timed = first in ("time", "date", "datetime", "timestamp", "step", "t", "day", "month", "year", "hour")
     if timed and len(rows) > _SERIES_ROWS:
         names = [name.strip() for name in rows[0]]
@@ -203,7 +203,7 @@ def _table(path: Path, head: bytes, reason: str) -> Guess:
                 _of("series", "path", path, columns=",".join(others)),
                 f"{reason} Its first column is {names[0]!r}, so its rows follow one another in time.",
             )
-    if rows and rows[0] and csv_style.begins_with_example(rows):
+    if rows and csv_style.begins_with_example(rows):
         return Guess(
             _of("csv", "path", path, header=False),
             f"{reason} Its first line is an example and no names.",

@@ -6,7 +6,7 @@ import codecs
 
 #: How much of the beginning is looked at.
 HEAD = 4096
-#: Of text, hardly any byte is a control character; of anything else, many are.
+#: Of text in any code, hardly any byte is a control character; of anything else, many are.
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\x1b")
 _MOST_CONTROLS = 0.02
 
@@ -52,7 +52,8 @@ def what_is(head: bytes) -> tuple[str, str] | None:
     head
         Its first :data:`HEAD` bytes.
     """
-    binary = b"\0" in head or not _is_utf8(head)
+    utf8 = _is_utf8(head)
+    binary = b"\0" in head or not utf8
     for begins, kind, remedy in _KINDS:
         # A column may be called FEA1 or RIFF.
         if head.startswith(begins) and (binary or not begins.isascii()):
@@ -61,7 +62,7 @@ def what_is(head: bytes) -> tuple[str, str] | None:
         return _archive(head)
     if _is_pickle(head):
         return _PICKLE
-    if b"\0" in head or sum(byte in _CONTROLS for byte in head) > _MOST_CONTROLS * len(head):
+    if b"\0" in head or (not utf8 and sum(byte in _CONTROLS for byte in head) > _MOST_CONTROLS * len(head)):
         return "no text", _READABLE
     return None
 
@@ -90,4 +91,6 @@ def _is_pickle(head: bytes) -> bool:
     """Protocols from 2 on begin with their number; that of before with opcodes in ASCII, each on its line."""
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return True
-    return head.startswith((b"(dp0", b"(lp0", b"(ip0", b"ccopy_reg", b"cnumpy", b"cpandas", b"c__builtin__"))
+    return head.startswith(
+        (b"(dp0\n", b"(lp0\n", b"(ip0\n", b"ccopy_reg", b"cnumpy", b"cpandas", b"c__builtin__")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from engine.data.csv_style import is_number
 from engine.data.pool import Shape
 from engine.data.splits import Plan
 from engine.dataview import ColumnView, InputView, Numbers, Remark
@@ -33,6 +34,8 @@ def remarks(
             "warning", "Nothing validates, so nothing tells learning from memorising. Raise validation."
         )
     yield from _of_classes(balance)
+    if data.source == "csv":
+        yield from _of_header(columns)
     yield from _of_columns(columns)
     for name, figures in values.items():
         if figures.std == 0:
@@ -85,14 +88,18 @@ def _of_classes(balance: Mapping[str, tuple[int, int, int]]) -> Iterator[Remark]
         yield Remark("warning", f"Class {rarest!r} has {present[rarest]:,} training examples only.")
 
 
-def _of_columns(columns: Sequence[ColumnView]) -> Iterator[Remark]:
-    numbers = [column.name for column in columns if _is_measure(column.name)]
+def _of_header(columns: Sequence[ColumnView]) -> Iterator[Remark]:
+    """A number that is measured, rather than counted as years are, names no column as a rule."""
+    numbers = [column.name for column in columns if is_number(column.name) and not column.name.isdecimal()]
     if numbers:
         yield Remark(
             "hint",
             f"Columns are called by numbers, such as {numbers[0]}. If the first line is an example, set "
             "header to false.",
         )
+
+
+def _of_columns(columns: Sequence[ColumnView]) -> Iterator[Remark]:
     for column in columns:
         if column.role == "target":
             continue
@@ -117,11 +124,3 @@ def _of_columns(columns: Sequence[ColumnView]) -> Iterator[Remark]:
             yield Remark(
                 "hint", f"Column {column.name!r} has {column.empty:,} empty cells, which are filled."
             )
-
-
-def _is_measure(name: str) -> bool:
-    """Whether a name is a number that is measured rather than counted, as years are."""
-    try:
-        return not name.isdecimal() and float(name) == float(name)
-    except ValueError:
-        return False

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.data import cells
 from engine.data.arrays import npy
+from engine.data.csv_style import check_commas
 from engine.data.description import Loader
 from engine.data.files import chosen_file, stamp
 from engine.data.measures import spread
@@ -98,6 +99,7 @@ def _with_roles(path: Path, fields: Mapping[str, Any]) -> Series:
     target = (cells.pick(names, fields["target"], "target", path) or chosen[:1])[0]
     for name in (*chosen, target):
         if columns[name].dtype == object:
+            check_commas(path, name, columns[name], "columns", "take other columns")
             raise DataProblem(
                 f"{path}: column {name!r} holds text such as {columns[name][0]!r}: no series.", "columns"
             )

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from engine.data import cells
+from engine.data.csv_style import check_commas
 from engine.data.description import Loader
 from engine.data.files import chosen_file, stamp
 from engine.data.measures import spread, standardised
@@ -84,14 +85,14 @@ def table(kind: str, fields: Mapping[str, Any]) -> Table:
     path = chosen_file(fields, "path", f"{'CSV' if kind == 'csv' else 'Parquet'} file")
     key = msgspec.json.encode((kind, fields, stamp([path])), order="sorted")
     if _kept is None or _kept[0] != key:
-        _kept = key, _with_roles(path, _read_cells(kind, path, fields), fields)
+        _kept = key, _with_roles(kind, path, _read_cells(kind, path, fields), fields)
     return _kept[1]
 
 
-def _with_roles(path: Path, read: cells.Cells, fields: Mapping[str, Any]) -> Table:
+def _with_roles(kind: str, path: Path, read: cells.Cells, fields: Mapping[str, Any]) -> Table:
     names = list(read.columns)
     ignored = cells.pick(names, fields["ignore"], "ignore", path)
-    cells.pick(names, fields["categorical"], "categorical", path)
+    categorical = cells.pick(names, fields["categorical"], "categorical", path)
     order = cells.pick(names, fields["order_by"], "order_by", path)
     left = [name for name in names if name not in ignored]
     targets = cells.pick(names, fields["target"], "target", path) or left[-1:]
@@ -110,6 +111,12 @@ def _with_roles(path: Path, read: cells.Cells, fields: Mapping[str, Any]) -> Tab
             "Name another target, or ignore fewer columns.",
             "features",
         )
+    for name in (*features, *targets, *order):
+        texts = read.columns[name]
+        named = name in categorical or (fields["learn"] == "class" and name in targets)
+        if kind == "csv" and texts.dtype == object and not named:
+            remedy = "list the column in categorical if they are names"
+            check_commas(path, name, texts, "categorical", remedy)
     kept = _rows(path, read, [*features, *targets], targets, fields["missing"])
     if order:
         kept = kept[_order(path, order[0], read.columns[order[0]][kept])]
