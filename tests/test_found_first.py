@@ -18,7 +18,7 @@ from engine.host.member import Member
 from engine.host.pool import Pool
 from engine.host.protocol import Analyze, Analyzed, ChannelProblem, Event, Found
 from engine.host.work import Work
-from engine.network import Network, Node
+from engine.network import Choice, End, Network, Node
 from engine.storage import file
 from engine.storage.reader import Reader
 from gui.document import Document
@@ -90,6 +90,19 @@ def test_while_one_drags_elsewhere_the_ways_out_of_an_error_stay() -> None:
     repairs = {p.node: p.repairs for p in found.analysis.errors}
     assert repairs["loose"]
     assert repairs == {p.node: p.repairs for p in whole.analysis.errors}
+
+
+def test_ways_out_of_what_is_no_error_stay_too() -> None:
+    before = edit.connect(edit.add_node(SOUND, "idle", edit.new_node("ReLU")), End("flat"), End("idle"))
+    before = edit.set_init(before, "fc", "weight", Choice("zeros"))
+    _, whole, found, _ = answers(before, edit.set_field(before, "fc", "bias", False))
+    offered = {(p.code, p.node): p.repairs for p in found.analysis.problems}
+    assert offered["unused", "idle"]
+    assert (
+        offered["unused", "idle"]
+        == {(p.code, p.node): p.repairs for p in whole.analysis.problems}["unused", "idle"]
+    )
+    assert offered["equal-weights", "fc"], "what needs no search is told at once"
 
 
 @pytest.mark.parametrize(

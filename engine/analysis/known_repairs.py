@@ -14,9 +14,9 @@ _Key = tuple[str, str, str | None, str | None]
 
 
 class KnownRepairs:
-    """The ways out of the errors of the drawing that was analysed last.
+    """The ways out of what was wrong with the drawing that was analysed last.
 
-    While somebody drags elsewhere the same errors are found again and again. Without this their ways out
+    While somebody drags elsewhere the same problems are found again and again. Without this their ways out
     would go and come back at each step, as long as it takes to try them anew.
     """
 
@@ -27,15 +27,18 @@ class KnownRepairs:
     def learn(self, network: Network, analysis: Analysis) -> None:
         """Remember what was found to help `network`."""
         self._network = network
-        self._repairs = {_key(problem): problem.repairs for problem in analysis.errors if problem.repairs}
+        self._repairs = {_key(problem): problem.repairs for problem in analysis.problems if problem.repairs}
 
     def recall(self, network: Network, analysis: Analysis) -> Analysis:
-        """`analysis`, its errors that have no way out with those that were tried where all was the same."""
+        """`analysis`, its problems with the ways out that were tried where all was the same.
+
+        Errors that have ways out keep theirs: these are not searched.
+        """
         if not self._repairs:
             return analysis
         problems = tuple(
-            replace(problem, repairs=self._still(network, problem))
-            if problem.severity == "error" and not problem.repairs
+            replace(problem, repairs=self._still(network, problem) or problem.repairs)
+            if _key(problem) in self._repairs and not (problem.severity == "error" and problem.repairs)
             else problem
             for problem in analysis.problems
         )

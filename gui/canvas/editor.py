@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF
 
-from engine import diff, edit, edit_view, ports
+from engine import edit, edit_view, ports
 from engine.edit import EditProblem
 from engine.edit_view import Frame, Note
 from engine.findings import Repair
+from engine.mending import mended
 from engine.network import Choice, Edge, End, Network
-from engine.problems import FileProblem
 from gui.canvas import clipboard, compose, healing
 from gui.canvas.marks import PADDING, TITLE
 from gui.canvas.node_item import NodeItem
@@ -287,11 +287,9 @@ class Editor:
     def repair(self, repair: Repair) -> None:
         """Take one way out."""
         try:
-            after = diff.apply(self.network, repair.changes)
-        except (KeyError, ValueError, FileProblem):
-            self.canvas.refuse(
-                "The network has changed since this repair was found. Wait for the next check."
-            )
+            after = mended(self.network, repair)
+        except EditProblem as problem:
+            self.canvas.refuse(str(problem))
             return
         self.document.edit(after, repair.text)
 

@@ -42,6 +42,7 @@ from gui.canvas.scene import Scene
 from gui.canvas.trial import Trial
 from gui.canvas.writing import Writer
 from gui.document import Document
+from gui.meaning import same_meaning
 from gui.selection import Selection
 from gui.theme import theme
 
@@ -167,6 +168,7 @@ class Canvas(Camera):
         if self.hands.busy:  # what is pressed may be gone
             self.hands.cancel()
         self.repairs_wanted = False
+        self.searched = self.searched and same_meaning(before, after)
         self.land()
         another, self._generation = self.document.generation != self._generation, self.document.generation
         shown = self.block

@@ -6,9 +6,10 @@ from PySide6.QtCore import QRectF, Qt, QUrl
 from PySide6.QtGui import QColor, QDesktopServices, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from engine import diff, edit
-from engine.findings import Problem
-from engine.problems import FileProblem
+from engine import edit
+from engine.edit import EditProblem
+from engine.findings import Problem, Repair
+from engine.mending import mended
 from gui.amounts import at_least, left_out
 from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
@@ -292,14 +293,14 @@ class Problems(QWidget):
             button = Button(repair.text.replace("&", "&&"), theme.icon("mdi6.lightbulb-on-outline", "accent"))
             button.setToolTip(tip(f"{repair.text}. One undo step."))
             set_state(button, "role", "repair")
-            button.clicked.connect(lambda _=False, repair=repair: self._mend(repair.text, repair.changes))
+            button.clicked.connect(lambda _=False, repair=repair: self._mend(repair))
             layout.addWidget(button)
         return card
 
-    def _mend(self, text: str, changes: tuple[diff.Change, ...]) -> None:
+    def _mend(self, repair: Repair) -> None:
         document = self._subject.document
         try:
-            document.edit(diff.apply(document.network, changes), text)
-        except (KeyError, ValueError, FileProblem):
-            # The repair was made for a drawing that has changed since; a new analysis is on its way.
-            return
+            after = mended(document.network, repair)
+        except EditProblem:
+            return  # a new analysis is on its way
+        document.edit(after, repair.text)

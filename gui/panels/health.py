@@ -9,10 +9,10 @@ from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from engine import diff
 from engine.diagnosis import Finding
+from engine.edit import EditProblem
 from engine.findings import Analysis, Repair
-from engine.problems import FileProblem
+from engine.mending import mended
 from gui.document import Document
 from gui.meaning import same_meaning
 from gui.narrow import Pick
@@ -248,8 +248,8 @@ class HealthPanel(Panel):
     def repair(self, repair: Repair) -> bool:
         """Make a repair's changes, as one undo step; False where the drawing has moved on."""
         try:
-            after = diff.apply(self._document.network, repair.changes)
-        except (KeyError, FileProblem):
+            after = mended(self._document.network, repair)
+        except EditProblem:
             return False
         self._document.edit(after, repair.text)
         return True

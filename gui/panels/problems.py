@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import diff
+from engine.edit import EditProblem
 from engine.findings import Analysis, Problem, Repair
-from engine.problems import FileProblem
+from engine.mending import mended
 from gui.document import Document
 from gui.panels.panel import Panel
 from gui.selection import Selection
@@ -229,10 +229,9 @@ class ProblemsPanel(Panel):
     def repair(self, repair: Repair) -> None:
         """Make the repair's changes, as one undo step."""
         try:
-            after = diff.apply(self._document.network, repair.changes)
-        except (KeyError, FileProblem):
-            # The drawing has moved on since the analysis; the next one is on its way.
-            self.message.setText("The drawing has changed since: this repair no longer fits it.")
+            after = mended(self._document.network, repair)
+        except EditProblem as problem:
+            self.message.setText(str(problem))
             return
         self._document.edit(after, repair.text)
 

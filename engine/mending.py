@@ -1,0 +1,52 @@
+"""Making a repair's changes in a network that may have changed since the repair was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from engine import diff, ports
+from engine.edit import EditProblem
+from engine.findings import Repair
+from engine.network import Block, Edge, Network
+from engine.problems import FileProblem
+
+
+def mended(network: Network, repair: Repair) -> Network:
+    """`network` with the changes of `repair`.
+
+    Raises
+    ------
+    EditProblem
+        If they no longer fit: what they change is another now, or wires would lead from or to nothing, or two
+        to where one may.
+    """
+    try:
+        after = diff.apply(network, repair.changes)
+        fits = diff.apply(after, diff.invert(repair.changes)) == network
+    except (KeyError, ValueError, TypeError, FileProblem):
+        fits = False
+    if not fits or _tangles(network, after):
+        raise EditProblem("The network has changed since this repair was found. Wait for the next check.")
+    return after
+
+
+def _tangles(before: Network, after: Network) -> bool:
+    """Whether there are wires in `after` that no hand could draw, and that were not there before."""
+    graphs: list[tuple[Network | Block, Network | Block]] = [(before, after)]
+    graphs += [(block, after.blocks[name]) for name, block in before.blocks.items() if name in after.blocks]
+    for old, new in graphs:
+        if old.nodes is new.nodes and old.edges is new.edges:
+            continue
+        if not _loose(new) <= _loose(old):
+            return True
+        arriving = Counter(edge.target for edge in new.edges)
+        for edge in diff.edges_between(old.edges, new.edges)[1]:
+            node = new.nodes.get(edge.target.node)
+            if arriving[edge.target] > 1 and node is not None and not ports.is_variadic(node):
+                return True
+    return False
+
+
+def _loose(graph: Network | Block) -> set[Edge]:
+    nodes = graph.nodes
+    return {edge for edge in graph.edges if edge.source.node not in nodes or edge.target.node not in nodes}
