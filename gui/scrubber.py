@@ -79,7 +79,7 @@ class Scrubber(QWidget):
         self._film.timeout.connect(self._next)
         #: The step that was shown as a drag began; None: the newest.
         self._before: int | None = None
-        self.slider.sliderPressed.connect(self._held)
+        self.slider.held.connect(self._held)
         self.slider.taken_back.connect(lambda: session.seek(self._before))
         self.slider.valueChanged.connect(self._moved)
         self.play.toggled.connect(self._toggled)

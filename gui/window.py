@@ -124,8 +124,7 @@ class Window(QMainWindow):
         self.workers.elsewhere.command = self.settings.command
         self.status.problems_chosen.connect(lambda: self.docks.reveal("problems"))
         self.files.saved.connect(self._remind)
-        for command in ("run.train", "run.step"):
-            self.commands[command].triggered.connect(self._remind_of_run)
+        self.session.state_changed.connect(self._remind_of_run)
         self.welcome.template_chosen.connect(self.files.open_template)
         self.welcome.file_chosen.connect(self.files.open_path)
         self.welcome.open_chosen.connect(self.files.open)
@@ -354,8 +353,8 @@ class Window(QMainWindow):
         if texts := self.unfinished():
             self.status.showMessage(summed(texts), 8000)
 
-    def _remind_of_run(self) -> None:
-        if self.session.active:  # where it was refused, that has been said
+    def _remind_of_run(self, state: str) -> None:
+        if state == "starting":
             self._remind()
 
     def show_machines(self) -> None:

@@ -229,6 +229,40 @@ def test_escape_takes_back_a_slider(qtbot):
     drag_and_take_back(slider, handle(slider), QPoint(16, 0), slider.value)
 
 
+def test_a_slider_comes_to_where_it_is_pressed_is_dragged_on_from_there_and_taken_back(qtbot):
+    slider = shown(qtbot, CurvesPanel(Session())).smoothing
+    slider.setValue(10)
+    middle, before = handle(slider), slider.value()
+    slider.setValue(60)
+    far = handle(slider)
+    slider.setValue(before)
+    hands.drag(slider, far, far, drop=False)
+    assert slider.value() == pytest.approx(60, abs=2)
+    hands.move(slider, QPoint((middle.x() + far.x()) // 2, far.y()))
+    assert before < slider.value() < 58
+    hands.key(slider, Qt.Key.Key_Escape)
+    assert slider.value() == before
+    hands.release(slider, far)
+    assert slider.value() == before
+
+
+def test_a_press_on_the_scrubber_goes_to_that_step_and_escape_back_to_the_newest(qtbot):
+    session = Session()
+    begin(session)
+    for step in range(40):
+        observe(session, step)
+    slider = shown(qtbot, Scrubber(session)).slider
+    session.seek(3)
+    place = handle(slider)
+    session.seek(None)
+    hands.drag(slider, place, place, drop=False)
+    assert session.at == pytest.approx(3, abs=1)
+    hands.key(slider, Qt.Key.Key_Escape)
+    assert session.at is None
+    hands.release(slider, place)
+    assert session.at is None
+
+
 @pytest.mark.parametrize("at", [4, None])
 def test_escape_takes_back_a_drag_through_time_to_the_step_that_was_looked_at_or_followed(qtbot, at):
     session = Session()

@@ -139,6 +139,16 @@ def test_save_and_train_say_in_one_line_what_had_no_part_in_it(window) -> None:
     assert window.status.currentMessage() == f"{said} And 1 more field."
 
 
+@pytest.mark.parametrize(
+    "begin", [lambda w: w.diagnosing.train_on(), lambda w: w.running.train()], ids=["train on", "train"]
+)
+def test_however_a_run_is_begun_what_has_no_part_in_it_is_said(window, begin) -> None:
+    conv = type_wrong(window)
+    begin(window)
+    assert window.session.active
+    assert window.status.currentMessage().startswith(f"{conv} › kernel_size does not count yet")
+
+
 def test_where_training_is_refused_both_are_said(window, pool, qtbot) -> None:
     qtbot.waitUntil(lambda: bool(pool.analyses))
     pool.answer(Analysis(problems=(Problem("error", "window", "too large", "fc1", "out_features"),)))
