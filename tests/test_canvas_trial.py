@@ -216,10 +216,12 @@ def test_where_no_way_out_was_found_one_is_told_so(bench):
 
 def test_ways_out_that_are_asked_for_right_after_an_edit_are_waited_for(bench):
     b = bench(flattened())
-    b.canvas.set_analysis(analyze(b.network))
+    b.canvas.set_analysis(Analysis())
     network = edit.connect(b.network, End("flatten1"), End("conv1"))
     b.document.edit(network, "Connect")
     offer_repairs(b.canvas)
     assert not b.canvas.toast.isVisible(), "what was found is of before the edit"
     b.canvas.set_analysis(analyze(network))
     assert menu_of(b)
+    for menu in b.canvas.findChildren(QMenu):
+        menu.close()

@@ -105,6 +105,16 @@ def test_ways_out_of_what_is_no_error_stay_too() -> None:
     assert offered["equal-weights", "fc"], "what needs no search is told at once"
 
 
+def test_what_is_read_by_now_is_not_taken_out_as_if_it_were_not() -> None:
+    before = edit.add_node(SOUND, "idle", edit.new_node("Flatten"))
+    _, whole, found, _ = answers(before, edit.connect(before, End("image"), End("idle")))
+    remove = [
+        r for p in whole.analysis.problems if p.node == "idle" for r in p.repairs if len(r.changes) == 1
+    ]
+    assert remove
+    assert not set(map(str, remove)) & {str(r) for p in found.analysis.problems for r in p.repairs}
+
+
 @pytest.mark.parametrize(
     "after",
     [

@@ -60,9 +60,9 @@ def _same(a: Network, b: Network, change: Change) -> bool:
     """Whether `change` finds the same in both."""
     part, *rest = change.path
     if part == "nodes" and rest:
-        # By its place among the others a node is put in, or taken out.
-        return a.nodes.get(rest[0]) is b.nodes.get(rest[0]) and (
-            len(rest) > 1 or list(a.nodes) == list(b.nodes)
-        )
+        if a.nodes.get(rest[0]) is not b.nodes.get(rest[0]):
+            return False
+        # By its place among the others a node is put in, or taken out, where no other wires lead to it.
+        return len(rest) > 1 or (a.edges == b.edges and list(a.nodes) == list(b.nodes))
     mine, others = getattr(a, part, None), getattr(b, part, None)
     return mine is others or mine == others
