@@ -97,7 +97,8 @@ class Docks:
         self._window = window
         window.setDockNestingEnabled(True)
         option = QMainWindow.DockOption
-        window.setDockOptions(option.AllowNestedDocks | option.AllowTabbedDocks | option.GroupedDragging)
+        # No GroupedDragging: to drag a dock out of a window that several share crashes Qt 6.11.
+        window.setDockOptions(option.AllowNestedDocks | option.AllowTabbedDocks)
         window.setCorner(Qt.Corner.BottomLeftCorner, _AREA.BottomDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, _AREA.RightDockWidgetArea)
         window.setTabPosition(_AREA.AllDockWidgetAreas, QTabWidget.TabPosition.North)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QTabBar
+from PySide6.QtWidgets import QApplication, QMainWindow, QTabBar
 
 from gui.window import Window
 from tests.window_helpers import PlayedPool, close_window, open_window, template
@@ -73,3 +73,8 @@ def test_the_next_start_has_one_row_each(window: Window, tmp_path: Path) -> None
     again = open_window(tmp_path, PlayedPool(), template())
     assert rows(again) == before
     close_window(again)
+
+
+def test_docks_are_dragged_one_by_one(window: Window) -> None:
+    """Qt 6.11 crashes when a dock is dragged out of a window of its own that several share."""
+    assert not window.workbench.dockOptions() & QMainWindow.DockOption.GroupedDragging
