@@ -115,6 +115,15 @@ def test_what_is_read_by_now_is_not_taken_out_as_if_it_were_not() -> None:
     assert not set(map(str, remove)) & {str(r) for p in found.analysis.problems for r in p.repairs}
 
 
+def test_what_is_gone_is_not_offered_to_be_wired() -> None:
+    before = edit.with_graph(BROKEN, None, edges=BROKEN.edges[:2] + BROKEN.edges[3:])
+    before = edit.add_node(before, "idle", edit.new_node("Flatten"))
+    _, whole, found, _ = answers(before, edit.remove(before, ["idle"]))
+    wire = [r for p in whole.analysis.errors for r in p.repairs if r.text == "Wire idle to fc"]
+    assert wire
+    assert not set(map(str, wire)) & {str(r) for p in found.analysis.problems for r in p.repairs}
+
+
 @pytest.mark.parametrize(
     "after",
     [

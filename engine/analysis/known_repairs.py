@@ -64,5 +64,7 @@ def _same(a: Network, b: Network, change: Change) -> bool:
             return False
         # By its place among the others a node is put in, or taken out, where no other wires lead to it.
         return len(rest) > 1 or (a.edges == b.edges and list(a.nodes) == list(b.nodes))
+    if part == "edges" and a.nodes.keys() != b.nodes.keys():
+        return False  # one that it would wire may be gone
     mine, others = getattr(a, part, None), getattr(b, part, None)
     return mine is others or mine == others
