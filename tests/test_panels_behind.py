@@ -20,7 +20,7 @@ from gui.panels.panel import Panel
 from gui.panels.trend import Trend, TrendPlot
 from gui.session import Session
 from tests.test_data_panel import Looks
-from tests.test_panels import FakeWorkers, begin, example, metric
+from tests.test_panels import FakeWorkers, begin, drawn, example, metric
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("light")]
 
@@ -166,3 +166,20 @@ def test_a_curve_is_as_wide_as_it_is_in_the_range_that_is_shown_and_not_in_the_o
         panel.flush()
         (line,) = panel.charts["loss"].lines.values()
         assert line.smooth.opts["pen"].widthF() == line.smooth.full_width
+
+
+def test_the_curve_of_the_run_before_goes_to_its_end_though_nobody_looked(qtbot: Any) -> None:
+    session = Session()
+    panel = CurvesPanel(session)
+    tabs = Tabs(qtbot, panel)
+    begin(session)
+    metric(session, 1, loss=3.0)
+    qtbot.waitUntil(lambda: "loss" in panel.charts)
+    tabs.behind()
+    metric(session, 2, loss=2.0)
+    session.set_state("finished")
+    begin(session)
+    metric(session, 1, loss=1.0)
+    tabs.front()
+    panel.flush()
+    assert drawn(panel.charts["loss"].lines[1, "train"].smooth) == ([1, 2], [3.0, 2.0])

@@ -117,6 +117,7 @@ class CurvesPanel(Panel):
     def refresh(self) -> Iterator[None]:
         """Draw what has come in, a chart at a time."""
         if self._session.metrics is not self._history.source:
+            self._history.read()  # to its end, which may have come while nobody looked
             if self._history.tracks:
                 self._earlier = [*self._earlier, self._history][-EARLIER:]
             self._history = History(self._session.metrics, self._session.network)
