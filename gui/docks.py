@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDockWidget,
+    QMainWindow,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 from shiboken6 import getCppPointer
 
 _AREA = Qt.DockWidgetArea
@@ -68,6 +76,8 @@ class Dock(QDockWidget):
         #: Whether it is in front, and not hidden or behind another's tab.
         self.seen = False
         self.visibilityChanged.connect(self._visibility_changed)
+        for button in self.findChildren(QAbstractButton, "qt_dockwidget_floatbutton"):
+            button.clicked.connect(self.raise_)  # put back, it would stand behind the others of its stack
         self._no_title = QWidget(self)
         self._no_title.hide()
         self._titled = True

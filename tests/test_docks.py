@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMainWindow, QTabBar
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QTabBar
 
 from gui.window import Window
 from tests.window_helpers import PlayedPool, close_window, open_window, template
@@ -78,3 +78,15 @@ def test_the_next_start_has_one_row_each(window: Window, tmp_path: Path) -> None
 def test_docks_are_dragged_one_by_one(window: Window) -> None:
     """Qt 6.11 crashes when a dock is dragged out of a window of its own that several share."""
     assert not window.workbench.dockOptions() & QMainWindow.DockOption.GroupedDragging
+
+
+def test_a_panel_that_is_put_back_by_its_button_is_in_front(window: Window) -> None:
+    curves = window.docks["curves"]
+    button = curves.findChild(QAbstractButton, "qt_dockwidget_floatbutton")
+    curves.setFloating(True)
+    QApplication.processEvents()
+    button.click()
+    QApplication.processEvents()
+    assert not curves.isFloating()
+    assert curves.seen
+    assert not window.docks["predictions"].seen
