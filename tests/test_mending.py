@@ -68,6 +68,17 @@ def test_it_fits_where_something_else_has_changed() -> None:
     assert after.nodes["fc"].fields["out_features"] == 5
 
 
+@pytest.mark.parametrize("laid", [True, False])
+def test_it_fits_where_things_were_moved(laid: bool) -> None:
+    """Which nobody checks anew."""
+    moved = edit.move(BROKEN, {"conv": (7.0, 8.0), "fc": (1.0, 2.0)})
+    before, now = (moved, edit.move(moved, {"conv": (9.0, 9.0)})) if laid else (moved, BROKEN)
+    after = mended(now, repair_of(before, "Take conv out"))
+    assert "conv" not in after.nodes
+    assert "conv" not in after.positions()
+    assert after == edit.remove(now, ["conv"], heal=True)
+
+
 @pytest.mark.gui
 @pytest.mark.parametrize("moved", MOVED_ON)
 def test_pressed_too_late_a_repair_says_so_and_the_drawing_stays(qtbot: Any, moved: Any) -> None:
