@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
 from test_inspector import NETWORK, Bench, chain
 
@@ -234,3 +235,21 @@ def test_a_drag_ends_where_another_layer_is_looked_at(qtbot, other: str) -> None
     hands.move(label, at + QPoint(60, 0))
     hands.release(label, at + QPoint(60, 0))
     assert bench.document.network is before
+
+
+def test_what_was_typed_into_one_of_several_and_undone_at_once_is_not_shown_any_more(qtbot) -> None:
+    bench = Bench(qtbot, NETWORK)
+    bench.document.changed.disconnect(bench.analyze)  # no answer yet
+    bench.select("conv1")
+    bench.inspector.activateWindow()
+    line = bench.panel.fields.form.editor("kernel_size").line
+    before = line.text()
+    line.setFocus()
+    qtbot.waitUntil(line.hasFocus)
+    line.selectAll()
+    QTest.keyClicks(line, "7")
+    bench.select("conv2", "conv1")
+    several = bench.panel.fields.form.editor("kernel_size").line
+    assert (bench.document.undo_stack.count(), several.text()) == (1, "")
+    bench.document.undo_stack.undo()
+    assert several.text() == before

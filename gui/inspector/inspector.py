@@ -143,8 +143,8 @@ class Inspector(QScrollArea):
         seen = (self._document.network, self._subject.analysis, *self._subject.selection.chosen)
         if all(map(operator.is_, seen, self._seen)):
             return
+        self._seen = seen  # before what is typed is finished, which shows the newer state that this leads to
         self._show()
-        self._seen = seen
 
     def _show(self) -> None:
         wanted = self._wanted().key
