@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMenu
 
 from engine.host.protocol import Confused, Observation, RunStarted, RunState, WeightsKept
 from engine.problems import FileProblem
-from engine.runs import RunFolder, listed, read_events
+from engine.runs import RunFolder, Summary, listed, read_events
 from engine.storage import file
 from gui.choosing import ask_folder
 from gui.files import tell
@@ -70,10 +70,23 @@ class Past:
         )
 
     def fill(self) -> None:
-        """List the newest runs of this document."""
+        """List the newest runs of this document; below them, those of its name from before it was saved."""
         self.menu.clear()
-        folder = self._folder()
-        for run in listed(folder)[:LISTED]:
+        folder, unsaved = self._folder(), runs_folder(None)
+        self._list(folder, listed(folder)[:LISTED])
+        document = self._window.document
+        before = listed(unsaved, document.network.name)[:LISTED] if document.path is not None else []
+        if before and unsaved != folder:
+            if not self.menu.isEmpty():
+                self.menu.addSeparator()
+            self.menu.addAction("Of this name, before there was a file:").setEnabled(False)
+            self._list(unsaved, before)
+        if not self.menu.isEmpty():
+            self.menu.addSeparator()
+        self.menu.addAction(self._other)
+
+    def _list(self, folder: Path, runs: list[Summary]) -> None:
+        for run in runs:
             accuracy = (run.result.get("validation") or {}).get("accuracy")
             figure = "" if accuracy is None else f", {100 * accuracy:.1f} %"
             name = str(run.path.relative_to(folder)).replace("&", "&&")  # a sweep's with the sweep's
@@ -81,9 +94,6 @@ class Past:
             action.setToolTip(tip(str(run.path)))
             action.setEnabled(run.state != "running")
             action.triggered.connect(lambda checked=False, path=run.path: self.open(path))
-        if not self.menu.isEmpty():
-            self.menu.addSeparator()
-        self.menu.addAction(self._other)
 
     def _folder(self) -> Path:
         return self._window.workers.runs_folder or runs_folder(self._window.document.path)

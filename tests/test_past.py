@@ -12,7 +12,8 @@ import engine
 from engine.host.protocol import Confused, Event, Metrics, Observation, RunStarted, frame
 from engine.network import Network
 from engine.problems import FileProblem
-from engine.runs import RunFolder, read_events
+from engine.runs import RunFolder, create, read_events
+from gui import past
 from gui.past import recall
 from gui.session import Session
 from tests.window_helpers import PlayedPool, boxes, close_window, open_window, template
@@ -113,5 +114,27 @@ def test_the_run_menu_opens_it_and_the_laboratory_shows_its_signs(
         assert window.lab_ste.signs.parameters.list.names[0] == "fc1.weight"
         window.menus.past.open(tmp_path)
         assert "is no run" in boxes(window)[0].informativeText()
+    finally:
+        close_window(window)
+
+
+def test_a_network_that_is_saved_after_it_was_trained_still_lists_those_runs(
+    trained: tuple[Path, list[Event]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "runs_folder", lambda path: tmp_path / ("unsaved" if path is None else "saved"))
+    names = [create(tmp_path / "unsaved", "My net").path.name for _ in range(2)]
+    other = create(tmp_path / "unsaved", "My net 2").path.name
+    for name in (*names, other):
+        shutil.copytree(trained[0], tmp_path / "unsaved" / name, dirs_exist_ok=True)
+    window = open_window(tmp_path, PlayedPool(), Network(name="My net"))
+    try:
+        window.workers.runs_folder = None
+        window.document.save(tmp_path / "net.layerlab")
+        window.menus.past.menu.aboutToShow.emit()
+        actions = {action.text(): action for action in window.menus.past.menu.actions()}
+        shown = [text.split("   ")[0] for text in actions if "   " in text]
+        assert sorted(shown) == sorted(names)
+        next(action for text, action in actions.items() if "   " in text).trigger()
+        assert Path(window.session.run or "").parent == tmp_path / "unsaved"
     finally:
         close_window(window)

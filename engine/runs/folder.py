@@ -132,8 +132,11 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 def stem(name: str) -> str:
     """What the folder of a run of network `name` that begins now is called: date, time and the name."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "untitled"
-    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{slug}"
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{_slug(name)}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "untitled"
 
 
 def create(parent: Path, name: str) -> RunFolder:
@@ -178,12 +181,19 @@ def summary(path: Path) -> Summary:
     return Summary(path, folder.state(), folder.read_result() or {}, max(times, default=0.0))
 
 
-def listed(parent: Path) -> list[Summary]:
-    """The runs in `parent` and in the sweeps there, the newest first; none if there is no such folder."""
+def listed(parent: Path, name: str | None = None) -> list[Summary]:
+    """The runs in `parent` and in the sweeps there, the newest first; none if there is no such folder.
+
+    `name`: only those that :func:`create` made for a network of that name.
+    """
     if not parent.is_dir():
         return []
     folders = [parent, *(path for path in parent.iterdir() if (path / SWEEP).is_file())]
+    called = re.compile(".*" if name is None else rf".{{19}}_{re.escape(_slug(name))}(_\d+)?")
     runs = [
-        summary(path) for folder in folders for path in folder.iterdir() if RunFolder(path).network.is_file()
+        summary(path)
+        for folder in folders
+        for path in folder.iterdir()
+        if called.fullmatch(path.name) and RunFolder(path).network.is_file()
     ]
     return sorted(runs, key=lambda run: run.modified, reverse=True)
