@@ -80,3 +80,12 @@ def test_anything_else_is_answered_in_a_line_that_goes_with_the_welcome(window, 
     paste(window, json.dumps(edit.copy(alone("Conv2d"), list(alone("Conv2d").nodes))))
     assert not window.welcoming
     assert window.banners.text("said") is None
+
+
+def test_what_was_said_on_the_welcome_is_not_said_where_one_draws(window):
+    paste(window, "hello")
+    window.begin_empty()
+    QApplication.processEvents()
+    assert not window.welcoming
+    assert not window.canvas.toast.isVisible()
+    assert window.status.currentMessage() == ""
