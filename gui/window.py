@@ -259,7 +259,7 @@ class Window(QMainWindow):
         self._show_page()
 
     def _say(self, text: str) -> None:
-        """Say what the canvas has to say; on the welcome, where neither it nor a status bar is seen, as a notice."""
+        """Say what the canvas has to say; on the welcome, where no status bar is seen, as a notice."""
         if self.welcoming:
             self.canvas.toast.dismiss()  # else it would be seen where the welcome is left
             self.banners.show_banner("said", text)
