@@ -6,8 +6,11 @@ from pathlib import Path
 
 import polars
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from engine.data import describe, load
+from engine.data.cells import read_csv
 from engine.data.guess import guess
 from engine.data.view import view
 from engine.network import Data
@@ -182,3 +185,26 @@ def test_a_parquet_table_is_told_nothing_of_a_first_line(tmp_path):
 def test_text_with_control_characters_is_text(tmp_path):
     path = table(tmp_path / "marked.csv", "x,y", *(f"{n}\x01,{n % 2}" for n in range(20)))
     assert guess(path).data.source == "csv"
+
+
+CELL = st.sampled_from(["1", "-3", "1.5", "1e3", "a", "é", "", "NA", "nan", "inf", "2020", "0,5", "true"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    width=st.integers(1, 4),
+    cells=st.lists(CELL, min_size=4, max_size=24),
+    separator=st.sampled_from(";\t"),
+    mark=st.sampled_from(["", "\ufeff"]),
+)
+def test_a_guess_judges_the_first_line_as_the_reader_does(tmp_path_factory, width, cells, separator, mark):
+    rows = [separator.join(cells[n : n + width]) for n in range(0, len(cells) - width + 1, width)]
+    path = table(tmp_path_factory.getbasetemp() / "any.csv", mark + rows[0], *rows[1:])
+    named = guess(path).data.fields.get("header", True)
+    try:
+        read_csv(path, "auto", True, ())
+    except DataProblem as problem:
+        assume(problem.field == "header")  # else nothing is said of names
+        assert not named
+    else:
+        assert named

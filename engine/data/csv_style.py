@@ -89,7 +89,7 @@ def check_names(path: Path, frame: polars.DataFrame) -> None:
     for name in frame.columns if numbers else ():
         cells = frame[name].str.strip_chars()
         known = cells.filter(~cells.str.to_lowercase().is_in(EMPTY))
-        plain = not known.cast(polars.Float64, strict=False).null_count()
+        plain = known.cast(polars.Float64, strict=False).is_finite().fill_null(False).all()
         if len(known) and plain != is_number(name):
             return
         if not is_number(name) and (cells == name).any():
