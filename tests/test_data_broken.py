@@ -1,5 +1,6 @@
 """Broken data of every source: one clear line for each, nothing left behind, and the next good file is read."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -65,9 +66,13 @@ def tree(folder: Path) -> dict[str, object]:
     }
 
 
-def open_files() -> int:
-    """Descriptors that this process holds."""
-    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+def open_files() -> set[tuple[str, str]]:
+    """What this process holds open: descriptor and what it leads to. Linux only; elsewhere empty."""
+    held = set()
+    for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        with contextlib.suppress(OSError):  # that of this very listing
+            held.add((descriptor, os.readlink(f"/proc/self/fd/{descriptor}")))
+    return held
 
 
 def test_every_source_has_a_real_file_and_at_least_five_broken_ones():
@@ -105,7 +110,8 @@ def test_what_is_broken_is_said_and_nothing_is_left(source: str, case: Broken, p
     assert tree(folder) == before, "the user's files are as they were"
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [], "no part is left"
     del caught
-    assert open_files() == held, "no file stays open"
+    # What an earlier test held may have been closed meanwhile.
+    assert open_files() <= held, "no file stays open"
     assert dataset._kept is kept, "nothing is kept in memory"
     with pytest.raises(DataProblem):  # nor does it pass the next time
         load(data, 0)
