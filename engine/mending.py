@@ -29,7 +29,9 @@ def mended(network: Network, repair: Repair) -> Network:
     except (KeyError, ValueError, TypeError, FileProblem):
         fits = False
     if not fits or _tangles(network, after):
-        raise EditProblem("The network has changed since this repair was found. Wait for the next check.")
+        raise EditProblem(
+            "The network has changed since: this repair no longer fits. Wait for the next check."
+        )
     with suppress(KeyError, ValueError, TypeError):
         after = diff.apply(after, [change for change in repair.changes if change.path[0] == "view"])
     return after

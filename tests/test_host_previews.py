@@ -315,3 +315,18 @@ def test_where_some_values_are_zero_the_density_is_that_of_the_others(
     assert sum(seen.density) * width == pytest.approx(1 - zeros, rel=0.03)
     middle = max(seen.counts) / sum(seen.counts)
     assert middle == pytest.approx(zeros, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "std"),
+    [
+        pytest.param(Choice("fixup"), 0.0, id="Fixup: the classifier begins at nothing"),
+        pytest.param(Choice("xavier_normal", {"gain": "auto"}), 5 / 3 * (2 / 128) ** 0.5, id="gain of tanh"),
+    ],
+)
+def test_what_a_scheme_finds_around_its_layer_is_heeded(scheme, std) -> None:
+    after = None if scheme.id == "fixup" else Choice("Tanh")
+    fc = Node("Linear", {"out_features": 64}, activation=after, init={"weight": scheme})
+    network = chain(x=Node("Input", {"shape": [64]}), fc=fc, out=Node("Output"))
+    seen = preview_init(1, network, "fc", "weight")
+    assert seen.std == pytest.approx(std, rel=0.05)

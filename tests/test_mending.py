@@ -94,3 +94,22 @@ def test_pressed_too_late_a_repair_says_so_and_the_drawing_stays(qtbot: Any, mov
     assert "changed since" in panel.message.text()
     canvas.editor.repair(repair)
     assert document.network == moved(BROKEN)
+
+
+@pytest.mark.gui
+def test_a_button_stays_while_the_same_is_found_again(qtbot: Any) -> None:
+    """What is rebuilt under the hand takes no click."""
+    document = Document(BROKEN)
+    panel = ProblemsPanel(document, Selection())
+    qtbot.addWidget(panel)
+    panel.set_analysis(analyze(BROKEN))
+    buttons = list(panel.buttons)
+    assert buttons
+    after = edit.set_field(BROKEN, "fc", "bias", False)
+    panel.set_analysis(analyze(after))
+    assert panel.buttons == buttons
+    document.edit(edit.set_field(BROKEN, "conv", "kernel_size", 5), "Meanwhile")
+    panel.buttons[[b.text() for b in panel.buttons].index("Take conv out")].click()
+    assert "changed since" in panel.message.text()
+    panel.set_analysis(analyze(BROKEN))
+    assert "changed since" not in panel.message.text(), "the next check has come"

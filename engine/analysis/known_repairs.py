@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from engine.analysis.advice_repairs import may_be_mended
 from engine.diff import Change
 from engine.findings import Analysis, Problem, Repair
 from engine.network import Network
@@ -27,7 +28,11 @@ class KnownRepairs:
     def learn(self, network: Network, analysis: Analysis) -> None:
         """Remember what was found to help `network`."""
         self._network = network
-        self._repairs = {_key(problem): problem.repairs for problem in analysis.problems if problem.repairs}
+        self._repairs = {
+            _key(problem): problem.repairs
+            for problem in analysis.problems
+            if problem.repairs and (problem.severity == "error" or may_be_mended(problem))
+        }
 
     def recall(self, network: Network, analysis: Analysis) -> Analysis:
         """`analysis`, its problems with the ways out that were tried where all was the same.

@@ -136,11 +136,17 @@ def schemes(
         if (choice := scheme_of(network, node, parameter, len(shapes.get(parameter, ())))) is not None
     }
     return {
-        parameter: _settled(choice, shapes.get(parameter, ()), around) for parameter, choice in chosen.items()
+        parameter: settled(choice, shapes.get(parameter, ()), around) for parameter, choice in chosen.items()
     }
 
 
-def _settled(choice: Choice, shape: tuple[int, ...], around: Surroundings) -> Choice:
+def looks_around(choice: Choice) -> bool:
+    """Whether a scheme depends on what is around its layer."""
+    return choice.id == "fixup" or choice.fields.get("gain") == "auto"
+
+
+def settled(choice: Choice, shape: tuple[int, ...], around: Surroundings) -> Choice:
+    """A scheme that :func:`looks_around` as plain numbers and schemes; any other as it is."""
     if choice.id == "fixup" and len(shape) >= 2:
         return fixup(around, shape)
     if choice.fields.get("gain") == "auto":

@@ -16,9 +16,10 @@ from torch import Tensor
 from engine.analysis.walk import walk
 from engine.catalog import ACTIVATIONS, INITIALIZERS, Call, Inputs, Spec
 from engine.compile.initialise import first_draw, global_generator_kept, misfit
-from engine.compile.lower import lower, schemes
+from engine.compile.lower import looks_around, lower, settled
 from engine.compile.resolve import binarizer, construct
 from engine.compile.surroundings import surroundings
+from engine.defaults import scheme_of
 from engine.host.protocol import CurvePreview, InitPreview
 from engine.network import Choice, Network
 from engine.problems import NetworkProblem, did_you_mean
@@ -198,9 +199,10 @@ def preview_init(request: int, network: Network, node: str, parameter: str) -> I
     inputs = next(inputs for candidate, inputs in walked.steps if candidate.path == node)
     shape = evaluated.parameters[parameter]
     seed = network.recipe.seed
-    around = surroundings(candidate for candidate, _ in walked.steps)[step.path]
-    chosen = schemes(network, step.node, evaluated.parameters, around)
-    choice = chosen.get(parameter, Choice("default"))
+    choice = scheme_of(network, step.node, parameter, len(shape)) or Choice("default")
+    if looks_around(choice):  # which takes as long as the network is large
+        around = surroundings(candidate for candidate, _ in walked.steps)[step.path]
+        choice = settled(choice, shape, around)
     count = math.prod(shape)
     generator = torch.Generator().manual_seed(stream_seed(seed, node, parameter))
     if choice.id == "default":

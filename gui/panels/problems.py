@@ -108,6 +108,8 @@ class ProblemsPanel(Panel):
         self._document = document
         self._selection = selection
         self._analysis: Analysis | None = None
+        #: What is listed; None: the next analysis is to be shown anew.
+        self._listed: tuple[Problem, ...] | None = None
 
         self.list = QTableView()
         self.list.setAccessibleName("Problems")
@@ -153,6 +155,9 @@ class ProblemsPanel(Panel):
     def set_analysis(self, analysis: Analysis) -> None:
         """Show what `analysis` found."""
         self._analysis = analysis
+        if analysis.problems == self._listed:
+            return  # nor is a button taken away from under the hand that presses it
+        self._listed = analysis.problems
         chosen = self.problem
         self.model.show_problems(analysis.problems)
         self.fit_list()
@@ -232,6 +237,7 @@ class ProblemsPanel(Panel):
             after = mended(self._document.network, repair)
         except EditProblem as problem:
             self.message.setText(str(problem))
+            self._listed = None
             return
         self._document.edit(after, repair.text)
 
