@@ -207,6 +207,25 @@ def test_ways_out_that_were_asked_for_are_not_offered_of_another_drawing(bench):
     assert not menu_of(b)
 
 
+@pytest.mark.parametrize("meanwhile", ["another is selected", "something is dragged"])
+def test_ways_out_that_were_asked_for_do_not_come_between_what_one_does_by_now(bench, meanwhile):
+    b = bench(flattened())
+    network = edit.connect(b.network, End("flatten1"), End("conv1"))
+    b.document.edit(network, "Connect")
+    b.canvas.set_analysis(Analysis(), searched=False)
+    offer_repairs(b.canvas)
+    if meanwhile == "another is selected":
+        b.selection.set(("flatten1",))
+    else:
+        hands.press(b.port, b.node("flatten1"))
+        hands.move(b.port, b.node("flatten1") + QPoint(40, 40))
+    b.canvas.set_analysis(analyze(network))
+    assert not menu_of(b)
+    b.canvas.hands.cancel()
+    b.canvas.set_analysis(analyze(network))
+    assert not menu_of(b), "nor later"
+
+
 def test_where_no_way_out_was_found_one_is_told_so(bench):
     b = bench(flattened())
     b.canvas.set_analysis(Analysis())

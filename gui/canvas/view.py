@@ -132,7 +132,10 @@ class Canvas(Camera):
         self.drawing.set_analysis(analysis, self.use, self.visible_rect())
         self.trial.again()
         if self.repairs_wanted and searched:
-            menus.offer_repairs(self)
+            if self.hands.busy:  # no menu opens under a hand that does something else by now
+                self.repairs_wanted = False
+            else:
+                menus.offer_repairs(self)
 
     def set_overlay(self, marks: Mapping[str, Mark] | None) -> None:
         """Paint a measure over the cards of nodes, by their ids (paths inside blocks); None: nothing.
@@ -219,6 +222,7 @@ class Canvas(Camera):
         self.fit()
 
     def _selected(self) -> None:
+        self.repairs_wanted = False  # those of others
         self.drawing.select(self.selection.nodes, self.selection.edges, self.selection.marks)
         self.refresh_far()
 
