@@ -7,6 +7,7 @@ from PySide6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from engine import edit
 from engine.analysis import analyze
 from engine.data.view import view
 from engine.dataview import Offer
@@ -237,3 +238,12 @@ def test_the_command_line_prints_what_the_panel_shows(panel, looks, data, capsys
     shown += [" → ".join(row[1:-1]) for row in panel.table()[1]][:5]
     for line in shown:
         assert " ".join(line.split()) in printed
+
+
+def test_fitting_what_has_gone_since_the_analysis_changes_nothing(panel, looks):
+    looks.answer(Data("iris"))
+    looks.analyzed.emit(analyze(panel.document.network))
+    without = edit.remove(panel.document.network, ["image"])
+    panel.document.edit(without, "Delete")
+    panel.fit_network()
+    assert panel.document.network == without

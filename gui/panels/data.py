@@ -26,6 +26,7 @@ from engine.dataview import DataView, Offer
 from engine.findings import Analysis
 from engine.host.protocol import CANCELLED, DataAbsent, DataLooked, DataProgress, Failed
 from engine.network import Network, Node
+from engine.problems import FileProblem
 from engine.runs import RunFolder
 from gui.actions import local
 from gui.choosing import ask_folder, ask_open
@@ -314,7 +315,10 @@ class DataPanel(Panel):
         A drawing without an Input or Output gets them.
         """
         network = self._document.network
-        changed = diff.apply(network, fitting(self._analysis))
+        try:
+            changed = diff.apply(network, fitting(self._analysis))
+        except (KeyError, ValueError, FileProblem):
+            return  # the drawing has changed since; a new analysis is on its way
         if self.view is not None:
             types = {node.type for node in network.nodes.values()}
             if "Input" not in types:
