@@ -63,12 +63,12 @@ def in_second(run, number):
     return sum(number <= at < number + 1 for at in run.at)
 
 
-@pytest.mark.parametrize(("busy", "least"), [(1.0, 2), (2.0, 1)])
+@pytest.mark.parametrize(("busy", "apart"), [(1.0, 0.6), (2.0, 1.1)])
 @pytest.mark.parametrize(("step", "look"), [(0.0004, 0.0026), (0.004, 0.006), (0.006, 0.004), (0.04, 0.005)])
-def test_each_of_the_first_five_seconds_is_seen_with_other_runs_beside_it_too(step, look, busy, least):
+def test_each_of_the_first_five_seconds_is_seen_with_other_runs_beside_it_too(step, look, busy, apart):
     run = Run(step, look, busy).train(seconds=5)
-    assert all(in_second(run, number) >= least for number in range(5)), run.at
-    assert max(b - a for a, b in zip(run.at, run.at[1:], strict=False)) <= 1.0
+    assert all(in_second(run, number) for number in range(5)), run.at
+    assert max(b - a for a, b in zip(run.at, run.at[1:], strict=False)) <= apart
     assert in_second(run, 0) >= 3
 
 
@@ -180,4 +180,4 @@ def test_a_first_look_that_was_dear_for_good_is_paid_when_the_second_has_shown_i
     assert len(run.seen) == 2
     assert run.slowed < 1.025
     # Where only the first was dear, the others do not wait for what a process takes once.
-    assert len(Run(step=0.004, look=0.006, first=0.175).train(seconds=5).seen) >= 10
+    assert len(Run(step=0.004, look=0.006, first=0.175).train(seconds=5).seen) >= 9

@@ -15,10 +15,13 @@ APART = 0.2
 #: others is to see the run too. No more than their time would earn, so that a run that has the machine to
 #: itself is none the slower.
 UNSEEN = 1.0
-#: What a look costs for each second that it is timed at: the watched step is slower, and the step after it
-#: finds its caches cold (1.05 to 1.23, measured over networks from a perceptron to a transformer).
-UNTIMED = 1.25
+#: What a look costs for each second that it is timed at: the watched step is slower, and the steps after it
+#: find their caches cold. By the steps around looks it is 1.05 to 1.4 (from a perceptron to a transformer),
+#: by runs with and without looks in turns up to 1.8 (tests/benchmarks/observation.py).
+UNTIMED = 1.75
 
+#: What a first look is counted as, at most: all that a run begins with.
+_COLD = CREDIT / UNTIMED
 #: Seconds after which an account that did not pay for a look is asked once more.
 _ONCE_MORE = 0.05
 
@@ -115,9 +118,9 @@ class Pace:
         # What a process takes once, at its first look, is no measure of the next, which tells what remains.
         self._looks += 1
         if self._looks == 1:
-            self._cold, cost = cost, min(cost, CREDIT)
+            self._cold, cost = cost, min(cost, _COLD)
         elif self._looks == 2:
-            cost += max(min(self._cold, cost) - CREDIT, 0.0)
+            cost += max(min(self._cold, cost) - _COLD, 0.0)
         self._spent += UNTIMED * cost
         self._seen, self._by_then = self._now(), self.worked
         self._again, self._more = self._again + self._more, 0.0
