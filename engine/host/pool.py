@@ -9,52 +9,37 @@ hosts; no method waits, :meth:`Pool.close` excepted.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from engine.host.asking import Asking
 from engine.host.client import Exit, HostProblem, host_command
 from engine.host.member import Member, Run
 from engine.host.protocol import (
-    Analyze,
     Analyzed,
     Answer,
-    BinaryLaboratory,
-    Boundary,
     CancelData,
     ChannelProblem,
     DataProgress,
-    Evaluate,
     Event,
     Failed,
-    FindBatch,
-    FindRate,
     Found,
-    Laboratory,
     Loading,
     LongQuestion,
     LookAtData,
-    LookAtEstimator,
     Metrics,
     Ping,
     Pong,
-    Predict,
     Prepare,
-    PreviewActivation,
-    PreviewBinarizer,
-    PreviewInit,
-    PrintSource,
     Progress,
     Question,
-    Respond,
     RunState,
     Train,
     Warm,
     Welcome,
-    WhatIf,
 )
 from engine.host.pulse import LOST, SILENT, Pace, Pulse, Silence
 
@@ -65,7 +50,7 @@ TRIES = 3
 ANALYST_NICENESS = 2
 
 
-class Pool:
+class Pool(Asking):
     """The hosts of one window.
 
     Parameters
@@ -98,11 +83,11 @@ class Pool:
         numbers: Iterator[int] | None = None,
         analyses: bool = True,
     ) -> None:
+        super().__init__(numbers)
         self._on_event = on_event
         self._on_silence = on_silence or (lambda silence: None)
         self._on_trouble = on_trouble or (lambda message: None)
         self._command = command
-        self.numbers = numbers or itertools.count(1)
         self._lock = threading.RLock()
         self._analyst: Member | None = None
         self._spare: Member | None = None
@@ -115,107 +100,7 @@ class Pool:
                 self._need_analyst()
         self._pulse = Pulse(self._beat)
 
-    # ------------------------------------------------------------------ requests
-
-    def analyze(self, document: bytes) -> int:
-        """Ask for the analysis of a document; its number. Of several waiting only the newest is answered."""
-        return self._ask(lambda n: Analyze(n, document))
-
-    def preview_init(self, document: bytes, node: str, parameter: str) -> int:
-        """Ask for a draw of one parameter, as training would draw it."""
-        return self._ask(lambda n: PreviewInit(n, document, node, parameter))
-
-    def preview_activation(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
-        """Ask for an activation's curve."""
-        return self._ask(lambda n: PreviewActivation(n, id, fields or {}))
-
-    def preview_binarizer(self, id: str, fields: Mapping[str, Any] | None = None) -> int:
-        """Ask for a binarizer's forward and backward curve."""
-        return self._ask(lambda n: PreviewBinarizer(n, id, fields or {}))
-
-    def what_if(
-        self, document: bytes, node: str, block: str | None, path: str, field: str, values: tuple[Any, ...]
-    ) -> int:
-        """Ask what a field's values come to. Of several waiting only the newest is answered."""
-        return self._ask(lambda n: WhatIf(n, document, node, block, path, field, values))
-
-    def print_source(self, document: bytes) -> int:
-        """Ask for a document as Python source. Of several waiting only the newest is answered."""
-        return self._ask(lambda n: PrintSource(n, document))
-
-    def evaluate(self, run: str, device: str = "auto") -> int:
-        """Ask for a run's figures on each of its splits."""
-        return self._ask(lambda n: Evaluate(n, run, device))
-
-    def predict(
-        self,
-        run: str,
-        *,
-        split: str = "validation",
-        first: int = 0,
-        count: int = 16,
-        file: str | None = None,
-        pictures: bool = True,
-        step: int | None = None,
-    ) -> int:
-        """Ask what a run's best weights, or those of a step, make of examples, or of a file."""
-        return self._ask(lambda n: Predict(n, run, split, first, count, file, pictures, step))
-
-    def respond(
-        self,
-        document: bytes,
-        run: str | None = None,
-        split: str = "validation",
-        index: int = 0,
-        values: Sequence[float] = (),
-        step: int | None = None,
-        light: bool = False,
-    ) -> int:
-        """Ask how every node responds to an example, or to `values`; with these it may be `light`.
-
-        That is a network of so few parameters that its answer holds up nobody: the analysis host gives it
-        while there is no spare that is ready, which takes seconds as a run begins.
-        """
-        question = Respond(next(self.numbers), document, run, split, index, tuple(values), step)
-        return self._put(question, light=light and bool(values))
-
-    def look_at_estimator(self, document: bytes, node: str, place: str, run: str | None = None) -> int:
-        """Ask what one estimator gets and lets pass on one real batch."""
-        return self._ask(lambda n: LookAtEstimator(n, document, node, place, run))
-
-    def boundary(
-        self,
-        document: bytes,
-        run: str | None = None,
-        node: str | None = None,
-        unit: int = 0,
-        step: int | None = None,
-        light: bool = False,
-    ) -> int:
-        """Ask what a network of two inputs gives on their plane; `light`: as of :meth:`respond`."""
-        return self._put(Boundary(next(self.numbers), document, run, node, unit, step=step), light=light)
-
-    def laboratory(self, document: bytes, schemes: str | None = None, race: int = 0) -> int:
-        """Ask what initialisations do to a document, and for a race of `race` steps."""
-        return self._ask(lambda n: Laboratory(n, document, schemes, race))
-
-    def binary_laboratory(
-        self, document: bytes, run: str | None = None, race: int = 0, estimators: str | None = None
-    ) -> int:
-        """Ask what a document's estimators do with a run's weights, or for a race of `race` steps."""
-        return self._ask(lambda n: BinaryLaboratory(n, document, run, race, estimators))
-
-    def find_batch(self, document: bytes, device: str = "auto") -> int:
-        """Ask for the batch size that fits into memory."""
-        return self._ask(lambda n: FindBatch(n, document, device))
-
-    def find_rate(self, document: bytes, device: str = "auto") -> int:
-        """Ask for the loss over a growing learning rate."""
-        return self._ask(lambda n: FindRate(n, document, device))
-
-    def look_at_data(self, document: bytes, path: str | None = None, download: bool = False) -> int:
-        """Ask what a document's data look like, or what lies at a path; `download`: fetch them first."""
-        return self._ask(lambda n: LookAtData(n, document, path, download))
+    # ------------------------------------------------------------------ runs and data
 
     def cancel_data(self, request: int) -> None:
         """Call a look at data off; it ends in ``Failed``."""
@@ -342,9 +227,6 @@ class Pool:
         if light and not self.ready and analyst is not None and analyst.pace.known:
             return analyst
         return self._need_spare()
-
-    def _ask(self, make: Callable[[int], Question]) -> int:
-        return self._put(make(next(self.numbers)))
 
     def _put(self, question: Question, *, light: bool = False) -> int:
         number, problem = question.request, "The engine cannot be started."
