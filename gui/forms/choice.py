@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from engine.catalog import Entry
 from engine.catalog.fields import Field
 from engine.network import Choice
-from gui.forms.editors import Chooser, set_state, show_if
+from gui.forms.controls import Chooser, set_state, show_if
 from gui.forms.form import Form
 from gui.links import SourceLabel, cited
 from gui.theme import SPACE

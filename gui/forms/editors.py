@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import (
     QAction,
-    QHideEvent,
     QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import (
-    QCheckBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -29,34 +22,11 @@ from PySide6.QtWidgets import (
 
 from engine.catalog.fields import Bool, Field, Option, Path, Text
 from gui.choosing import ask_folder, ask_open
+from gui.forms.controls import Chooser, Switch, set_state, show_if
 from gui.forms.parse import from_text, to_text
-from gui.forms.scrub import can_scrub, scrubbed, step_text
+from gui.forms.scrub import can_scrub, gesture, step_text
 from gui.line import Line
-from gui.narrow import Pick
 from gui.theme import SPACE, theme
-
-#: Pixels of drag that make one step.
-_PIXELS_PER_STEP = 6
-
-_gestures = itertools.count(1)
-
-
-def set_state(widget: QWidget, name: str, value: object) -> None:
-    """Set a property that the style sheet looks at, and let it look again."""
-    if widget.property(name) == value:
-        return
-    widget.setProperty(name, value)
-    # A widget that was never shown has not been looked at yet.
-    if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
-        widget.style().unpolish(widget)
-        widget.style().polish(widget)
-
-
-def show_if(widget: QWidget, visible: bool) -> None:
-    """Show or hide; asking for what is so already costs nothing, unlike ``setVisible``."""
-    hidden = widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide) and widget.isHidden()
-    if hidden == visible:
-        widget.setVisible(visible)
 
 
 class Editor(QWidget):
@@ -278,7 +248,7 @@ class LineEditor(Editor):
         if result is None:
             return False
         value, cursor = result
-        self._stepping = self._stepping or f"step {next(_gestures)}"
+        self._stepping = self._stepping or gesture("step")
         self.line.setModified(False)
         self._set_draft(None, "")
         self.committed.emit(value, self._stepping)
@@ -323,42 +293,6 @@ class PathEditor(LineEditor):
             self.committed.emit(str(picked), "")
 
 
-class Switch(QCheckBox):
-    """A check box drawn as a switch."""
-
-    def sizeHint(self) -> QSize:
-        """As wide as the knob needs to travel."""
-        height = max(18, self.fontMetrics().height() + 2)
-        return QSize(int(height * 1.8), height)
-
-    def hitButton(self, at: QPoint) -> bool:
-        """All of it can be clicked."""
-        return self.rect().contains(at)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw track and knob; the middle place is "neither"."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        size = self.sizeHint()
-        track = QRectF(1, (self.height() - size.height()) / 2 + 1, size.width() - 2, size.height() - 2)
-        on = self.checkState() == Qt.CheckState.Checked
-        painter.setPen(QPen(theme.color("accent" if on or self.hasFocus() else "muted"), 1))
-        painter.setBrush(theme.color("accent" if on else "surface"))
-        painter.drawRoundedRect(track, track.height() / 2, track.height() / 2)
-        knob = track.height() / 2 - 3
-        left, right = track.left() + knob + 3, track.right() - knob - 3
-        place = {Qt.CheckState.Checked: right, Qt.CheckState.Unchecked: left}.get(
-            self.checkState(), (left + right) / 2
-        )
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("accent_text" if on else "muted"))
-        painter.drawEllipse(QPointF(place, track.center().y()), knob, knob)
-        if self.hasFocus():
-            painter.setPen(QPen(theme.color("accent"), 1, Qt.PenStyle.DotLine))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-
-
 class BoolEditor(Editor):
     """A switch; its middle place is null where null is a value."""
 
@@ -389,31 +323,6 @@ class BoolEditor(Editor):
             self.committed.emit(None, "")
         else:
             self.committed.emit(state != Qt.CheckState.Unchecked, "")
-
-
-class Chooser(Pick):
-    """A drop-down list that the wheel changes only when it has the focus, and that may be narrow."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMaxVisibleItems(16)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def sizeHint(self) -> QSize:
-        """No wider than the panel: the list itself opens as wide as it needs."""
-        return QSize(24 * SPACE, super().sizeHint().height())
-
-    def minimumSizeHint(self) -> QSize:
-        """Room for a few letters and the arrow."""
-        return QSize(14 * SPACE, self.sizeHint().height())
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave the wheel to the panel that scrolls."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 class OptionEditor(Editor):
@@ -449,83 +358,6 @@ class OptionEditor(Editor):
     def set_severity(self, severity: str) -> None:
         """Mark the list's border."""
         set_state(self.box, "invalid", "true" if severity == "error" else "false")
-
-
-class ScrubLabel(QLabel):
-    """A field's name. Dragging it sideways changes the number: Shift finer, Ctrl coarser, Esc cancels."""
-
-    def __init__(self, editor: Editor, parent: QWidget | None = None) -> None:
-        # Zero-width spaces let a long name wrap behind its underscores.
-        super().__init__(editor.field.name.replace("_", "_\u200b"), parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        # Before the wrapping, which adds "height for width" to the policy.
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.setWordWrap(True)
-        self.setBuddy(editor)
-        self._editor = editor
-        #: Where a drag began, with the value and whether it was not all owners'.
-        self._from: tuple[float, Any, bool] | None = None
-        self._travel = 0.0
-        self._key = ""
-        if can_scrub(editor.field):
-            self.setCursor(Qt.CursorShape.SizeHorCursor)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin a drag."""
-        if event.button() == Qt.MouseButton.LeftButton and can_scrub(self._editor.field):
-            value = self._editor.value
-            self._from = (event.position().x(), value, self._editor.mixed)
-            self._travel = 0.0
-            self._key = f"scrub {next(_gestures)}"
-            self.setFocus(Qt.FocusReason.MouseFocusReason)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Change the number by the way from where the drag began."""
-        if self._from is None:
-            return
-        x, value, _ = self._from
-        speed = 1.0
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            speed = 0.2
-        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            speed = 5.0
-        self._travel = (event.position().x() - x) * speed / _PIXELS_PER_STEP
-        moved = scrubbed(self._editor.field, value, round(self._travel))
-        if moved != self._editor.value:
-            self._editor.committed.emit(moved, self._key)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End the drag; a mere click goes to the editor."""
-        if self._from is None:
-            return
-        self._from = None
-        self._editor.ended.emit()
-        if abs(self._travel) < 0.5:
-            self._editor.setFocus(Qt.FocusReason.MouseFocusReason)
-
-    def let_go(self) -> None:
-        """End a drag where it is: what the field belongs to is another, or is not shown any longer."""
-        if self._from is not None:
-            self._from = None
-            self._editor.ended.emit()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Nothing is held that is not seen."""
-        self.let_go()
-        super().hideEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc while dragging goes back to where the drag began."""
-        if event.key() == Qt.Key.Key_Escape and self._from is not None:
-            _, value, mixed = self._from
-            self._from = None
-            if mixed and not self._editor.mixed:
-                self._editor.cancelled.emit()
-            else:
-                self._editor.committed.emit(value, self._key)
-                self._editor.ended.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 def editor_for(field: Field, parent: QWidget | None = None) -> Editor:

@@ -14,7 +14,9 @@ from engine import expression
 from engine.catalog.fields import Bool, Field
 from engine.problems import did_you_mean
 from gui.forms import folding
-from gui.forms.editors import Editor, LineEditor, ScrubLabel, editor_for, set_state, show_if
+from gui.forms.controls import set_state, show_if
+from gui.forms.editors import Editor, LineEditor, editor_for
+from gui.forms.label import ScrubLabel
 from gui.forms.leading import lead_to
 from gui.forms.parse import to_text
 from gui.plain import tip

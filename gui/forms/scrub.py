@@ -5,6 +5,7 @@ The gesture never leaves the field's range; a logarithmic field is multiplied, o
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from typing import Any
@@ -14,6 +15,13 @@ from gui.forms.parse import from_text, is_number, to_text
 
 _ANY = Float("number", doc="Any number.")
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:[eE][-+]?\d+)?|-?\.\d+")
+
+_gestures = itertools.count(1)
+
+
+def gesture(kind: str) -> str:
+    """A merge key of its own: all steps of one gesture bear it, and become one undo step."""
+    return f"{kind} {next(_gestures)}"
 
 
 def can_scrub(field: Field) -> bool:
