@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -62,3 +62,8 @@ class Average:
     def _copy(to: dict[str, Tensor], values: dict[str, Tensor]) -> None:
         for name, tensor in to.items():
             tensor.copy_(values[name])
+
+
+def in_place(average: Average | None) -> AbstractContextManager[None]:
+    """Let the model have its mean, if there is one, as its weights for a while."""
+    return nullcontext() if average is None else average.in_place()
