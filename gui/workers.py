@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeGuard
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
 
@@ -280,9 +281,16 @@ class Workers(Questions, QObject):
     # ------------------------------------------------------------------ answers
 
     def _drain(self) -> None:
-        for run, event in self._mailbox.take():
+        events = self._mailbox.take()
+        newest = max(
+            (_age(event) for run, event in events if not run and self._shows(event)), default=(0, False)
+        )
+        for run, event in events:
             if self._closed:
                 return
+            # Of glimpses that come together the newest is shown: each takes a good part of a frame.
+            if isinstance(event, protocol.Found) and _age(event) < newest and event.request != self._tried:
+                continue
             if run:
                 if run == self._run_number:
                     self._take_of_run(event)
@@ -339,6 +347,12 @@ class Workers(Questions, QObject):
             case _:
                 self.answered.emit(getattr(event, "request", 0), event)
 
+    def _shows(self, event: object) -> TypeGuard[protocol.Found | protocol.Analyzed]:
+        """Whether this is to be shown, as things are: of the document as it is, or just was."""
+        if not isinstance(event, protocol.Found | protocol.Analyzed):
+            return False
+        return event.request == self._asked > self._shown or self._on_the_way(event.request)
+
     def _glimpse(self, request: int, analysis: Analysis) -> None:
         self._shown, self.analysis = request, analysis
         self.glimpsed.emit(analysis)
@@ -356,6 +370,11 @@ class Workers(Questions, QObject):
                 timer.stop()
             self.elsewhere.close()
             self.pool.close()
+
+
+def _age(event: protocol.Found | protocol.Analyzed) -> tuple[int, bool]:
+    """The greater, the newer; the whole of an analysis comes after what is told of it first."""
+    return event.request, isinstance(event, protocol.Analyzed)
 
 
 def runs_folder(path: Path | None) -> Path:

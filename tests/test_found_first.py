@@ -216,6 +216,39 @@ def test_what_was_found_of_a_drawing_that_has_changed_since_is_not_shown(shown: 
 
 
 @pytest.mark.gui
+def test_of_what_is_found_in_one_go_the_newest_is_shown(shown: Any, qtbot: Any) -> None:
+    pool, document, workers, said = shown
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    document.edit(edit.set_field(BROKEN, "fc", "out_features", 11), "A step")
+    qtbot.waitUntil(lambda: len(pool.analyses) == 2)
+    document.edit(edit.set_field(BROKEN, "fc", "out_features", 12), "Another")
+    qtbot.waitUntil(lambda: len(pool.analyses) == 3)
+    find(pool, 0, 1)
+    find(pool, 1, 2)
+    qtbot.waitUntil(lambda: said == [("glimpsed", 2)])
+    find(pool, 2, 3)
+    answer(pool, 2, 4)
+    qtbot.waitUntil(lambda: said == [("glimpsed", 2), ("analyzed", 4)])
+    assert workers.current
+
+
+@pytest.mark.gui
+def test_what_a_gesture_tries_is_told_also_where_the_document_is_analysed_again(
+    shown: Any, qtbot: Any
+) -> None:
+    pool, _, workers, said = shown
+    qtbot.waitUntil(lambda: len(pool.analyses) == 1)
+    answer(pool, 0, 0)
+    qtbot.waitUntil(lambda: workers.current)
+    workers.try_out(SOUND)
+    workers.analyze_again()
+    qtbot.waitUntil(lambda: len(pool.analyses) == 3)
+    find(pool, 1, 1)
+    find(pool, 2, 2)
+    qtbot.waitUntil(lambda: said[1:] == [("tried", 1), ("glimpsed", 2)])
+
+
+@pytest.mark.gui
 def test_what_a_gesture_tries_is_found_first_too_until_the_hand_is_elsewhere(shown: Any, qtbot: Any) -> None:
     pool, document, workers, said = shown
     qtbot.waitUntil(lambda: len(pool.analyses) == 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,13 +14,17 @@ from networks import chain
 from engine import assets, edit
 from engine.analysis import analyze
 from engine.data.progress import Progress
+from engine.findings import Analysis
 from engine.host.channel import Inbox, MakeWay
+from engine.host.client import Host
 from engine.host.member import Member
 from engine.host.protocol import (
     Analyze,
+    Analyzed,
     DataLooked,
     DataProgress,
     Failed,
+    Found,
     LookAtData,
     Prepare,
     PreviewActivation,
@@ -86,6 +92,17 @@ def test_a_newer_one_takes_the_place_of_one_that_waits(kind) -> None:
     assert sorted(request.request for request in taken(inbox)) == [3, 9]
 
 
+def test_of_draws_those_of_one_parameter_alone_supersede_one_another() -> None:
+    inbox, member = Inbox(), member_of_nobody()
+    kernel = [PreviewInit(n, b"", "conv", "weight") for n in (1, 3, 5)]
+    others = [PreviewInit(2, b"", "conv", "bias"), PreviewInit(4, b"", "fc", "weight")]
+    for request in sorted((*kernel, *others), key=lambda request: request.request):
+        inbox.put(request)
+        member.ask(request)
+    assert list(member.pending) == [2, 4, 5]
+    assert taken(inbox) == [*others, kernel[-1]]
+
+
 def test_what_made_way_is_next_behind_the_analysis() -> None:
     inbox = Inbox()
     analysis, draw = Analyze(2, b""), PreviewInit(3, b"", "conv", "weight")
@@ -141,13 +158,65 @@ def test_a_server_does_what_made_way_after_the_analysis() -> None:
     assert not said  # nothing has failed
 
 
-def test_what_a_newer_question_supersedes_is_no_longer_owed() -> None:
+def test_what_is_wrong_is_written_before_the_search_for_ways_out_goes_on() -> None:
+    written: list[object] = []
+
+    class Slow:
+        """An outbox whose thread comes to nothing unless it is waited for."""
+
+        def __init__(self) -> None:
+            self.waiting: list[object] = []
+
+        def put(self, event: object) -> None:
+            self.waiting.append(event)
+
+        def flush(self, timeout: float) -> bool:
+            assert timeout <= 0.1  # a window that stands still keeps no host from its work
+            written.extend(self.waiting)
+            self.waiting.clear()
+            return True
+
+    class Played:
+        def answer(self, request, emit, pressing) -> None:
+            emit(Found(request.request, Analysis()))
+            assert written == [Found(1, Analysis())]  # and now the search
+            emit(Analyzed(request.request, Analysis(), 0.0))
+
+    server = Server.__new__(Server)
+    server._inbox, server._work, server._lock, server._outbox = Inbox(), Played(), threading.RLock(), Slow()
+    server._answer(Analyze(1, b""))
+    assert [type(event) for event in (*written, *server._outbox.waiting)] == [Found, Analyzed]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems say themselves how wide a pipe is")
+def test_a_whole_analysis_of_a_thousand_layers_can_be_under_way_to_the_window() -> None:
+    import fcntl
+
+    events: list[object] = []
+    host = Host.start(events.append, lambda _: None)
+    try:
+        assert host._process.stdout is not None
+        end = time.monotonic() + 120
+        while host.welcome is None:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert fcntl.fcntl(host._process.stdout, fcntl.F_GETPIPE_SZ) >= 400_000
+    finally:
+        host.close()
+
+
+def member_of_nobody() -> Member:
     class Silent:
         def send(self, request: Request) -> None:
             pass
 
     member = Member(lambda *_: None, lambda *_: None)
     member.host = Silent()
+    return member
+
+
+def test_what_a_newer_question_supersedes_is_no_longer_owed() -> None:
+    member = member_of_nobody()
     for request in (strides(1), Analyze(2, b""), PreviewActivation(3, "ReLU"), strides(4), Analyze(5, b"")):
         member.ask(request)
     assert list(member.pending) == [3, 4, 5]

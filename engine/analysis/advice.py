@@ -31,44 +31,60 @@ _DROPOUTS = frozenset(
 )
 _NORMS = ("BatchNorm", "InstanceNorm")
 
+#: What was said of the biases before batch normalisation, by path, with the layer and what follows it: a network
+#: has hundreds of them, and most are as they were in the analysis before.
+_useless_biases: dict[str, tuple[Step, Step, Problem | None]] = {}
+
 
 def advice(network: Network, walked: Walked) -> list[Problem]:
     """Warnings and hints about nodes that are sound in themselves."""
+    global _useless_biases
     steps = {path: step for path, (step, _) in walked.evaluated.items()}
     readers: dict[str, list[Step]] = {}
     for step in steps.values():
         for value in step.inputs.values():
             if value is not None:
                 readers.setdefault(value.path, []).append(step)
-    problems = [_problem(finding, step) for finding, step in _unused(steps)]
-    read = {value for step in steps.values() for value in step.inputs.values()}
-    saturating = sum(_bend(step.node) in _SATURATING for step in steps.values())
+    problems = [bound(finding, step) for finding, step in _unused(steps)]
+    known, useless = _useless_biases, {}
+    saturating: int | None = None
     for path, (step, evaluated) in walked.evaluated.items():
         if not evaluated.outputs or step.node.type not in LAYERS:
             continue
         following = readers.get(path, [])
-        node, found = step.node, [_bias_before_norm(step.node, following)]
         # Asked of what it may concern alone: there are thousands of layers, and somebody draws.
+        node, type, found = step.node, step.node.type, []
+        if len(following) == 1 and following[0].node.type.startswith("BatchNorm"):
+            entry = known.get(path)
+            if entry is None or entry[0] is not step or entry[1] is not following[0]:
+                finding = _bias_before_norm(node, following)
+                entry = (step, following[0], None if finding is None else bound(finding, step))
+            useless[path] = entry
+            if entry[2] is not None:
+                problems.append(entry[2])
         if node.init:
             found.append(_equal_weights(node, {n: len(s) for n, s in evaluated.parameters.items()}))
-        if node.type == "Output":
+        if type == "Output":
             sources = [steps[value.path].node for value in step.inputs.values() if value is not None]
             found.append(_scores_wanted(network, node, sources))
             found.append(_probabilities_wanted(network, node, sources))
-        found.append(_dropout_place(node, following))
-        found.append(_norm_place(node, following))
+        if type in _DROPOUTS:
+            found.append(_dropout_place(node, following))
+        elif type.startswith(_NORMS):
+            found.append(_norm_place(node, following))
         if evaluated.window is not None:
             found.append(_pixels_skipped(step, evaluated, readers))
         if node.init:
+            if saturating is None:
+                saturating = sum(_bend(step.node) in _SATURATING for step in steps.values())
             found.append(_saturating_he(node, following, saturating))
-        found.append(_stretched_arms(step, walked))
-        found.append(_parts_unread(step, read))
-        problems += [_problem(finding, step) for finding in found if finding is not None]
+        if type == "Add":
+            found.append(_stretched_arms(step, walked))
+        if len(step.outputs) > 1:
+            found.append(_parts_unread(step, following))
+        problems += [bound(finding, step) for finding in found if finding is not None]
+    _useless_biases = useless
     return problems
-
-
-def _problem(finding: Finding, step: Step) -> Problem:
-    return bound(finding, step)
 
 
 def _unused(steps: dict[str, Step]) -> Iterator[tuple[Finding, Step]]:
@@ -279,9 +295,10 @@ def _stretched_arms(step: Step, walked: Walked) -> Finding | None:
     )
 
 
-def _parts_unread(step: Step, read: set[Value | None]) -> Finding | None:
+def _parts_unread(step: Step, following: list[Step]) -> Finding | None:
     if len(step.outputs) < 2 or LAYERS[step.node.type].group != "Split":
         return None
+    read = {value for reader in following for value in reader.inputs.values()}
     unread = [name for port, name in enumerate(step.outputs) if Value(step.path, port) not in read]
     if not unread or len(unread) == len(step.outputs):
         return None

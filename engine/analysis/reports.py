@@ -155,6 +155,10 @@ def _receptive_field(step: Step, result: Evaluated, fields: Mapping[str, Field])
     count = len(result.outputs[0][0].shape) - 2
     if count < 1:
         return ()
+    if len(step.inputs) == 1:  # most have one, and there are thousands
+        (value,) = step.inputs.values()
+        field = fields.get(value.path, ()) if value is not None else ()
+        return receptive.behind(field, result.window) if len(field) == count else ()
     arriving = [fields[v.path] for v in step.inputs.values() if isinstance(v, Value) and v.path in fields]
     arriving = [field for field in arriving if len(field) == count]
     if not arriving:

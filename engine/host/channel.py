@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import os
 import sys
 import threading
@@ -12,7 +13,6 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from engine.host.protocol import (
-    NEWEST_ASKED,
     NEWEST_WINS,
     Analyze,
     Event,
@@ -21,7 +21,12 @@ from engine.host.protocol import (
     PreviewBinarizer,
     Request,
     frame,
+    supersedes,
 )
+
+#: Bytes that may be under way in a pipe (Linux). An analysis of a thousand layers is a third of it; through
+#: the usual 64 KiB it goes in pieces, for each of which both sides wait until their other threads let them.
+_PIPE = 1 << 20
 
 #: What comes first, in order: curves, which take milliseconds and would else stand still while one draws them
 #: with a slider; then what someone draws. All else behind these.
@@ -35,6 +40,8 @@ def take_channel() -> tuple[BinaryIO, int]:
     no child of this process can put a byte between frames or swallow one.
     """
     incoming, outgoing = os.dup(0), os.dup(1)
+    for descriptor in (incoming, outgoing):
+        _widen(descriptor)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -47,6 +54,15 @@ def take_channel() -> tuple[BinaryIO, int]:
     return os.fdopen(incoming, "rb"), outgoing
 
 
+def _widen(descriptor: int) -> None:
+    """Let a whole answer be under way in a pipe, where the system has a way to and allows it."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # no pipe, or too many that are so wide
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
+
+
 class MakeWay(Exception):
     """An Analyze has come: what is being done is dropped, and done after it."""
 
@@ -54,7 +70,7 @@ class MakeWay(Exception):
 class Inbox:
     """Requests in order, but curves first and an Analyze before all others: someone is drawing.
 
-    Of :data:`~engine.host.protocol.NEWEST_ASKED` a newer one takes the place of one that still waits.
+    What a newer one supersedes (:func:`~engine.host.protocol.supersedes`) is dropped while it waits.
     """
 
     def __init__(self) -> None:
@@ -65,10 +81,8 @@ class Inbox:
     def put(self, request: Request) -> None:
         """Add a request."""
         with self._changed:
-            if isinstance(request, NEWEST_ASKED):
-                older = [waiting for waiting in self._waiting if type(waiting) is type(request)]
-                for waiting in older:
-                    self._waiting.remove(waiting)
+            for older in [waiting for waiting in self._waiting if supersedes(request, waiting)]:
+                self._waiting.remove(older)
             ranks = [_rank(waiting) for waiting in self._waiting]
             self._waiting.insert(bisect.bisect_right(ranks, _rank(request)), request)
             self._changed.notify()
@@ -76,10 +90,7 @@ class Inbox:
     def put_back(self, request: Request) -> None:
         """Let a request that made way be the next, unless a newer one has taken its place."""
         with self._changed:
-            newer = isinstance(request, NEWEST_ASKED) and any(
-                type(waiting) is type(request) for waiting in self._waiting
-            )
-            if not newer:
+            if not any(supersedes(waiting, request) for waiting in self._waiting):
                 ranks = [_rank(waiting) for waiting in self._waiting]
                 self._waiting.insert(bisect.bisect_left(ranks, _rank(request)), request)
 

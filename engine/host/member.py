@@ -9,7 +9,6 @@ from engine.findings import Analysis
 from engine.host.client import Exit, Host
 from engine.host.protocol import (
     FINAL_STATES,
-    NEWEST_ASKED,
     Analyzed,
     ChannelProblem,
     Control,
@@ -21,6 +20,7 @@ from engine.host.protocol import (
     Question,
     RunStarted,
     RunState,
+    supersedes,
 )
 from engine.host.pulse import Pace
 
@@ -144,8 +144,8 @@ class Member:
         ChannelProblem
             It is too large to send.
         """
-        if isinstance(request, NEWEST_ASKED):  # what it supersedes may go unanswered
-            self.pending = {n: p for n, p in self.pending.items() if type(p[0]) is not type(request)}
+        # What it supersedes may go unanswered.
+        self.pending = {n: p for n, p in self.pending.items() if not supersedes(request, p[0])}
         self.pending[request.request] = (request, deaths)
         self.pace.owes()
         self.host.send(request)

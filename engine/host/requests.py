@@ -246,4 +246,16 @@ Request = (
 )
 
 #: Requests of which only the newest is worth doing.
-NEWEST_ASKED = (Analyze, Prepare, PrintSource, WhatIf)
+_NEWEST_ASKED = (Analyze, Prepare, PrintSource, WhatIf)
+
+
+def supersedes(newer: object, older: object) -> bool:
+    """Whether `older`, which still waits, is not worth doing any more: nobody waits for its answer.
+
+    Of draws that holds for those of the same parameter: while a field is scrubbed each step asks for one.
+    """
+    if type(newer) is not type(older):
+        return False
+    if isinstance(newer, PreviewInit) and isinstance(older, PreviewInit):
+        return (newer.node, newer.parameter) == (older.node, older.parameter)
+    return isinstance(newer, _NEWEST_ASKED)

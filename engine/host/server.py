@@ -27,6 +27,7 @@ from engine.host.protocol import (
     Control,
     Event,
     Failed,
+    Found,
     Hello,
     Ping,
     Pong,
@@ -49,6 +50,8 @@ from engine.problems import DataProblem, FileProblem, NetworkProblem, ran_out
 GRACE = 8.0
 #: Seconds between looks at whether the parent still lives.
 _PARENT_CHECK = 0.5
+#: Seconds for which a search for ways out waits at most until what is wrong is written.
+_AHEAD = 0.05
 #: What is asked of one example, or of none: no batch is too large for it.
 _EXAMPLES = (Respond, Boundary, WhatIf, PreviewInit, Analyze, PrintSource)
 
@@ -200,7 +203,7 @@ class Server:
             if isinstance(request, Ping):
                 self._outbox.put(Pong(request.request))
                 return
-            self._work.answer(request, self._outbox.put, lambda: self._inbox.pressing)
+            self._work.answer(request, self._emit, lambda: self._inbox.pressing)
         except MakeWay:
             self._inbox.put_back(request)
         except Exception as error:
@@ -214,6 +217,15 @@ class Server:
                 self._outbox.flush(1.0 if self._ending is None else 0.2)
         if isinstance(request, Prepare):
             self._outbox.put(Warm(prepared=True))
+
+    def _emit(self, event: Event) -> None:
+        """Queue an event; what is wrong is on its way before the search for ways out of it goes on.
+
+        The thread that writes would else come to it when that search lets it, some milliseconds later.
+        """
+        self._outbox.put(event)
+        if isinstance(event, Found):
+            self._outbox.flush(_AHEAD)
 
     def _refuse(self, message: str) -> NoReturn:
         print(f"layerlab host: {message}", file=sys.stderr, flush=True)

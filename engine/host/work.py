@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -71,6 +72,9 @@ from engine.storage.file import loads
 from engine.storage.reader import Reader
 from engine.training.control import Control
 
+#: Seconds after which a host that analyses lets its other thread go on: the one that reads what is asked
+#: next. (A host that trains has no such haste, and keeps Python's own.)
+_SWITCH = 0.001
 #: Batch normalisation is the dear one: on ``meta`` it brings in three hundred modules of torch.
 TINY = Network(
     nodes={
@@ -266,6 +270,7 @@ class Work:
 
     def _analyze(self, request: Analyze, emit: Callable[[Event], None], pressing: Callable[[], bool]) -> None:
         """Tell what is wrong, and then how to mend it, if nothing newer has come by then."""
+        sys.setswitchinterval(_SWITCH)
         started = time.perf_counter()
         told = False
 
