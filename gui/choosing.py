@@ -6,6 +6,7 @@ That is the folder of the document, else the one used last, else the user's own.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -52,9 +53,27 @@ def ask_folder(parent: QWidget, title: str, at: str | Path = "") -> Path | None:
 
 
 def ask_save(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
-    """A file to write, called `name` if the user says nothing else."""
-    suggestion = start_folder(parent) / name
-    return _chosen(parent, QFileDialog.getSaveFileName(parent, title, str(suggestion), kinds)[0])
+    """A file to write, called `name` if the user says nothing else.
+
+    What has no end gets that of the kind chosen, as does a suggestion that was left as it is. Where
+    there is such a file, the dialog asks about it.
+    """
+    suggestion, kind = str(start_folder(parent) / name), ""
+    while True:
+        chosen, kind = QFileDialog.getSaveFileName(parent, title, suggestion, kinds, kind)
+        meant = _ended(chosen, kind, Path(chosen) == Path(suggestion))
+        if meant == chosen or not os.path.exists(meant):
+            return _chosen(parent, meant)
+        suggestion = meant
+
+
+def _ended(name: str, kind: str, untouched: bool) -> str:
+    """A file's name with the end that its kind (``GIF (*.gif)``) asks for."""
+    ends = re.findall(r"\*(\.\w+)", kind)
+    path = Path(name)
+    if not name or not ends or path.suffix.lower() in ends or (path.suffix and not untouched):
+        return name
+    return str(path.with_suffix(ends[0]))
 
 
 def _begin(parent: QWidget, at: str | Path) -> str:

@@ -1,13 +1,16 @@
-"""A run as a film: what the window shows of it, step after step, in a GIF or an animated WebP.
+"""A run as a film: what the window shows of it, step after step, as GIF, MP4 or animated WebP.
 
-Pillow writes both. MP4 would take ffmpeg, which this program does not bring: of Qt it installs the
-essentials, and Qt's own writer of films is not among them.
+Pillow writes pictures that move. MP4 is written by PyAV where that is installed: its wheels bring
+FFmpeg's libraries for every system, at half the size of imageio-ffmpeg's program and a fifth of what
+Qt's own writer of films comes with. They are 100 MB, and some of them under the GPL: so it is an extra.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,27 @@ from gui.session import Session
 #: Most pictures in a film, their greatest width in pixels, and how long each stands, in milliseconds.
 PICTURES, WIDTH, STANDS = 80, 960, 120
 
+#: Number of ITU-R BT.709 in H.264's tables of colours (ITU-T H.273).
+BT709 = 1
+
+#: Kinds of films, by their files' ends.
+KINDS = {".gif": "GIF", ".mp4": "MP4", ".webp": "Animated WebP"}
+
 
 def ask(parent: QWidget) -> Path | None:
     """The file that the user wants the film in."""
-    path = ask_save(parent, "Save the run as a film", "run.gif", "GIF (*.gif);;Animated WebP (*.webp)")
+    kinds = ";;".join(f"{name} (*{suffix})" for suffix, name in KINDS.items())
+    path = ask_save(parent, "Save the run as a film", "run.gif", kinds)
     return path if path is None or path.suffix else path.with_suffix(".gif")
+
+
+def refusal(suffix: str) -> str:
+    """Why no film of this kind can be written, and what helps; empty: it can."""
+    if suffix.lower() not in KINDS:
+        return f"films are .gif, .mp4 or .webp, not {suffix or 'without an end'}"
+    if suffix.lower() == ".mp4" and importlib.util.find_spec("av") is None:
+        return "MP4 needs PyAV, which is not installed: pip install av, or choose .gif"
+    return ""
 
 
 class Film(QObject):
@@ -46,6 +65,10 @@ class Film(QObject):
 
     def start(self, path: Path, say: Callable[[str], object]) -> None:
         """Make the film; `say` gets how far it has come, and how it ended."""
+        if wrong := refusal(path.suffix):  # told before all the pictures are taken
+            say(f"Cannot write {path.name}: {wrong}.")
+            self.deleteLater()
+            return
         steps = [observation.step for observation in self._session.seen()]
         if self._session.at is not None:
             steps = [observation.step for observation in self._session.observations]
@@ -87,18 +110,38 @@ def _picture(image: QImage) -> Any:
 
 
 def _written(pictures: list[Any], suffix: str) -> bytes:
-    """The film's bytes; ValueError where Pillow knows no such kind."""
-    kinds = {".gif": "GIF", ".webp": "WEBP"}
-    if suffix.lower() not in kinds:
-        raise ValueError(f"films are .gif or .webp, not {suffix}")
+    """The film's bytes; the last picture stands longer, before the film begins anew."""
     if not pictures:
         raise ValueError("there is nothing to be seen yet")
+    if suffix.lower() == ".mp4":
+        return _mp4(pictures)
     if suffix.lower() == ".gif":  # one palette for all, lest colours flicker
         palette = pictures[-1].quantize(colors=255)
         pictures = [picture.quantize(palette=palette, dither=0) for picture in pictures]
     data = io.BytesIO()
     first, *rest = pictures
-    # The last one stands longer, before the film begins anew.
     stands = [STANDS] * len(rest) + [10 * STANDS]
-    first.save(data, kinds[suffix.lower()], save_all=True, append_images=rest, duration=stands, loop=0)
+    first.save(data, suffix[1:], save_all=True, append_images=rest, duration=stands, loop=0)
+    return data.getvalue()
+
+
+def _mp4(pictures: list[Any]) -> bytes:
+    """H.264 in colours of a half resolution, which every player knows; sides must be even for that."""
+    import av
+
+    width, height = (side // 2 * 2 for side in pictures[0].size)
+    data, tick = io.BytesIO(), Fraction(1, 1000)
+    with av.open(data, "w", format="mp4") as film:
+        stream = film.add_stream("h264", rate=Fraction(1000, STANDS), options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = tick
+        # Told, or players guess by the size how colours were made.
+        stream.codec_context.colorspace = stream.codec_context.color_primaries = BT709
+        stream.codec_context.color_trc = BT709
+        for number, picture in enumerate([*pictures, *pictures[-1:] * 9]):
+            frame = av.VideoFrame.from_image(picture.crop((0, 0, width, height)))
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+            frame.pts, frame.time_base = number * STANDS, tick
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
     return data.getvalue()

@@ -68,7 +68,7 @@ class Scrubber(QWidget):
         self.branch.setAccessibleName("Branch a new run")
         self.branch.clicked.connect(self.branched)
         self.film = QToolButton()
-        self.film.setToolTip("Save the run as a film (GIF or WebP)")
+        self.film.setToolTip("Save the run as a film (GIF, MP4 or WebP)")
         self.film.setAccessibleName("Save the run as a film")
         self.film.clicked.connect(self.filmed)
         row = QHBoxLayout(self)

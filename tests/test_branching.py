@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QLabel
 from window_helpers import close_window, open_window, template
 
 from engine import edit
+from engine.host.protocol import Observation
 from engine.runs import RunFolder
 from engine.training import weights
 from gui import film
@@ -159,15 +160,51 @@ def test_a_measure_colours_cards_and_wires_and_going_back_binds_canvas_matrix_an
     assert session.at is None
 
 
-def test_a_film_of_another_kind_or_of_nothing_is_refused_in_words(qtbot, tmp_path):
+def filmed(qtbot, target, colours) -> list[str]:
+    """What is said while a session is filmed whose panel shows another colour at each step."""
+    session, view, said = Session(), QLabel(), []
+    qtbot.addWidget(view)
+    view.setFixedSize(101, 67)  # sides that are odd, which H.264 cannot have
+    for step in range(len(colours)):
+        session.take(Observation(step, step / 10, {}, {}))
+    paint = lambda step: view.setStyleSheet(  # noqa: E731
+        f"background: {colours[len(colours) - 1 if step is None else step]}"
+    )
+    session.sought.connect(paint)
+    Film(session, view, view).start(target, said.append)
+    qtbot.waitUntil(lambda: bool(said) and ": a film of" in said[-1])
+    return said
+
+
+def test_an_mp4_has_each_step_s_picture_at_its_time_and_in_its_colours(qtbot, tmp_path):
+    av = pytest.importorskip("av", reason="MP4 is written by the optional package av")
+    colours = ["#c02020", "#20a030", "#2030c0", "#e0e0e0"]
+    said = filmed(qtbot, tmp_path / "run.mp4", colours)
+    assert said[-1] == "run.mp4: a film of 4 pictures."
+    with av.open(tmp_path / "run.mp4") as moving:
+        stream = moving.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.codec_context.colorspace == film.BT709
+        frames = list(moving.decode(video=0))
+    assert [round(frame.time, 6) for frame in frames] == [round(0.12 * n, 6) for n in range(4 + 9)]
+    for number, frame in enumerate(frames):
+        wanted = [int(colours[min(number, 3)][i : i + 2], 16) for i in (1, 3, 5)]
+        shown = frame.to_ndarray(format="rgb24", src_colorspace="ITU709")
+        assert shown.shape == (66, 100, 3)
+        assert abs(shown[10:50, 10:90].reshape(-1, 3).mean(axis=0) - wanted).max() < 4
+
+
+def test_a_film_of_another_kind_or_of_nothing_is_refused_in_words(qtbot, tmp_path, monkeypatch):
     view, said = QLabel("seen"), []
     qtbot.addWidget(view)
     session = Session()
-    for name in ("run.mp4", "run.gif"):
+    monkeypatch.setattr(film.importlib.util, "find_spec", lambda name: None)
+    for name in ("run.avi", "run.mp4", "run.gif"):
         Film(session, view, view).start(tmp_path / name, said.append)
-    qtbot.waitUntil(lambda: len(said) == 2)
+    qtbot.waitUntil(lambda: len(said) == 3)
     assert said == [
-        "Cannot write run.mp4: films are .gif or .webp, not .mp4",
+        "Cannot write run.avi: films are .gif, .mp4 or .webp, not .avi.",
+        "Cannot write run.mp4: MP4 needs PyAV, which is not installed: pip install av, or choose .gif.",
         "Cannot write run.gif: there is nothing to be seen yet",
     ]
     assert list(tmp_path.iterdir()) == []

@@ -101,6 +101,31 @@ def test_what_is_chosen_is_where_the_next_dialog_begins(window, monkeypatch, tmp
     assert start_folder(window.data) == chosen.parent
 
 
+def test_a_film_gets_the_end_of_the_kind_chosen_and_what_is_there_is_asked_about(window, monkeypatch, tmp_path):
+    window.settings.folder = tmp_path
+    asked, answers = [], []
+
+    def dialog(parent, title, name, kinds, kind):
+        asked.append((name, kind))
+        answer, chosen = answers.pop(0)
+        return str(tmp_path / answer) if answer else "", chosen
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", dialog)
+    for answer, chosen, meant in (
+        ("run.gif", "MP4 (*.mp4)", "run.mp4"),  # as suggested, of another kind
+        ("mine", "MP4 (*.mp4)", "mine.mp4"),
+        ("mine.webp", "MP4 (*.mp4)", "mine.webp"),  # what was typed counts
+        ("mine", "", "mine.gif"),
+    ):
+        answers[:] = [(answer, chosen)]
+        assert film.ask(window) == tmp_path / meant
+    (tmp_path / "mine.mp4").write_bytes(b"kept")
+    asked.clear()
+    answers[:] = [("mine", "MP4 (*.mp4)"), ("", "")]  # asked about it, the user leaves it
+    assert film.ask(window) is None
+    assert asked[1] == (str(tmp_path / "mine.mp4"), "MP4 (*.mp4)")
+
+
 def test_a_panel_that_was_torn_off_begins_there_too(window, begun, tmp_path) -> None:
     window.document.save(tmp_path / "net.layerlab")
     window.settings.folder = Path.home()
