@@ -101,7 +101,9 @@ def test_what_is_chosen_is_where_the_next_dialog_begins(window, monkeypatch, tmp
     assert start_folder(window.data) == chosen.parent
 
 
-def test_a_film_gets_the_end_of_the_kind_chosen_and_what_is_there_is_asked_about(window, monkeypatch, tmp_path):
+def test_a_film_gets_the_end_of_the_kind_chosen_and_what_is_there_is_asked_about(
+    window, monkeypatch, tmp_path
+):
     window.settings.folder = tmp_path
     asked, answers = [], []
 

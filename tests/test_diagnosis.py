@@ -13,6 +13,7 @@ from engine import diff
 from engine.catalog import ACTIVATIONS, OPTIMIZERS
 from engine.diagnosis import ILLNESSES, Record, diagnose
 from engine.diagnosis.repairs import BOUNDED
+from engine.diagnosis.rule import Evidence
 from engine.host.protocol import BinaryWeight, Distribution, Metrics, Observation
 from engine.network import Choice, Data, Network, Node, Recipe
 from engine.training.activations import bounded_range
@@ -263,3 +264,30 @@ def test_doubts_while_a_healthy_run_is_under_way_are_as_rare_as_after_it() -> No
             runs += 1
             alarms += bool({finding.code for finding in diagnose(so_far)} - patient.ills)
     assert alarms <= 0.05 * runs
+
+
+def test_a_repair_that_changes_rate_or_estimator_says_so_in_its_words() -> None:
+    wide = Choice("normal", {"std": 4.0})
+    saturated = dataclasses.replace(
+        record(even(0.1)),
+        network=network("s", [dense(64, "Tanh", wide)] * 3, optimizer=Choice("Adam", {"lr": 0.05})),
+    )
+    layer = Node("Linear", {"out_features": 64}, binarize={"weight": Choice("swish_sign")})
+    binary = dataclasses.replace(record(even(0.1)), network=network("b", [layer] * 3, optimizer=SGD))
+    seen = Evidence("", "h1")
+    offered = [(saturated, ILLNESSES["saturated-activation"].repairs(saturated, seen))]
+    offered += [(binary, ILLNESSES["stuck-binary"].repairs(binary, seen))]
+    offered += [(ill, f.repairs) for ill in (BROKEN, EXPLODED, SLOW) for f in diagnose(ill)]
+    quicker, binarizers = 0, 0
+    for ill, repairs in offered:
+        for repair in repairs:
+            after = diff.apply(ill.network, repair.changes)
+            new = after.recipe.optimizer.fields.get("lr")
+            if new != ill.network.recipe.optimizer.fields.get("lr"):
+                quicker += 1
+                assert f"{new:g}" in repair.text
+            if any("binarize" in change.path for change in repair.changes):
+                binarizers += 1
+                assert "estimators" in repair.text
+    assert quicker >= 4
+    assert binarizers

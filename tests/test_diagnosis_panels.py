@@ -21,6 +21,7 @@ from gui.diagnosing import carried, said
 from gui.docks import Docks
 from gui.document import Document
 from gui.panels import ActivationsPanel, FiltersPanel, GradientsPanel, HealthPanel, ResponsesPanel
+from gui.panels.judge import Judge, Standing
 from gui.panels.measures import MEASURES, Reader
 from gui.panels.pictures import laid_out, values_of
 from gui.scrubber import Scrubber
@@ -180,6 +181,7 @@ def test_before_the_rules_can_tell_the_doctor_says_what_they_wait_for(
     for event in events:
         if 2 < getattr(event, "step", 0) <= 46 and not isinstance(event, protocol.RunState):
             session.take(event)
+    assert said.icon == "mdi6.timer-sand"  # and no tick: nothing is well yet
     last = "The others need step 50 and 5 validations (2 so far), about step 115, beyond this run's end."
     qtbot.waitUntil(lambda: said.hint.text().endswith(last))  # a run under way is given its rest
 
@@ -197,6 +199,9 @@ def test_a_run_too_short_for_some_rules_says_so_when_it_has_ended(
     panel = shown(qtbot, HealthPanel(Document(ill), Selection(), session))
     assert panel.findings
     assert panel.standing.text() == "8 of 8 rules could tell at step 138"
+    button = panel.list.buttons[0]
+    first = panel.findings[0].repairs[0]
+    assert button.toolTip().splitlines()[:2] == ["Do this (it can be undone):", str(first.changes[0])]
     assert panel.standing.toolTip().count(": found") == len({f.code for f in panel.findings})
 
 
@@ -440,3 +445,15 @@ def test_responses_follow_the_step_that_is_looked_at(qtbot: Any, session: Sessio
     for looked_at, step in ((None, None), (session.kept[0], session.kept[0]), (None, None)):
         session.seek(looked_at)  # of a run that has ended the best weights respond
         qtbot.waitUntil(lambda step=step: asked(step), timeout=20_000)
+
+
+def test_one_rule_that_waits_is_spoken_of_as_one(qtbot: Any, trained: tuple[Any, list[Any]]) -> None:
+    drawn, events = trained
+    judge = Judge(told(drawn, events))
+    well = Standing("Found nowhere", True, False, ())
+    judge.standing = (well, well, Standing("Overfitting", True, False, ("5 validations (3 so far)",)))
+    assert judge.said().hint.endswith("The other would have needed 5 validations (3 so far).")
+    assert judge.said().icon != "mdi6.check-circle-outline"
+    judge.standing = (well, well)
+    assert judge.said().title == "Nothing found"
+    assert judge.said().icon == "mdi6.check-circle-outline"

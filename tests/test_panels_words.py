@@ -192,6 +192,34 @@ def test_what_a_slow_validation_measured_belongs_to_its_step(qtbot: Any) -> None
     assert curves.charts["loss"].readout.text().split() == "step 23 ● Training 2 ● Validation 3".split()
 
 
+def test_it_is_told_which_steps_a_value_is_of(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session), 900)
+    begin(session)
+    for step in (1, 64, 128):
+        session.take(protocol.Metrics(step, step / 64, "train", {"loss": 2.0, "lr": 0.1}, 1.0))
+    session.take(protocol.Metrics(64, 1.0, "validation", {"loss": 3.0}, 1.0))
+    for step in (2, 100, 130):
+        observe(session, step)
+
+    def of(metric: str) -> list[str]:
+        curves.flush()
+        return curves.charts[metric].readout.toolTip().splitlines()[1:]
+
+    session.seek(100)
+    assert of("loss") == ["Training: the mean of steps 2 to 64.", "Validation: measured at step 64."]
+    assert of("lr") == ["Training: measured at step 64."]
+    session.seek(2)
+    assert of("loss") == ["Training: step 1."]  # there was no validation yet
+    session.seek(None)
+    session.set_state("running")
+    curves.flush()
+    assert "to step" not in curves.charts["loss"].readout.text()  # it is on its way
+    session.set_state("paused")
+    curves.flush()
+    assert curves.charts["loss"].readout.text().startswith("to step 128 ● Training 2")
+
+
 # ---------------------------------------------------------------------------- health
 
 

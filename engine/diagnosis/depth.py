@@ -192,9 +192,12 @@ def _unsaturated(record: Record, _seen: Evidence) -> tuple[Repair, ...]:
 
     calm = min(repairs.rate(record), repairs.default_rate(record))
     healthy = repairs.afresh(record, repairs.rectify(record))
+    words = "ReLU and He initialisation in every layer"
+    if calm < repairs.rate(record):
+        words = f"ReLU, He initialisation and a learning rate of {calm:g}"
     return repairs.offer(
         record,
-        ("ReLU and He initialisation in every layer", repairs.with_rate(record, calm, healthy)),
+        (words, repairs.with_rate(record, calm, healthy)),
         ("Glorot initialisation in every layer", repairs.on_nodes(record, record.owners(), glorot)),
     )
 
@@ -319,13 +322,14 @@ def _unstuck(record: Record, seen: Evidence) -> tuple[Repair, ...]:
 
     quick = max(repairs.rate(record), repairs.default_rate(record))
     healthy = repairs.on_nodes(record, record.owners(), small, repairs.thawed(record))
+    words = "Latent weights by Glorot and Bengio"
+    binarizers = {node.binarize["weight"].id for node in record.drawn() if "weight" in node.binarize}
+    if binarizers - set(_PASSING):
+        words += ", estimators that pass the gradient on"
     return repairs.offer(
         record,
-        (
-            f"Latent weights by Glorot and Bengio, and a learning rate of {quick:g}",
-            repairs.with_rate(record, quick, healthy),
-        ),
-        ("Latent weights by Glorot and Bengio", healthy),
+        (f"{words}, and a learning rate of {quick:g}", repairs.with_rate(record, quick, healthy)),
+        (words, healthy),
     )
 
 

@@ -104,11 +104,12 @@ class ActivationPart(Section):
         self.fetch.setEnabled(not example.waiting)
         before = example.response(subject.feeding if own else subject.path)
         into = None if before is None else before.values if own else before.into
-        show_if(self.fetch, into is None)
-        if into is None or example.responded is None or len(subject.ids) > 1:
+        several = len(subject.ids) > 1  # what falls on one's curve says nothing of the others
+        show_if(self.fetch, into is None and not several)
+        if into is None or example.responded is None or several:
             self.plot.set_falls((), ())
-            self.said.setText(example.message)
-            show_if(self.said, bool(example.message))
+            self.said.setText("" if several else example.message)
+            show_if(self.said, bool(self.said.text()))
             return []
         width = (into.hi - into.lo) / max(1, len(into.counts))
         edges = [into.lo + number * width for number in range(len(into.counts) + 1)]

@@ -229,14 +229,17 @@ class Chart(QWidget):
         column: str,
         at: float | None,
         step: int | None = None,
+        reached: int = 0,
     ) -> None:
         """Say the values at a place, those of the runs before it too; else the newest.
 
         A value that came later is none of this place's. With a `step`, `at` is where that one is;
-        what was measured at it counts, though measuring took its time.
+        what was measured at it counts, though measuring took its time. A run that stands still at step
+        `reached`, beyond the last point, is told where that is.
         """
         self.plot.show_cross(at)
         words: list[Word] = []
+        of: list[str] = []
         told = "".join(f"●   {split_title(split)} {8 * '0'}" for split in tracks)
         room = self.width() - self.title.sizeHint().width() - 6 * SPACE
         names = self.title.fontMetrics().horizontalAdvance(told) <= room  # in its heavier letters
@@ -248,6 +251,10 @@ class Chart(QWidget):
             if names:
                 words.append(Word(split_title(split)))
             words.append(Word(self._said(track, index), strong=True, last=True))
+            of.append(_measured(self.name, split, track, index))
+        told_to = int(max((track.column("step")[-1] for track in tracks.values()), default=0))
+        if at is None and told_to < reached:
+            words.insert(0, Word(f"to step {told_to:,}", "muted", last=True))
         if at is not None and tracks:
             if step is not None or column == "step":
                 text = f"step {at if step is None else step:,.0f}"
@@ -260,7 +267,7 @@ class Chart(QWidget):
             values = [self._said(t, known(t.column(column), at)) for t in past]
             if values and names:
                 words.append(Word(f"before: {', '.join(values)}", "muted"))
-        self.readout.show_words(words)
+        self.readout.show_words(words, "\n".join(filter(None, of)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Tell of it."""
@@ -269,6 +276,20 @@ class Chart(QWidget):
 
     def _said(self, track: Track, index: int) -> str:
         return self.format(float(track.column("value")[index])) if index >= 0 else NOT_YET
+
+
+def _measured(metric: str, split: str, track: Track, index: int) -> str:
+    """Which steps a point is of: what is counted while training is a mean since the point before."""
+    if index < 0:
+        return ""
+    steps = track.column("step")
+    last = int(steps[index])
+    if split != "train" or metric == "lr":
+        return f"{split_title(split)}: measured at step {last:,}."
+    first = int(steps[index - 1]) + 1 if index else last
+    return f"{split_title(split)}: " + (
+        f"the mean of steps {first:,} to {last:,}." if first < last else f"step {last:,}."
+    )
 
 
 def _reach(runs: Sequence[list[Array]], log: bool) -> tuple[float, float]:

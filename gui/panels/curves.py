@@ -162,7 +162,9 @@ class CurvesPanel(Panel):
         elif looked is not None:
             at = self._place(looked, column)
         earlier = [history.splits(metric) for history in self._before]
-        self.charts[metric].show_values(tracks, earlier, column, at, looked)
+        still = self._session.state not in ("starting", "running")
+        reached = self._session.step if still else 0
+        self.charts[metric].show_values(tracks, earlier, column, at, looked, reached)
 
     def _place(self, step: int, column: str) -> float:
         """Where a step is on the horizontal axis; between two that are told of, in proportion."""

@@ -17,7 +17,7 @@ from gui.document import Document
 from gui.meaning import same_meaning
 from gui.narrow import Pick
 from gui.panels.bar import Bar
-from gui.panels.judge import REST, Judge
+from gui.panels.judge import REST, Judge, Said
 from gui.panels.measures import MEASURES, HealthMeasure, NodeMark, Reader
 from gui.panels.panel import PACE, Panel
 from gui.panels.problems import ProblemsPanel
@@ -79,7 +79,9 @@ class Findings(ProblemsPanel):
     #: How far each rule has come, a line each.
     rules = ""
     #: What is said where nothing is found.
-    well = ("Nothing to examine yet", "Press Train (F5): the doctor looks at every run.")
+    well = Said(
+        "Nothing to examine yet", "Press Train (F5): the doctor looks at every run.", "mdi6.stethoscope"
+    )
 
     def __init__(self, document: Document, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(document, selection, parent)

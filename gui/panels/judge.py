@@ -34,6 +34,14 @@ class Standing(NamedTuple):
         return f"{self.title}: {'found' if self.found else 'not found'}"
 
 
+class Said(NamedTuple):
+    """What it means that nothing is found: in a few words, in a sentence or two, and as an icon."""
+
+    title: str
+    hint: str
+    icon: str
+
+
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
@@ -73,20 +81,21 @@ class Judge:
         can = "can" if self._session.active or self._session.at is not None else "could"
         return f"{have} of {len(concerned)} rules {can} tell at step {self.step:,}"
 
-    def said(self) -> tuple[str, str]:
-        """What it means that nothing is found: in a few words, and in a sentence or two."""
+    def said(self) -> Said:
+        """What it means that nothing is found."""
         needs = listed(list(dict.fromkeys(word for rule in self.standing for word in rule.waits)))
         if not needs:
-            return (
-                "Nothing found",
-                f"{self.counted()}: gradients, activations and curves look as they should.",
-            )
+            told = f"{self.counted()}: gradients, activations and curves look as they should."
+            return Said("Nothing found", told, "mdi6.check-circle-outline")
+        waiting = sum(bool(rule.waits) for rule in self.standing)
+        others = "The other" if waiting == 1 else "The others"
         if self._session.active or self._session.at is not None:
-            concerned = [rule for rule in self.standing if rule.concerns]
-            early = 2 * sum(bool(rule.waits) for rule in concerned) > len(concerned)
+            early = 2 * waiting > sum(rule.concerns for rule in self.standing)
             title = "Too early to tell" if early else "Nothing found so far"
-            return title, f"{self.counted()}. The others need {needs}."
-        return "Nothing found, in so short a run", f"{self.counted()}. The others would have needed {needs}."
+            verb = "needs" if waiting == 1 else "need"
+            return Said(title, f"{self.counted()}. {others} {verb} {needs}.", "mdi6.timer-sand")
+        told = f"{self.counted()}. {others} would have needed {needs}."
+        return Said("Nothing found, in so short a run", told, "mdi6.timer-sand-complete")
 
     @property
     def behind(self) -> bool:

@@ -47,7 +47,7 @@ class Empty(QWidget):
 
     def __init__(self, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._icon = icon
+        self.icon = icon
         self._picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.title = _centred("heading")
         self.hint = _centred("muted")
@@ -91,15 +91,18 @@ class Empty(QWidget):
         self.hint.setVisible(self.height() >= words)
         self.setToolTip("" if self.height() >= words else self.hint.text())
 
-    def say(self, title: str, hint: str) -> None:
-        """Set the two lines."""
+    def say(self, title: str, hint: str, icon: str = "") -> None:
+        """Set the two lines, and another icon."""
+        if icon and icon != self.icon:
+            self.icon = icon
+            self.follow_theme()
         self.title.setText(title)
         self.hint.setText(hint)
         self._fit()
 
     def follow_theme(self) -> None:
         """Draw the icon in the theme's colours."""
-        self._picture.setPixmap(theme.icon(self._icon, "muted").pixmap(QSize(32, 32)))
+        self._picture.setPixmap(theme.icon(self.icon, "muted").pixmap(QSize(32, 32)))
 
 
 def _centred(role: str) -> QLabel:
@@ -230,9 +233,9 @@ class Panel(QWidget):
 
     # ------------------------------------------------------------------ looks
 
-    def show_empty(self, title: str, hint: str) -> None:
-        """Show the empty state, saying this."""
-        self.empty.say(title, hint)
+    def show_empty(self, title: str, hint: str, icon: str = "") -> None:
+        """Show the empty state, saying this; `icon`: in the place of the one that it had."""
+        self.empty.say(title, hint, icon)
         self._pages.setCurrentWidget(self.empty)
 
     def show_content(self) -> None:

@@ -22,8 +22,12 @@ from engine.findings import Analysis, Problem, Repair
 from engine.mending import mended
 from gui.document import Document
 from gui.panels.panel import Panel
+from gui.plain import tip
 from gui.selection import Selection
 from gui.theme import SPACE, theme
+
+#: Changes of a repair that its tool tip lists, and letters of each.
+LISTED, WIDEST = 12, 120
 
 #: Pixels about the words of a repair's button: margins, icon, scroll bar.
 _AROUND = 88
@@ -39,6 +43,14 @@ SEVERITIES = {
     "warning": ("mdi6.alert", "warning"),
     "hint": ("mdi6.lightbulb-outline", "accent"),
 }
+
+
+def _told(repair: Repair) -> str:
+    """All that it changes, a line each."""
+    lines = [str(change) for change in repair.changes[:LISTED]]
+    lines = [line if len(line) <= WIDEST else f"{line[: WIDEST - 2]} …" for line in lines]
+    more = len(repair.changes) - len(lines)
+    return tip("\n".join(["Do this (it can be undone):", *lines, *([f"and {more:,} more"] if more else [])]))
 
 
 class ProblemModel(QAbstractTableModel):
@@ -206,7 +218,7 @@ class ProblemsPanel(Panel):
         self.lesson.setVisible(bool(problem and problem.lesson))
         for repair in problem.repairs if problem else ():
             button = QPushButton(theme.icon("mdi6.wrench-outline"), "")
-            button.setToolTip("Do this (it can be undone)")
+            button.setToolTip(_told(repair))
             button.clicked.connect(lambda _=False, repair=repair: self.repair(repair))
             self._column.insertWidget(1 + len(self.buttons), button, 0, Qt.AlignmentFlag.AlignLeft)
             self.buttons.append(button)

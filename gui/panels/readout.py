@@ -32,6 +32,7 @@ class Readout(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.words: tuple[Word, ...] = ()
+        self._of = ""
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setMinimumWidth(1)
@@ -40,12 +41,12 @@ class Readout(QWidget):
         """One line, as wide as there is room."""
         return QSize(120, self.fontMetrics().height())
 
-    def show_words(self, words: Sequence[Word]) -> None:
-        """Show these."""
-        if tuple(words) != self.words:
-            self.words = tuple(words)
+    def show_words(self, words: Sequence[Word], of: str = "") -> None:
+        """Show these; `of`: what they are of, for the tool tip."""
+        if (tuple(words), of) != (self.words, self._of):
+            self.words, self._of = tuple(words), of
             self.setAccessibleDescription(self.text())
-            self.setToolTip(self.text())
+            self.setToolTip(f"{self.text()}\n{of}".strip())
             self.update()
 
     def text(self) -> str:
