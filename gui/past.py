@@ -15,6 +15,7 @@ from gui.choosing import ask_folder
 from gui.files import tell
 from gui.meaning import same_meaning
 from gui.plain import tip
+from gui.running import outcome
 from gui.session import Session
 from gui.workers import runs_folder
 
@@ -87,10 +88,9 @@ class Past:
 
     def _list(self, folder: Path, runs: list[Summary]) -> None:
         for run in runs:
-            accuracy = (run.result.get("validation") or {}).get("accuracy")
-            figure = "" if accuracy is None else f", {100 * accuracy:.1f} %"
+            said = ", ".join(filter(None, (run.state, outcome(run.result))))
             name = str(run.path.relative_to(folder)).replace("&", "&&")  # a sweep's with the sweep's
-            action = self.menu.addAction(f"{name}   {run.state}{figure}")
+            action = self.menu.addAction(f"{name}   {said}")
             action.setToolTip(tip(str(run.path)))
             action.setEnabled(run.state != "running")
             action.triggered.connect(lambda checked=False, path=run.path: self.open(path))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -11,8 +13,13 @@ from gui.session import Session
 from gui.settings import Settings
 from gui.workers import Workers
 
+if TYPE_CHECKING:
+    from gui.resuming import Left
+
 #: Ends from which a run can be gone on with.
 RESUMABLE = ("stopped", "interrupted")
+#: What going on does.
+CONTINUE = "Go on from the run's last checkpoint"
 
 
 class Running(QObject):
@@ -20,12 +27,18 @@ class Running(QObject):
 
     #: Training was refused: a sentence for the user.
     refused = Signal(str)
+    #: The run that the document has left from before it was opened is to go on.
+    left_wanted = Signal()
 
     def __init__(self, workers: Workers, actions: Actions, settings: Settings, parent: QObject) -> None:
         super().__init__(parent)
         self.workers, self.session, self.settings = workers, workers.session, settings
         #: A safetensors file that the next runs start from, and whether they do.
         self.weights: Path | None = None
+        #: Whether the run that is shown has begun, or was opened, since the document was.
+        self.own = False
+        #: The run that the document has left from before, if that can be gone on with.
+        self.left: Left | None = None
         add = actions.add
         self.train_action = add(
             "run.train",
@@ -58,11 +71,12 @@ class Running(QObject):
             self.resume,
             keys="Ctrl+F5",
             icon="mdi6.play-circle-outline",
-            tip="Go on from the run's last checkpoint",
+            tip=CONTINUE,
         )
         self._actions = actions
         self._paused_label: bool | None = None
-        self.session.state_changed.connect(self.update)
+        self.session.started.connect(self._began)
+        self.session.state_changed.connect(self._changed)
         self.update()
 
     # ------------------------------------------------------------------ doing
@@ -97,8 +111,38 @@ class Running(QObject):
 
     def resume(self) -> None:
         """Go on with the last run from its last checkpoint."""
-        if self.session.state in RESUMABLE and self.session.run:
+        if self._resumable:
             self.workers.train(self.settings.device, resume=self.session.run)
+        elif self.left is not None and not self.session.active:
+            self.left_wanted.emit()
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the run that is shown can be gone on with."""
+        return self.own and self.session.state in RESUMABLE and bool(self.session.run)
+
+    # ------------------------------------------------------------------ whose run it is
+
+    def opened(self) -> None:
+        """Another document is shown: a run that the window shows yet is not its own."""
+        self.own = False
+        self.set_left(None)
+
+    def set_left(self, left: Left | None, about: str = "") -> None:
+        """Offer to go on with the run that the document has left; None: there is none."""
+        self.left = left
+        self._actions.describe(self.resume_action, about or CONTINUE)
+        self.update()
+
+    def _began(self) -> None:
+        self.own = True
+        self.set_left(None)
+
+    def _changed(self, state: str) -> None:
+        if state == "starting":
+            self._began()
+        else:
+            self.update()
 
     # ------------------------------------------------------------------ showing
 
@@ -109,7 +153,7 @@ class Running(QObject):
         self.pause_action.setEnabled(state in ("running", "paused"))
         self.step_action.setEnabled(state != "starting")
         self.stop_action.setEnabled(active)
-        self.resume_action.setEnabled(state in RESUMABLE and bool(self.session.run))
+        self.resume_action.setEnabled(self._resumable or (self.left is not None and not active))
         paused = state == "paused"
         if paused != self._paused_label:
             self._paused_label = paused
@@ -161,12 +205,21 @@ def story(session: Session) -> str:
             return state.capitalize()
 
 
+def outcome(result: Mapping[str, Any] | None, last: Mapping[str, float] | None = None) -> str:
+    """What came of a run, and with which weights: "best validation accuracy 97.8 %"; "": nothing is known.
+
+    Those are the best where `result`, what ``train --json`` prints, tells of them, else the `last` ones.
+    """
+    best = (result or {}).get("validation")
+    values, whose = (best, "best") if best else (last or {}, "last")
+    if (accuracy := values.get("accuracy")) is not None:
+        return f"{whose} validation accuracy {100 * accuracy:.1f} %"
+    loss = values.get("loss")
+    return f"{whose} validation loss {loss:.4g}" if loss is not None else ""
+
+
 def _outcome(session: Session) -> list[str]:
-    """What came of an ended run: the last validation figures."""
-    latest = next((m for m in reversed(session.metrics) if m.split == "validation"), None)
-    if latest is None:
-        return []
-    if (accuracy := latest.values.get("accuracy")) is not None:
-        return [f"{accuracy:.1%} validation accuracy".replace("%", " %")]
-    loss = latest.values.get("loss")
-    return [f"validation loss {loss:.4g}"] if loss is not None else []
+    """What came of the run that is shown."""
+    last = next((m.values for m in reversed(session.metrics) if m.split == "validation"), None)
+    said = outcome(session.result, last)
+    return [said] if said else []

@@ -29,6 +29,7 @@ from gui.mailbox import Mailbox
 from gui.menus import Menus
 from gui.notices import Notices
 from gui.offering import WeightsOffer
+from gui.resuming import Resuming
 from gui.running import Running
 from gui.scrubber import Scrubber
 from gui.selection import Selection
@@ -107,6 +108,7 @@ class Window(QMainWindow):
         self.keyboard = Keyboard(self)
         self.notices = Notices(self)
         self.weights = WeightsOffer(self)
+        self.resuming = Resuming(self)
         self._connect()
         self._restore()
         self._show_title()

@@ -8,8 +8,10 @@ and ``run.json`` (the process that trains it, and what else it takes to repeat t
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,8 +63,7 @@ class RunFolder:
 
     def kept_steps(self) -> list[int]:
         """The steps whose weights are kept, in order."""
-        names = (path.stem.removeprefix("step-") for path in self.kept(0).parent.glob("step-*.safetensors"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        return sorted(_steps(self.kept(0).parent, ".safetensors"))
 
     def weights_at(self, step: int | None = None) -> tuple[Path, str] | None:
         """A file of weights and whose they are; None where the run has written none yet.
@@ -83,6 +84,10 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """The folder of checkpoints."""
         return self.path / "checkpoints"
+
+    def checkpointed(self) -> int | None:
+        """The step of the newest checkpoint; None while there is none."""
+        return max(_steps(self.checkpoints, ".json"), default=None)
 
     @property
     def metrics(self) -> Path:
@@ -120,6 +125,12 @@ class RunFolder:
         except (OSError, ValueError, msgspec.MsgspecError):  # ValueError: no UTF-8
             return "interrupted"
         return "running" if owner.is_alive(holder) else "interrupted"
+
+
+def _steps(folder: Path, suffix: str) -> Iterator[int]:
+    """The steps that files of `folder` are named after."""
+    names = (path.stem.removeprefix("step-") for path in folder.glob(f"step-*{suffix}"))
+    return (int(name) for name in names if name.isdecimal())
 
 
 def _json(path: Path) -> dict[str, Any] | None:
@@ -189,7 +200,7 @@ def listed(parent: Path, name: str | None = None) -> list[Summary]:
     if not parent.is_dir():
         return []
     folders = [parent, *(path for path in parent.iterdir() if (path / SWEEP).is_file())]
-    called = re.compile(".*" if name is None else rf".{{19}}_{re.escape(_slug(name))}(_\d+)?")
+    called = _called(name)
     runs = [
         summary(path)
         for folder in folders
@@ -197,3 +208,27 @@ def listed(parent: Path, name: str | None = None) -> list[Summary]:
         if called.fullmatch(path.name) and RunFolder(path).network.is_file()
     ]
     return sorted(runs, key=lambda run: run.modified, reverse=True)
+
+
+def newest(parent: Path, name: str | None = None) -> list[Path]:
+    """The runs in `parent` that have begun, the last written to first; sweeps are left out.
+
+    Only the times of their files are looked at, so it takes no time where there are many. `name`: as of
+    :func:`listed`.
+    """
+    called = _called(name)
+    try:
+        folders = [entry.path for entry in os.scandir(parent) if called.fullmatch(entry.name)]
+    except OSError:
+        return []
+    written: list[tuple[float, Path]] = []
+    for folder in folders:
+        run = RunFolder(Path(folder))
+        with contextlib.suppress(OSError):
+            written.append((run.metrics.stat().st_mtime, run.path))
+    return [path for _, path in sorted(written, reverse=True)]
+
+
+def _called(name: str | None) -> re.Pattern[str]:
+    """What the folders are called that :func:`create` makes for a network of that name; None: of any."""
+    return re.compile(".*" if name is None else rf".{{19}}_{re.escape(_slug(name))}(_\d+)?")

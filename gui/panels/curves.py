@@ -105,6 +105,7 @@ class CurvesPanel(Panel):
         self.compare.toggled.connect(self.request)
         self.reset.triggered.connect(self._release)
         session.metrics_added.connect(self.request)
+        session.state_changed.connect(self._turn)
         for signal in (session.state_changed, session.sought, session.weights_kept, session.edited):
             signal.connect(self.request)
         self.flush()
@@ -116,11 +117,7 @@ class CurvesPanel(Panel):
 
     def refresh(self) -> Iterator[None]:
         """Draw what has come in, a chart at a time."""
-        if self._session.metrics is not self._history.source:
-            self._history.read()  # to its end, which may have come while nobody looked
-            if self._history.tracks:
-                self._earlier = [*self._earlier, self._history][-EARLIER:]
-            self._history = History(self._session.metrics, self._session.network)
+        self._turn()
         self._history.read()
         if not self._history.tracks:
             self._say_empty()
@@ -142,6 +139,14 @@ class CurvesPanel(Panel):
             self._say_values(metric)
             if new:
                 yield
+
+    def _turn(self) -> None:
+        """Where another run is shown, keep the one before; so too one that was shown for a moment only."""
+        if self._session.metrics is not self._history.source:
+            self._history.read()  # to its end, which may have come while nobody looked
+            if self._history.tracks:
+                self._earlier = [*self._earlier, self._history][-EARLIER:]
+            self._history = History(self._session.metrics, self._session.network)
 
     @property
     def _before(self) -> list[History]:
