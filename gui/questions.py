@@ -8,7 +8,9 @@ from typing import Any
 from engine.findings import Analysis
 from engine.host.client import HostProblem
 from engine.host.pool import Pool
+from gui.document import Document
 from gui.elsewhere import Elsewhere, machine_of
+from gui.examples import Examples
 from gui.session import Session
 
 #: Of so much the analysis host does not stand still for longer than a few frames: parameters that are drawn,
@@ -26,6 +28,8 @@ class Questions:
     elsewhere: Elsewhere
     session: Session
     analysis: Analysis
+    document: Document
+    examples: Examples
 
     def _document(self) -> bytes:
         """The document as it is now, to be sent."""
@@ -97,7 +101,13 @@ class Questions:
         step: int | None = None,
     ) -> int:
         """Ask how every node of the document responds to an example; `answered` brings a Responded."""
-        return self._of(run).respond(self._document(), run, split, index, values, step, self._light(1))
+        known = () if values else self.examples.values(self.document.network, split, index)
+        number = self._of(run).respond(
+            self._document(), run, split, index, values, step, self._light(1), known
+        )
+        if not values:
+            self.examples.asked(number, split, index)
+        return number
 
     def _light(self, examples: int) -> bool:
         """Whether the network is such that to compute so many examples holds up no analysis."""

@@ -26,6 +26,7 @@ from engine.storage import file
 from engine.storage.writer import Writer
 from gui.document import Document
 from gui.elsewhere import Elsewhere, machine_of
+from gui.examples import Examples
 from gui.mailbox import Mailbox, Trouble
 from gui.meaning import meaning, same_drawing, same_meaning
 from gui.questions import Questions
@@ -92,6 +93,7 @@ class Workers(Questions, QObject):
         self.pool, self._mailbox = hosts or start_hosts()
         #: The hosts of other machines.
         self.elsewhere = Elsewhere(self._mailbox.put, self._mailbox.put, self.pool.numbers)
+        self.examples = Examples()
         #: Where runs go instead of beside the document's file.
         self.runs_folder: Path | None = None
         self._run: Run | None = None
@@ -345,7 +347,8 @@ class Workers(Questions, QObject):
                 self._patience.stop()
                 self.host_lost.emit(message)
             case _:
-                self.answered.emit(getattr(event, "request", 0), event)
+                request = getattr(event, "request", 0)
+                self.answered.emit(request, self.examples.told(request, event))
 
     def _shows(self, event: object) -> TypeGuard[protocol.Found | protocol.Analyzed]:
         """Whether this is to be shown, as things are: of the document as it is, or just was."""

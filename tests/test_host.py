@@ -488,11 +488,14 @@ def test_what_is_light_need_not_wait_for_a_spare_that_is_made_ready(window: Wind
     heavy = window.pool.respond(b"", values=(1.0,))
     example = window.pool.respond(b"", light=True)  # which has data read
     assert says(window.pool.respond(b"", values=(1.0,), light=True)) == analyst
-    assert not [event for event in window.all(Responded) if event.request in (heavy, example)]
+    assert says(window.pool.respond(b"", light=True, known=(1.0,))) == analyst
+    large = window.pool.respond(b"", known=(1.0,))  # of a network that takes long
+    assert not [event for event in window.all(Responded) if event.request in (heavy, example, large)]
     gate.touch()
-    assert says(heavy) == says(example) == spare
+    assert says(heavy) == says(example) == says(large) == spare
     until(lambda: window.pool.ready, "the spare")
     assert says(window.pool.respond(b"", values=(1.0,), light=True)) == spare
+    assert says(window.pool.respond(b"", light=True, known=(1.0,))) == spare
 
 
 def test_closing_the_pool_stops_runs_with_their_checkpoint(tmp_path: Path) -> None:

@@ -82,3 +82,28 @@ def plane():
     from engine.network import Recipe
 
     return Recipe(data=Data("moons"))
+
+
+def test_an_example_that_is_handed_out_gives_the_same_without_its_data(monkeypatch):
+    network = convolutional("c")
+    split = load(network.recipe.data, network.recipe.seed).splits["validation"]
+    told = respond(Respond(1, b"", index=3), network)
+    assert list(told.values) == split.inputs["input"][3].flatten().tolist()
+    monkeypatch.setattr("engine.training.responses.load", None)
+    again = respond(Respond(2, b"", values=told.values), network)
+    assert again.nodes == told.nodes
+    assert again.probabilities == told.probabilities
+    assert again.values == ()
+
+
+def test_an_example_of_many_numbers_is_not_handed_out():
+    from engine.network import Node, Recipe
+
+    def told(side):
+        nodes = (("pool", Node("MaxPool2d", {"kernel_size": side})), ("flat", Node("Flatten")))
+        data = Data("random", {"shape": [1, side, side], "examples": 20})
+        network = chain(*nodes, ("fc", linear(10)), shape=(1, side, side), recipe=Recipe(data=data))
+        return respond(Respond(1, b""), network).values
+
+    assert len(told(64)) == 4096
+    assert told(65) == ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
@@ -36,6 +37,7 @@ from engine.host.protocol import (
     Metrics,
     Observation,
     Progress,
+    Responded,
     RunStarted,
     RunState,
     Welcome,
@@ -463,6 +465,40 @@ def test_all_that_is_asked_of_one_state_of_the_document_is_sent_as_it_was_writte
     widen(window, 9)
     workers.respond(None)
     assert file.loads(sent[-1]) == window.document.network
+
+
+def test_an_example_that_was_seen_is_sent_along_and_its_answer_is_complete(
+    window, pool, qtbot, monkeypatch
+) -> None:
+    known: list[tuple[float, ...]] = []
+    told: list[Responded] = []
+
+    def respond(document, run, split, index, values, step, light, sent):
+        known.append(sent)
+        return next(pool.numbers)
+
+    monkeypatch.setattr(pool, "respond", respond)
+    workers = window.workers
+    workers.answered.connect(lambda request, event: told.append(event))
+
+    def answered(event: Responded) -> Responded:
+        pool.mailbox.put(event)
+        qtbot.waitUntil(lambda: bool(told))
+        return told.pop()
+
+    first = Responded(workers.respond(None, index=3), {}, "now", ("no", "yes"), 1.0, (0.2, 0.8), (0.5, 2.0))
+    assert answered(first) == first
+    # The data are not read again: what they alone can tell is added here.
+    short = Responded(workers.respond(None, index=3), {}, "later", (), None, (0.4, 0.6))
+    assert answered(short) == replace(short, classes=("no", "yes"), target=1.0, values=(0.5, 2.0))
+    workers.respond(None, index=4)
+    workers.respond(None, split="train", index=3)
+    drawn = Responded(workers.respond(None, index=3, values=(1.0,)), {}, "drawn")
+    assert answered(drawn) == drawn
+    document = window.document
+    document.edit(edit.set_recipe(document.network, replace(document.network.recipe, seed=5)), "Seed")
+    workers.respond(None, index=3)
+    assert known == [(), (0.5, 2.0), (), (), (), ()]
 
 
 def test_an_answer_about_the_document_before_is_not_shown_though_it_was_drawn_alike(

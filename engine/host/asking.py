@@ -41,6 +41,11 @@ class Asking:
     def __init__(self, numbers: Iterator[int] | None = None) -> None:
         self.numbers = numbers or itertools.count(1)
 
+    @property
+    def ready(self) -> bool:
+        """Whether a warm spare waits, so that training would start at once."""
+        raise NotImplementedError
+
     def _put(self, question: Question, *, light: bool = False) -> int:
         """Hand `question` to a host; `light`: it holds up nobody, and the analysis host may answer it."""
         raise NotImplementedError
@@ -101,12 +106,16 @@ class Asking:
         values: Sequence[float] = (),
         step: int | None = None,
         light: bool = False,
+        known: Sequence[float] = (),
     ) -> int:
         """Ask how every node responds to an example, or to `values`; with these it may be `light`.
 
         That is a network of so few parameters that its answer holds up nobody: the analysis host gives it
-        while there is no spare that is ready, which takes seconds as a run begins.
+        while there is no spare that is ready, which takes seconds as a run begins. So too of an example
+        whose values are `known`, which are given in its place then.
         """
+        if light and not self.ready:
+            values = values or known
         question = Respond(next(self.numbers), document, run, split, index, tuple(values), step)
         return self._put(question, light=light and bool(values))
 

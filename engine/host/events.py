@@ -468,6 +468,9 @@ class Responded(Answer, frozen=True):
     classes: tuple[str, ...] = ()
     target: float | None = None
     probabilities: tuple[float, ...] = ()
+    #: The example's own values, where the network reads no more than a few thousand numbers: given with
+    #: another Respond, they spare reading the data.
+    values: tuple[float, ...] = ()
 
 
 class Mapped(Answer, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 #: Raised with every change of a request or an event; the handshake compares it.
-PROTOCOL_VERSION = 10
+PROTOCOL_VERSION = 11
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

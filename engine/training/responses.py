@@ -25,6 +25,8 @@ from engine.training.distributions import distributions
 
 #: Channels of one node that are shown, and the longest side of a map.
 _CHANNELS, _SIDE = 16, 32
+#: An example of up to so many values is handed out with what it gives.
+_FEW = 4096
 #: Features of a flat output that are shown.
 _FEATURES = 256
 
@@ -125,7 +127,15 @@ def respond(request: Respond, network: Network) -> Responded:
         classes,
         target,
         () if likely is None else tuple(likely.tolist()),
+        () if request.values else _values(inputs),
     )
+
+
+def _values(inputs: Sequence[Tensor]) -> tuple[float, ...]:
+    """An example as what a Respond may bring: the numbers of one Input; of more, or of others, nothing."""
+    if len(inputs) != 1 or not inputs[0].is_floating_point() or inputs[0].numel() > _FEW:
+        return ()
+    return tuple(inputs[0].flatten().tolist())
 
 
 class _Watch(Watch):

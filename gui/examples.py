@@ -1,0 +1,46 @@
+"""The examples that the network was asked about: asked about again, they need no data.
+
+As a run begins it takes the warm spare, and the next one has torch to import and the data to read first.
+What an example that was seen before gives, the analysis host can tell meanwhile, if it is handed its values.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from engine.host.protocol import Responded
+from engine.network import Network
+
+
+class Examples:
+    """Remembers examples of the data of one network, by split and number."""
+
+    def __init__(self) -> None:
+        #: What decides which values an example has.
+        self._of: object = None
+        self._known: dict[tuple[str, int], Responded] = {}
+        self._asked: dict[int, tuple[str, int]] = {}
+
+    def values(self, network: Network, split: str, index: int) -> tuple[float, ...]:
+        """The values of an example, where they are known."""
+        inputs = [node.fields for node in network.nodes.values() if node.type == "Input"]
+        of = network.recipe.data, network.recipe.seed, inputs
+        if of != self._of:
+            self._of, self._known, self._asked = of, {}, {}
+        known = self._known.get((split, index))
+        return () if known is None else known.values
+
+    def asked(self, request: int, split: str, index: int) -> None:
+        """The answer to this request will be about an example of the data of that network."""
+        self._asked[request] = split, index
+
+    def told(self, request: int, event: object) -> object:
+        """Remember the example that an answer is about; the answer, with what only the data can tell."""
+        example = self._asked.pop(request, None)
+        if example is None or not isinstance(event, Responded):
+            return event
+        if event.values:
+            self._known[example] = event
+        elif (known := self._known.get(example)) is not None:
+            return replace(event, values=known.values, classes=known.classes, target=known.target)
+        return event
