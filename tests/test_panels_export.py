@@ -12,11 +12,14 @@ import pytest
 
 pytest.importorskip("PySide6")
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QMenu
 
 from engine.host import protocol
 from engine.network import Network
-from gui.panels import CurvesPanel
+from gui.document import Document
+from gui.panels import CurvesPanel, ProblemsPanel
+from gui.selection import Selection
 from gui.session import Session
 
 pytestmark = pytest.mark.gui
@@ -97,9 +100,14 @@ def test_data_are_saved_as_csv_and_as_parquet_with_the_same_values(
     panel.save_table(tmp_path / "curves.parquet")
     rows = list(csv.DictReader((tmp_path / "curves.csv").open()))
     frame = polars.read_parquet(tmp_path / "curves.parquet")
-    assert frame.columns == ["step", "epoch", "seconds", "split", "metric", "value"]
+    assert frame.columns == ["run", "step", "epoch", "seconds", "split", "metric", "value"]
     assert frame["value"].to_list() == [float(row["value"]) for row in rows]
-    assert len(rows) == 33
+    assert len(rows) == 3 * 33
+    seen = [(row["run"], float(row["value"])) for row in rows if row["split"] == "train"]
+    assert seen == [(str(run), (3.0 - run) / step) for run in range(3) for step in range(1, 31)]
+    panel.compare.setChecked(False)
+    panel.save_table(tmp_path / "alone.csv")
+    assert {row["run"] for row in csv.DictReader((tmp_path / "alone.csv").open())} == {"2"}
 
 
 def test_the_picture_is_saved_as_svg_with_its_lines_as_lines(panel: CurvesPanel, tmp_path: Path) -> None:
@@ -109,6 +117,54 @@ def test_the_picture_is_saved_as_svg_with_its_lines_as_lines(panel: CurvesPanel,
     assert tags[0] == "svg"
     assert {"path", "polyline"} & set(tags)
     assert any("Loss" in (element.text or "") for element in tree.iter())
+
+
+def test_a_picture_of_a_small_panel_shows_all_of_it_and_leaves_the_panel_as_it_was(
+    qtbot: Any, panel: CurvesPanel, tmp_path: Path
+) -> None:
+    session = panel._session
+    for step in range(31, 34):
+        figures = dict.fromkeys(("loss", "accuracy", "f1", "top5", "lr"), 1.0 / step)
+        session.take(protocol.Metrics(step, step / 10, "train", figures, step / 5))
+    panel.resize(314, 274)
+    panel.flush()
+    qtbot.waitUntil(lambda: panel._scroll.verticalScrollBar().maximum() > 0)
+    before = panel._pages.size()
+    image = panel.picture().toImage()
+    ratio = image.devicePixelRatio()
+    assert image.width() / ratio >= 820
+    panel.save_vectors(tmp_path / "curves.svg")
+    words = [element.text for element in ElementTree.parse(tmp_path / "curves.svg").iter() if element.text]
+    for title in ("Loss", "Accuracy", "F1", "Top-5 accuracy", "Lr"):
+        assert title in words
+    assert panel._pages.size() == before
+    qtbot.waitUntil(lambda: panel._scroll.verticalScrollBar().isVisible())
+    assert panel._menu_button is not None
+    assert not panel._menu_button.icon().isNull()
+
+
+def test_a_panel_without_a_menu_button_has_the_menu_at_the_right_mouse_button(qtbot: Any) -> None:
+    window, dock = QMainWindow(), QDockWidget()
+    qtbot.addWidget(window)
+    found = ProblemsPanel(Document(Network()), Selection())
+    dock.setWidget(found)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    window.show()
+    place = found.rect().center()
+    QApplication.sendEvent(
+        found, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, found.mapToGlobal(place))
+    )
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    words = [action.text() for action in menu.actions() if action.text()]
+    assert words == [
+        "Tear off",
+        "Save picture as PNG…",
+        "Save picture as SVG…",
+        "Save data as CSV…",
+        "Save data as Parquet…",
+    ]
+    menu.close()
 
 
 def test_a_panel_is_torn_off_and_put_back(qtbot: Any, panel: CurvesPanel) -> None:

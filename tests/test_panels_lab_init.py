@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
 from pytestqt.qtbot import QtBot
@@ -196,3 +199,15 @@ def test_one_scheme_with_two_sets_of_fields_is_two_rows_and_two_curves(
     panel.list.selectRow(2)
     panel.use.click()
     assert panel._document.network.nodes["fc0"].init["weight"] == choice("normal", std=0.2)
+
+
+def test_its_figures_are_saved_as_data(panel: InitLabPanel, report: LabReport, tmp_path: Path) -> None:
+    panel.measure.click()
+    answer(panel, report)
+    panel.save_table(tmp_path / "lab.csv")
+    rows = list(csv.DictReader((tmp_path / "lab.csv").open()))
+    assert len(rows) == sum(len(scheme.layers) for scheme in report.schemes)
+    last = report.schemes[-1].layers[-1]
+    assert rows[-1]["node"] == last.node
+    assert float(rows[-1]["gradient_norm"]) == last.gradient_norm
+    assert float(rows[-1]["std"]) == last.std

@@ -49,7 +49,7 @@ class CurvesPanel(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Curves", "mdi6.chart-line", parent)
         self._session = session
-        self._history = History(session.metrics, session.network)
+        self._history = History(session.metrics, session.network, session.run)
         #: The runs before, the newest last.
         self._earlier: list[History] = []
         self._at: float | None = None
@@ -146,7 +146,7 @@ class CurvesPanel(Panel):
             self._history.read()  # to its end, which may have come while nobody looked
             if self._history.tracks:
                 self._earlier = [*self._earlier, self._history][-EARLIER:]
-            self._history = History(self._session.metrics, self._session.network)
+            self._history = History(self._session.metrics, self._session.network, self._session.run)
 
     @property
     def _before(self) -> list[History]:
@@ -282,9 +282,10 @@ class CurvesPanel(Panel):
             chart.follow_theme()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        """Every value of the run."""
-        return ("step", "epoch", "seconds", "split", "metric", "value"), (
-            (event.step, event.epoch, event.seconds, event.split, name, value)
-            for event in self._session.metrics
+        """Every value of the runs that are shown."""
+        return ("run", "step", "epoch", "seconds", "split", "metric", "value"), (
+            (history.run, event.step, event.epoch, event.seconds, event.split, name, value)
+            for history in (*self._before, self._history)
+            for event in history.source
             for name, value in event.values.items()
         )

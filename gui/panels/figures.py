@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from engine.host import protocol
@@ -42,8 +44,12 @@ def percent(value: float) -> str:
 class History:
     """All curves of one run, by (metric, split), read from the session's list as it grows."""
 
-    def __init__(self, metrics: list[protocol.Metrics], network: Network | None) -> None:
+    def __init__(
+        self, metrics: list[protocol.Metrics], network: Network | None, run: str | None = None
+    ) -> None:
         self.source = metrics
+        #: What the run is called: its folder's name.
+        self.run = Path(run or "").name
         self._recipe = None if network is None else network.recipe
         self._read = 0
         self.tracks: dict[tuple[str, str], Track] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -386,6 +386,25 @@ class InitLabPanel(Panel):
             item.setZValue(10 if index == current else 1)
             plot.addItem(item, ignoreBounds=True)
             self._curves.setdefault(name, []).append(item)
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Every layer's figures under every scheme."""
+        figures = ("mean", "std", "dead", "saturated", "gradient_mean", "gradient_std", "gradient_norm")
+        schemes = self.report.schemes if self.report is not None else ()
+        return ("scheme", "loss", "strain", "node", "depth", *figures, "diversity", "verdict"), (
+            (
+                scheme.name or scheme.scheme,
+                scheme.loss,
+                scheme.strain,
+                layer.node,
+                layer.depth,
+                *(getattr(layer, figure) for figure in figures),
+                layer.diversity,
+                layer.verdict,
+            )
+            for scheme in schemes
+            for layer in scheme.layers
+        )
 
     def follow_theme(self) -> None:
         """Take on the theme's colours."""

@@ -1,31 +1,15 @@
-"""What all panels share: their own pace, an empty state, the theme, and saving what they show."""
+"""What all panels share: their own pace, an empty state, the theme."""
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QPoint, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QHideEvent, QPainter, QPixmap, QRegion, QResizeEvent, QShowEvent
-from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import (
-    QDockWidget,
-    QLabel,
-    QMenu,
-    QMessageBox,
-    QPushButton,
-    QStackedWidget,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QDockWidget, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.storage import atomic
-from gui.actions import local
-from gui.choosing import ask_save
+from gui.panels.saving import Savable
 from gui.theme import SPACE, theme
 
 #: Milliseconds between two repaints: the window draws at its own pace, however fast events come.
@@ -33,10 +17,6 @@ PACE = 50
 
 #: Milliseconds that one panel's work stands before the next one's, so that the window answers in between.
 TURN = 16
-
-
-#: A panel in a window of its own is at least so large.
-TORN = QSize(720, 460)
 
 #: Lines longer than this are hard to read, in pixels.
 _MEASURE = 100 * SPACE
@@ -112,7 +92,7 @@ def _centred(role: str) -> QLabel:
     return label
 
 
-class Panel(QWidget):
+class Panel(Savable):
     """A view that repaints at its own pace.
 
     :meth:`request` may be called at any rate: :meth:`refresh` runs at most once per
@@ -254,133 +234,3 @@ class Panel(QWidget):
         self.empty.follow_theme()
         self.follow_theme()
         self.request()
-
-    # ------------------------------------------------------------------ saving
-
-    def picture(self) -> QPixmap:
-        """The panel's content as a picture, at the screen's resolution."""
-        self.flush()
-        return self._pages.grab()
-
-    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        """The data behind the panel: column names and rows."""
-        raise NotImplementedError
-
-    def save_picture(self, path: Path) -> None:
-        """Write the picture as PNG; OSError if that fails."""
-        buffer = QBuffer()
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        self.picture().save(buffer, "PNG")
-        atomic.write_bytes(path, bytes(buffer.data().data()))
-
-    def save_vectors(self, path: Path) -> None:
-        """Write the picture as SVG, its lines and text as such; OSError if that fails."""
-        self.flush()
-        buffer = QBuffer()
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        maker = QSvgGenerator()
-        maker.setOutputDevice(buffer)
-        maker.setSize(self.size())
-        maker.setViewBox(self.rect())
-        maker.setTitle(self.title)
-        # A painter on the maker: a widget's own device is this machine's screen.
-        painter = QPainter(maker)
-        self._pages.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
-        painter.end()
-        atomic.write_bytes(path, bytes(buffer.data().data()))
-
-    def save_table(self, path: Path) -> None:
-        """Write the data as CSV (RFC 4180, UTF-8), or by the name as Parquet; OSError if that fails."""
-        names, rows = self.table()
-        if path.suffix == ".parquet":
-            atomic.write_bytes(path, _parquet(names, rows))
-            return
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(names)
-        writer.writerows(rows)
-        atomic.write_bytes(path, text.getvalue().encode())
-
-    def menu_button(self, *extra: QAction) -> QToolButton:
-        """The button with the panel's menu: saving, behind the panel's `extra` actions.
-
-        All keys of a panel begin with Ctrl+P; the extra actions bring their own.
-        """
-        button = QToolButton()
-        button.setAccessibleName(f"{self.title}: menu")
-        button.setToolTip("More")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(button)
-        for action in extra:
-            menu.addAction(action)
-        if extra:
-            menu.addSeparator()
-        for words, key, run in (
-            ("Tear off", "T", self.tear_off),
-            ("Save picture…", "P", lambda: self._ask("picture", "png", self.save_picture)),
-            ("Save picture as SVG…", "V", lambda: self._ask("picture", "svg", self.save_vectors)),
-            ("Save data…", "D", lambda: self._ask("data", "csv", self.save_table)),
-            ("Save data as Parquet…", "Q", lambda: self._ask("data", "parquet", self.save_table)),
-        ):
-            action = QAction(words, self)
-            action.triggered.connect(run)
-            local(action, self, f"Ctrl+P, {key}")
-            menu.addAction(action)
-            if run == self.tear_off:
-                menu.addSeparator()
-                menu.aboutToShow.connect(
-                    lambda action=action: action.setText("Put back" if self.torn_off else "Tear off")
-                )
-        button.setMenu(menu)
-        self._menu_button = button
-        self._paint_menu_button()
-        theme.changed.connect(self._paint_menu_button)
-        return button
-
-    @property
-    def torn_off(self) -> bool:
-        """Whether the panel stands in a window of its own."""
-        dock = self.parentWidget()
-        return isinstance(dock, QDockWidget) and dock.isFloating()
-
-    def tear_off(self) -> None:
-        """Let the panel stand in a window of its own, larger than it was; where it does, put it back."""
-        dock = self.parentWidget()
-        if not isinstance(dock, QDockWidget):
-            return
-        place = QRect(dock.mapToGlobal(QPoint()), dock.size())
-        dock.setFloating(not dock.isFloating())
-        dock.show()
-        dock.raise_()
-        if dock.isFloating():
-            size, screen = dock.size().expandedTo(TORN), dock.screen().availableGeometry()
-            frame = QRect(QPoint(), size.boundedTo(screen.size()))
-            frame.moveCenter(place.center())
-            frame.moveLeft(max(screen.left(), min(frame.left(), screen.right() - frame.width())))
-            frame.moveTop(max(screen.top(), min(frame.top(), screen.bottom() - frame.height())))
-            dock.setGeometry(frame)
-
-    def _paint_menu_button(self) -> None:
-        self._menu_button.setIcon(theme.icon("mdi6.dots-horizontal", "muted"))
-
-    def _ask(self, what: str, suffix: str, save: Callable[[Path], None]) -> None:
-        name = f"{self.title.lower()}.{suffix}"
-        path = ask_save(self, f"Save {what}", name, f"{suffix.upper()} (*.{suffix})")
-        if path is None:
-            return
-        try:
-            save(path if path.suffix else path.with_suffix(f".{suffix}"))
-        except OSError as error:
-            QMessageBox.warning(self, f"Save {what}", error.strerror or str(error))
-
-
-def _parquet(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    import polars  # slow to import, and asked for rarely
-
-    columns = list(zip(*rows, strict=True)) or [() for _ in names]
-    frame = polars.DataFrame(
-        {name: polars.Series(list(values), strict=False) for name, values in zip(names, columns, strict=True)}
-    )
-    data = io.BytesIO()
-    frame.write_parquet(data)
-    return data.getvalue()

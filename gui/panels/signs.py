@@ -110,6 +110,7 @@ class SignsPanel(DistributionsPanel):
 
     def hide_menu(self) -> None:
         """Leave saving and ridges to the panel around."""
+        assert self._menu_button is not None
         self._menu_button.hide()
         for action in self._menu_button.menu().actions():
             if action is not self.as_ridges:
