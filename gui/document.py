@@ -44,6 +44,8 @@ class Document(QObject):
         self._selection = selection
         #: While views hear of an undo or redo: what was selected when the document was in that state.
         self.recalled: Chosen | None = None
+        #: While views hear that a gesture under way is taken back.
+        self.taking_back = False
         self._network = network or Network()
         self.path: Path | None = None
         #: Counts the documents shown: a new one, an opened one, a restored one.
@@ -84,7 +86,9 @@ class Document(QObject):
         """Take back the step whose gesture is under way, as if there had been none."""
         top = self.undo_stack.command(self.undo_stack.index() - 1)
         if isinstance(top, _Step) and top.merge is not None:
+            self.taking_back = True
             self.undo_stack.undo()
+            self.taking_back = False
             self._forget(top)
             top.setObsolete(True)
             self.undo_stack.redo()  # of what is obsolete Qt forgets instead

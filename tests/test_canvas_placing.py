@@ -12,9 +12,11 @@ from tests.canvas_bench import Bench, chain
 from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication
 
 from engine import edit, edit_view
 from engine.edit_view import Frame
+from gui.canvas import card, layout
 
 pytestmark = pytest.mark.gui
 
@@ -134,3 +136,30 @@ def test_what_needs_a_selection_says_so_where_there_is_none(bench, name):
     b.canvas.command(name).trigger()
     assert b.network is before
     assert b.messages, f"{name} says nothing"
+
+
+@pytest.mark.parametrize("cursor", ["over a card", "elsewhere"])
+def test_what_is_searched_by_key_comes_where_there_is_room_near_the_cursor_or_the_middle(qtbot, cursor):
+    b = Bench(qtbot, chain("Input", "Conv2d", "ReLU", "Flatten", "Output"))
+    b.canvas.fit()
+    here = b.node("flatten1") if cursor == "over a card" else None
+    b.canvas.cursor_point = lambda: None if here is None else b.canvas.mapToScene(here)
+    wanted = b.canvas.visible_rect().center() if here is None else b.canvas.mapToScene(here)
+    hands.key(b.canvas, Qt.Key.Key_Tab)
+    hands.type_text("dropout")
+    hands.key(QApplication.focusWidget(), Qt.Key.Key_Return)
+    drawing = b.canvas.drawing
+    (made,) = b.selection.nodes
+    rect = drawing.nodes[made].rect
+    assert not any(rect.intersects(item.rect) for id, item in drawing.nodes.items() if id != made)
+    assert abs(rect.center().x() - wanted.x()) <= card.WIDTH
+    assert abs(rect.center().y() - wanted.y()) <= 2 * rect.height()
+
+
+def test_a_free_place_is_taken_as_it_is_and_else_the_nearest_one_of_all():
+    taken = [(0.0, 0.0, 100.0, 50.0), (150.0, 0.0, 100.0, 50.0)]
+    gap = layout.NODE_GAP / 2
+    assert layout.nearest(taken, 500.0, 0.0, 100.0, 50.0) == (500.0, 0.0)
+    assert layout.nearest(taken, 5.0, 30.0, 100.0, 50.0) == (5.0, 50.0 + gap)
+    assert layout.nearest(taken, 5.0, -30.0, 100.0, 50.0) == (5.0, -50.0 - gap)
+    assert layout.nearest(taken, 240.0, 5.0, 100.0, 50.0) == (250.0 + gap, 5.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, Qt
 
 from engine import edit, edit_view
 from engine.edit_view import Note
@@ -173,16 +173,6 @@ def test_who_listens_hears_of_one_change_of_the_selection_per_step(b):
     redo(b)
     assert [told.nodes for told in heard] == [("conv1",), ()]
     assert b.document.undo_stack.count() == 1
-
-
-def test_the_view_stays_where_it_is(b):
-    hands.click(b.port, b.node("conv1"))
-    hands.drag(b.port, b.node("conv1"), b.node("conv1") + QPoint(0, 90))
-    b.canvas.look_at(QPointF(900, 0))
-    b.canvas.zoom(1.4)
-    there = b.canvas.outlook
-    undo(b)
-    assert b.canvas.outlook == there
 
 
 def test_pasted_layers_are_selected_again_by_redo_and_what_was_copied_by_undo(b):

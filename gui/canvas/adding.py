@@ -68,15 +68,15 @@ class Adder:
         self._forget_wire()
         wanted = self._wanted
         at = wanted.get("at")
-        place = None
-        if isinstance(at, QPointF):
-            back = card.WIDTH if wanted.get("target") is not None else 0
-            free = wanted.get("source") is None and wanted.get("target") is None
-            place = (at.x() - (card.WIDTH / 2 if free else back), at.y() - card.PORT_Y)
         source, target = wanted.get("source"), wanted.get("target")
+        place, free = None, source is None and target is None
+        if isinstance(at, QPointF):
+            back = card.WIDTH if target is not None else 0
+            place = (at.x() - (card.WIDTH / 2 if free else back), at.y() - card.PORT_Y)
         self.canvas.editor.add_layer(
             type,
-            place,
+            None if free else place,
+            near=place if free else None,
             source=source if isinstance(source, End) else None,
             target=target if isinstance(target, End) else None,
             said=said,

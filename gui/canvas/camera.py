@@ -302,6 +302,7 @@ class Camera(QGraphicsView):
         """A wheel zooms about the cursor; a touchpad, a tilted wheel and Shift scroll, Ctrl zooms."""
         angle, held = event.angleDelta(), event.modifiers()
         if held & Qt.KeyboardModifier.ShiftModifier:
+            self.glide.stop()
             self.scroll_to(self.scroll_position() - QPoint(angle.y() + angle.x(), 0))
         elif held & Qt.KeyboardModifier.ControlModifier or not (_by_touch(event) or not angle.y()):
             by, place = 1.0015 ** (angle.y() or angle.x()), event.position().toPoint()

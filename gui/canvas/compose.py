@@ -21,6 +21,7 @@ def add(
     places: Places,
     *,
     at: tuple[float, float] | None = None,
+    near: tuple[float, float] | None = None,
     after: str | None = None,
     source: End | None = None,
     target: End | None = None,
@@ -29,8 +30,9 @@ def add(
 ) -> tuple[Network, str]:
     """Add a layer, wired: behind node `after`, to an open wire's `source` or `target`, or into wire `on`.
 
-    `places` is where the nodes stand now. Without `at` the new card goes to the right of the node
-    that feeds it, below what stands there already. Returns the network and the new id.
+    `places` is where the nodes stand now. The new card comes to `at`, or where there is room `near` a place;
+    without both to the right of the node that feeds it, below what stands there already. Returns the network
+    and the new id.
     """
     name = type.removeprefix("block:")
     id = edit.fresh_id(network, name, block)
@@ -52,6 +54,8 @@ def add(
         if after is None:
             raise
     heights = _heights(made, block)
+    if near is not None:
+        at = layout.nearest(_boxes(places, heights), *near, card.WIDTH, heights[id])
     if at is None:
         at = free_place(made, id, places, after or (source.node if source else None), block, heights)
     placed = {id: at} if on is None else with_room(made, id, {**places, id: at}, on, block, heights)
@@ -88,6 +92,11 @@ def _written(network: Network, places: Places, block: str | None) -> Network:
 def _heights(network: Network, block: str | None) -> dict[str, int]:
     """How high the cards are."""
     return {id: card.height_of(network, node, 2) for id, node in network.graph(block).nodes.items()}
+
+
+def _boxes(places: Places, heights: Mapping[str, int]) -> list[layout.Box]:
+    """The rectangles of the cards that stand at `places`."""
+    return [(x, y, float(card.WIDTH), float(heights[id])) for id, (x, y) in places.items() if id in heights]
 
 
 def with_room(

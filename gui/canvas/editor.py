@@ -60,12 +60,13 @@ class Editor:
         type: str,
         position: tuple[float, float] | None = None,
         *,
+        near: tuple[float, float] | None = None,
         source: End | None = None,
         target: End | None = None,
         on: Edge | None = None,
         said: Reading | None = None,
     ) -> str | None:
-        """Add a layer, with the fields that were `said` of it.
+        """Add a layer at a position, or where there is room `near` one, with what was `said` of its fields.
 
         It wires itself to an open wire, a wire it falls on, or the one selected node.
         """
@@ -78,6 +79,7 @@ class Editor:
                 type,
                 self.canvas.drawing.positions(),
                 at=position,
+                near=near,
                 after=after,
                 source=source,
                 target=target,

@@ -1,4 +1,4 @@
-"""Zooming in steps: a wheel's notch and a key are a fifth or a quarter, over which the view glides."""
+"""The view glides: by a fifth or a quarter at a wheel's notch or a key, and to where it is led."""
 
 from __future__ import annotations
 
@@ -28,17 +28,34 @@ class Glide(QObject):
         self._animation.setEndValue(1.0)
         self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._animation.valueChanged.connect(self._step)
+        self._start = self._end = QPoint()
+        self._way = QVariantAnimation(self)
+        self._way.setDuration(STEP_MS)
+        self._way.setStartValue(0.0)
+        self._way.setEndValue(1.0)
+        self._way.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._way.valueChanged.connect(self._go)
 
     @property
     def under_way(self) -> bool:
         """Whether the view is still on its way."""
-        return self._animation.state() == QVariantAnimation.State.Running
+        running = QVariantAnimation.State.Running
+        return running in (self._animation.state(), self._way.state())
+
+    def look_at(self, point: QPointF) -> None:
+        """Go where a point of the drawing is in the middle, as closely as one looks now."""
+        self.stop()
+        camera = self._camera
+        self._start = camera.scroll_position()
+        self._end = self._start + camera.mapFromScene(point) - camera.viewport().rect().center()
+        self._way.start()
 
     def zoom(self, by: float, about: QPoint | None = None) -> None:
         """Go to `by` times the zoom factor that there is, or that is gone to."""
         camera = self._camera
-        goal = (self._goal if self.under_way else camera.zoom_factor) * by
-        self._animation.stop()
+        zooming = self._animation.state() == QVariantAnimation.State.Running
+        goal = (self._goal if zooming else camera.zoom_factor) * by
+        self.stop()
         self._from, self._goal = camera.zoom_factor, camera.possible(goal)
         self._about = camera.viewport().rect().center() if about is None else about
         self._fixed = camera.mapToScene(self._about)
@@ -50,6 +67,11 @@ class Glide(QObject):
     def stop(self) -> None:
         """Stay here."""
         self._animation.stop()
+        self._way.stop()
+
+    def _go(self, share: float) -> None:
+        self._camera.scroll_to(self._start + (self._end - self._start) * share)
+        self._camera.looked.emit()
 
     def _step(self, share: float) -> None:
         self._camera.zoom_to(self._from * (self._goal / self._from) ** share, self._fixed, self._about)

@@ -7,8 +7,10 @@ lines of text, at places that few wires cross, so that the whole stays readable 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 from engine import ports
 from engine.network import Network
@@ -275,6 +277,29 @@ def beside(taken: Iterable[Box], x: float, y: float, height: float) -> tuple[flo
         if top < y + height + gap and y < top + other + gap:
             y = top + other + NODE_GAP
     return x, y
+
+
+def nearest(taken: Iterable[Box], x: float, y: float, width: float, height: float) -> tuple[float, float]:
+    """The free place nearest to ``(x, y)`` for a rectangle among others: there, or along their sides."""
+    gap = NODE_GAP / 2
+
+    def free(x: float, y: float, boxes: list[Box]) -> bool:
+        around = (x - gap, y - gap, width + 2 * gap, height + 2 * gap)
+        return not overlap([around], boxes)
+
+    boxes = list(taken)
+    if free(x, y, boxes):
+        return x, y
+    reach = 3 * (card.WIDTH + width)
+    near = [box for box in boxes if abs(box[0] - x) < reach and abs(box[1] - y) < reach]
+    columns = {
+        x,
+        *(left - width - gap for left, *_ in near),
+        *(left + wide + gap for left, _, wide, _ in near),
+    }
+    rows = {y, *(top - height - gap for _, top, *_ in near), *(top + high + gap for _, top, _, high in near)}
+    places = sorted(product(columns, rows), key=lambda place: math.dist(place, (x, y)))
+    return next((place for place in places if free(*place, boxes)), (x, y))
 
 
 def pushed(taken: Mapping[str, Box], id: str, source: str | None) -> Positions:

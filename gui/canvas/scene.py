@@ -107,10 +107,10 @@ class Scene(Items):
         self._bends = edit_view.bends(network, block)
         self.expect(len(graph.nodes))
         if len(graph.nodes) > (BUILT_AT_ONCE if view is None else AT_ONCE):
-            self.arrivals.wait({id: self._position(id, positions) for id in graph.nodes}, QRectF())
+            self.arrivals.wait({id: self.position(id, positions) for id in graph.nodes}, QRectF())
         else:
             for id in graph.nodes:
-                self._add_node(id, self._position(id, positions))
+                self._add_node(id, self.position(id, positions))
             made = map(self.add_wire, graph.edges)
             self.router.route([wire for wire in made if wire is not None])
         self._stale()
@@ -197,7 +197,7 @@ class Scene(Items):
         removed, added = diff.edges_between(before.graph(self._block).edges, graph.edges)
         self._remove(gone, removed, view)
         placed = graph.nodes if moved is None else graph.nodes.keys() & moved if gone else moved
-        places = {id: self._position(id, positions) for id in placed}
+        places = {id: self.position(id, positions) for id in placed}
         self.arrivals.follow(gone, places)
         many = len(come) > AT_ONCE
         fresh = [e for e in added if e.source.node in nodes and e.target.node in nodes] if many else added
@@ -211,7 +211,7 @@ class Scene(Items):
             if nodes[id].set_card(self._card(id)):
                 changed |= nodes[id].edges
         for id in () if many else come:
-            self._add_node(id, self._position(id, positions))
+            self._add_node(id, self.position(id, positions))
         made = [wire for edge in fresh if (wire := self.add_wire(edge)) is not None]
         following: set[EdgeItem] = set()
         moving = {id: place for id, place in places.items() if id in nodes and nodes[id].at != place}
@@ -229,7 +229,7 @@ class Scene(Items):
             wire.follow()
         self.router.route([*made, *changed, *following])
         if many:
-            later.update((id, places.get(id) or self._position(id, positions)) for id in come)
+            later.update((id, places.get(id) or self.position(id, positions)) for id in come)
         if later:
             self.arrivals.wait(later, view)
         self._stale(moved=bool(gone or moved is None or not moved <= set(come)))
@@ -251,7 +251,8 @@ class Scene(Items):
     def _complete(self, among: Iterable[str] | None = None) -> None:
         self.placed.update(layout.complete(self._network, self.placed, block=self._block, among=among))
 
-    def _position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
+    def position(self, id: str, positions: Mapping[str, object]) -> tuple[float, float]:
+        """Where a node stands by the document's `positions`, or by itself where they do not say."""
         place = positions.get(id)
         if isinstance(place, list | tuple):
             return float(place[0]), float(place[1])
@@ -401,7 +402,7 @@ class Scene(Items):
         positions = self._network.positions(self._block)
         wires: set[EdgeItem] = set()
         for id, item in self.nodes.items():
-            place = self._position(id, positions)
+            place = self.position(id, positions)
             if item.at != place:
                 item.place(*place)
                 wires |= item.edges

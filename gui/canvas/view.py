@@ -29,6 +29,7 @@ from gui.canvas.adding import Adder
 from gui.canvas.blocks import Interior
 from gui.canvas.camera import Camera
 from gui.canvas.editor import Editor
+from gui.canvas.following import Follower
 from gui.canvas.found import Found
 from gui.canvas.gestures import Gesture
 from gui.canvas.hands import Hands
@@ -87,6 +88,7 @@ class Canvas(Camera):
         self.toast = Toast(self)
         self.empty = EmptyState(self)
         self.adder = Adder(self)
+        self.follower = Follower(self)
         self.interior = Interior(self)
         self.writer = Writer(self)
         self.commands: list[QAction] = commands.make(self)
@@ -168,7 +170,7 @@ class Canvas(Camera):
         self.editor.add_layer(type, position)
 
     def _changed(self, before: Network, after: Network) -> None:
-        if self.hands.busy:  # what is pressed may be gone
+        if held := self.hands.busy:  # what is pressed may be gone
             self.hands.cancel()
         self.repairs_wanted = False
         self.searched = self.searched and same_meaning(before, after)
@@ -191,6 +193,8 @@ class Canvas(Camera):
             self._show_graph()
         else:
             self.drawing.sync(before, after, self.block, self.visible_rect())
+            if self.document.recalled is not None and not (held or self.document.taking_back):
+                self.follower.heed(before)
         self._reselect()
 
     def _reselect(self) -> None:
@@ -208,7 +212,7 @@ class Canvas(Camera):
     @property
     def resting(self) -> bool:
         """Whether nothing is left to do, the overview included."""
-        return self.drawn and not self.minimap.waiting
+        return self.drawn and not (self.minimap.waiting or self.follower.waiting)
 
     def _show_graph(self, *_: object) -> None:
         self.land()
