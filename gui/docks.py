@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -49,6 +49,8 @@ _STACKS = (
     ("gradients", "responses", "data"),
 )
 _PALETTE, _INSPECTOR, _BOTTOM = 226, 320, 300
+#: In a window of fewer pixels the tabs are written small.
+_NARROW = 960
 
 
 def _takes_tab(widget: QWidget) -> bool:
@@ -100,6 +102,17 @@ class Dock(QDockWidget):
             self.setTitleBarWidget(None if titled else self._no_title)  # type: ignore[arg-type]
 
 
+class _Watch(QObject):
+    """Tells how wide the workbench is."""
+
+    resized = Signal(int)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QResizeEvent):
+            self.resized.emit(event.size().width())
+        return False
+
+
 class Docks:
     """The docks of the workbench by name."""
 
@@ -114,6 +127,10 @@ class Docks:
         window.setTabPosition(_AREA.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
         self._docks = {name: Dock(name, title, window) for name, (title, _) in _DOCKS.items()}
+        self._narrow = False
+        self._watch = _Watch(window)
+        self._watch.resized.connect(self._suit)
+        window.installEventFilter(self._watch)
         self._titles = QTimer(window, singleShot=True, interval=0)
         self._titles.timeout.connect(self._update_titles)
         for dock in self._docks.values():
@@ -160,11 +177,53 @@ class Docks:
         """Share out the room: the canvas gets what is left, larger windows show more of the panels."""
         docks, window = self._docks, self._window
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        inspector = min(max(_INSPECTOR, window.width() // 5), 400)
+        inspector = self._inspector_width()
         window.resizeDocks([docks["palette"], docks["inspector"]], [_PALETTE, inspector], across)
-        window.resizeDocks([docks["curves"]], [max(_BOTTOM, window.height() * 2 // 5)], down)
-        each = (window.width() - inspector) // 3
-        window.resizeDocks([docks[name] for name in ("curves", "weights", "gradients")], [each] * 3, across)
+        bottom = min(max(_BOTTOM, window.height() * 2 // 5), window.height() // 2)
+        window.resizeDocks([docks["curves"]], [bottom], down)
+        fronts = [docks[front] for front, *_ in _STACKS[1:]]
+        room, left = window.width() - inspector, len(fronts)
+        shares: dict[Dock, int] = {}
+        for front in sorted(fronts, key=self._row_width, reverse=True):
+            shares[front] = max(self._row_width(front), room // left)  # alike, but none less than its tabs
+            room, left = room - shares[front], left - 1
+        window.resizeDocks([*shares], [*shares.values()], across)
+        if (layout := window.layout()) is not None:
+            layout.activate()  # else what is asked for by docks meanwhile undoes it
+
+    def _inspector_width(self) -> int:
+        least = self._docks["inspector"].minimumSizeHint().width() if self._narrow else _INSPECTOR
+        return min(max(least, self._window.width() // 5), 400)
+
+    def _suit(self, width: int) -> None:
+        """Let the tabs' letters, and the widest dock, go with the window's width."""
+        narrow = width < _NARROW
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._window.setProperty("narrow", narrow)
+            for bar in self._rows():
+                bar.style().unpolish(bar)
+                bar.style().polish(bar)
+            if narrow:
+                QTimer.singleShot(0, self._window, self._give_room)
+
+    def _give_room(self) -> None:
+        """Qt takes what a smaller window lacks from all docks but the widest."""
+        inspector = self._docks["inspector"]
+        if self._narrow and not inspector.isFloating() and inspector.width() > self._inspector_width():
+            self._window.resizeDocks([inspector], [self._inspector_width()], Qt.Orientation.Horizontal)
+
+    def _rows(self) -> list[QTabBar]:
+        """The rows of tabs, those included that Qt has forgotten."""
+        return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+
+    def _row_width(self, dock: Dock) -> int:
+        """How wide a dock's row of tabs is where no name is cut."""
+        stack = {dock.windowTitle(), *(other.windowTitle() for other in _stacked_with(dock))}
+        for bar in self._rows():
+            if bar.isVisible() and {bar.tabText(tab) for tab in range(bar.count())} == stack:
+                return sum(bar.tabSizeHint(tab).width() for tab in range(bar.count()))
+        return 0
 
     def settle(self, state: QByteArray | None) -> None:
         """Bring an arrangement back, or share out the room; the workbench has its size by now."""
@@ -230,7 +289,7 @@ class Docks:
         arrangement is restored, and leaves the old ones about, in sight where a panel has bare ground.
         """
         bars: dict[frozenset[object], list[QTabBar]] = {}
-        for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        for bar in self._rows():
             bars.setdefault(frozenset(map(bar.tabData, range(bar.count()))), []).append(bar)
         for names, same in bars.items():
             stack = [dock for dock in self if getCppPointer(dock)[0] in names]

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from gui.branching import BranchDialog
     from gui.recovery import Keeper
 
-#: Side of the smallest window in which nothing overlaps.
-MINIMUM = (880, 560)
+#: The smallest window in which nothing overlaps: one that a screen of 1280 × 800 at 150 % has room for.
+MINIMUM = (840, 490)
 #: Its size at a first start, where the screen has the room; and the room that its title bar takes.
 FIRST, TITLE = QSize(1280, 800), QSize(0, 40)
 

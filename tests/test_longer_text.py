@@ -63,7 +63,8 @@ def test_no_word_of_the_window_is_cut_off_when_all_are_longer(window, size) -> N
 
 
 def test_no_word_is_cut_off_in_the_smallest_window(window) -> None:
-    assert walk(window, MINIMUM, lengthen=False) == []
+    found = walk(window, MINIMUM, lengthen=False)
+    assert found == [], "\n".join(found)
 
 
 def test_no_word_is_cut_off_on_a_screen_at_150_percent() -> None:

@@ -1,7 +1,8 @@
 """At its smallest the window still holds: nothing is laid over anything else, nothing is cut off unseen."""
 
 import pytest
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSlider, QTabBar, QWidget
 
 from gui.actions import rating
 from gui.docks import Docks
@@ -10,7 +11,7 @@ from gui.panels.panel import Panel
 from gui.settings import Settings
 from gui.theme import theme
 from gui.toolbar import ProgressView
-from gui.window import MINIMUM, Window
+from gui.window import MINIMUM, TITLE, Window
 from tests.window_helpers import PlayedPool, close_window, open_window, template
 
 pytestmark = pytest.mark.gui
@@ -121,3 +122,34 @@ def test_at_a_first_start_it_is_no_taller_than_the_screen_has_room(qtbot, qapp, 
     first.show()
     assert first.height() < first.screen().availableSize().height() < 840
     close_window(first)
+
+
+def test_a_screen_of_1280_by_800_at_150_percent_has_room_for_it_and_for_all_names_of_panels(window, qtbot):
+    width, height = 1280 * 2 // 3, 800 * 2 // 3 - TITLE.height()
+    assert MINIMUM[0] <= width
+    assert MINIMUM[1] <= height
+    window.resize(width, height)
+    QApplication.processEvents()
+    window.docks.arrange()
+    qtbot.waitUntil(lambda: len(rows(window)) == 4)
+    for bar in rows(window):
+        qtbot.waitUntil(lambda bar=bar: bar.width() >= sum(map(wide(bar), range(bar.count()))))
+    assert window.size().toTuple() == (width, height)
+    assert window.canvas.height() >= 160
+    assert window.status.mapTo(window, window.status.rect().bottomRight()).y() < height
+
+
+def rows(window) -> list[QTabBar]:
+    direct = Qt.FindChildOption.FindDirectChildrenOnly
+    return [bar for bar in window.workbench.findChildren(QTabBar, options=direct) if bar.isVisible()]
+
+
+def wide(bar: QTabBar):
+    return lambda tab: bar.tabSizeHint(tab).width()
+
+
+def test_in_a_wider_window_the_names_are_large_again(window):
+    assert {bar.font().pixelSize() for bar in rows(window)} == {11}
+    window.resize(1280, 800)
+    QApplication.processEvents()
+    assert {bar.font().pixelSize() for bar in rows(window)} == {13}
