@@ -182,7 +182,7 @@ class Docks:
         bottom = min(max(_BOTTOM, window.height() * 2 // 5), window.height() // 2)
         window.resizeDocks([docks["curves"]], [bottom], down)
         fronts = [docks[front] for front, *_ in _STACKS[1:]]
-        room, left = window.width() - inspector, len(fronts)
+        room, left = window.width() - inspector - len(fronts), len(fronts)  # less the lines between them
         shares: dict[Dock, int] = {}
         for front in sorted(fronts, key=self._row_width, reverse=True):
             shares[front] = max(self._row_width(front), room // left)  # alike, but none less than its tabs
@@ -222,7 +222,7 @@ class Docks:
         stack = {dock.windowTitle(), *(other.windowTitle() for other in _stacked_with(dock))}
         for bar in self._rows():
             if bar.isVisible() and {bar.tabText(tab) for tab in range(bar.count())} == stack:
-                return sum(bar.tabSizeHint(tab).width() for tab in range(bar.count()))
+                return 2 + sum(bar.tabSizeHint(tab).width() for tab in range(bar.count()))
         return 0
 
     def settle(self, state: QByteArray | None) -> None:
@@ -231,8 +231,23 @@ class Docks:
             self._divide()
             # What is shared out as the window is first shown does not reach docks beside one another.
             QTimer.singleShot(0, self._window, self._divide)
+        self._part()
         self._titles.start()
         QTimer.singleShot(0, self._window, self._show_torn_off)
+
+    def _part(self) -> None:
+        """Bring back what shared a window of its own, as docks could once: Qt leaves it out of reach."""
+        window = self._window
+        for name, dock in self._docks.items():
+            if dock.parentWidget() is not window:
+                window.removeDockWidget(dock)
+                window.addDockWidget(_DOCKS[name][1], dock)
+                stack = next((stack for stack in _STACKS if name in stack), ())
+                for other in (self._docks[other] for other in stack if other != name):
+                    if other.parentWidget() is window and not other.isFloating() and not other.isHidden():
+                        window.tabifyDockWidget(other, dock)
+                        break
+                dock.show()
 
     def _show_torn_off(self) -> None:
         """Show what was torn off once more: what is shown before the window may stay below it for good."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtGui import QAction, QResizeEvent, QStatusTipEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QLabel,
+    QMainWindow,
     QProgressBar,
     QSizePolicy,
     QToolBar,
@@ -102,13 +104,24 @@ class Toolbar(QToolBar):
         style = Qt.ToolButtonStyle
         button.setToolButtonStyle(style.ToolButtonTextBesideIcon if text else style.ToolButtonIconOnly)
 
+        said = action.statusTip()
+
         def name() -> None:
+            nonlocal said
             button.setAccessibleName(action.text().replace("&", ""))
+            before, said = said, action.statusTip() if action.isEnabled() else ""
+            if button.underMouse() and before != said and self._says(before):
+                QApplication.sendEvent(button, QStatusTipEvent(said))
 
         action.changed.connect(name)
         name()
         self.addWidget(button)
         return button
+
+    def _says(self, tip: str) -> bool:
+        """Whether a tip stands in the window's status bar: Qt puts it there once, as a button is entered."""
+        window = self.window()
+        return isinstance(window, QMainWindow) and window.statusBar().currentMessage() == tip
 
     def _dress(self) -> None:
         self.train_button.setIcon(theme.icon("mdi6.play", "accent_text"))

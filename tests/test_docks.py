@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QTabBar
 
+from gui.settings import Settings
 from gui.window import Window
 from tests.window_helpers import PlayedPool, close_window, open_window, template
 
@@ -90,3 +91,23 @@ def test_a_panel_that_is_put_back_by_its_button_is_in_front(window: Window) -> N
     assert not curves.isFloating()
     assert curves.seen
     assert not window.docks["predictions"].seen
+
+
+def test_docks_that_once_shared_a_window_of_their_own_can_all_be_reached(
+    qapp: QApplication, tmp_path: Path
+) -> None:
+    """Of an arrangement that was kept while docks could be dragged into one: Weights and Gradients."""
+    kept = (Path(__file__).parent / "frozen/docks_sharing_a_window.layout").read_bytes()
+    Settings(tmp_path / "settings.ini").layout = QByteArray(kept)
+    window = open_window(tmp_path, PlayedPool(), template())
+    QApplication.processEvents()
+    assert all(dock.parentWidget() is window.workbench for dock in window.docks)
+    assert window.docks["predictions"].isFloating(), "the rest stands as it was"
+    for dock in window.docks:
+        window.docks.reveal(dock.objectName())
+        QApplication.processEvents()
+        assert dock.seen, dock.objectName()
+        assert not dock.visibleRegion().isEmpty(), dock.objectName()
+    for name in window.docks.apart:
+        window.docks[name].hide()
+    close_window(window)
