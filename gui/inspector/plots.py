@@ -230,6 +230,8 @@ class CurvePlot(Plot):
         self._fallen = ("", "accent")
         #: The curves' lines on the screen, and where that is: they are painted more often than made.
         self._lines: tuple[object, list[list[QPolygonF]]] = (None, [])
+        #: So, too, the bars of the values under them.
+        self._bars: tuple[object, list[QRectF]] = (None, [])
 
     def set_falls(
         self, edges: Sequence[float], counts: Sequence[int], name: str = "", color: str = "accent"
@@ -238,6 +240,7 @@ class CurvePlot(Plot):
         self._fallen = (name, color)
         total = sum(counts)
         self.falls = (tuple(edges), tuple(count / total for count in counts) if total else ())
+        self._bars = (None, [])
         self.update()
 
     def set_curves(self, curves: Sequence[Curve]) -> None:
@@ -288,12 +291,15 @@ class CurvePlot(Plot):
         fill.setAlpha(70)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
-        high = 0.45 * area.height() / max(shares)
-        bars = []
-        for share, left, right in zip(shares, edges, edges[1:], strict=False):
-            start, end = self.place(left, 0).x(), self.place(right, 0).x()
-            bars.append(QRectF(start, area.bottom() - share * high, max(end - start, 0.5), share * high))
-        painter.drawRects([bar.intersected(area) for bar in bars if bar.intersects(area)])
+        where = (area.getRect(), self._ranges)
+        if self._bars[0] != where:
+            high = 0.45 * area.height() / max(shares)
+            bars = []
+            for share, left, right in zip(shares, edges, edges[1:], strict=False):
+                start, end = self.place(left, 0).x(), self.place(right, 0).x()
+                bars.append(QRectF(start, area.bottom() - share * high, max(end - start, 0.5), share * high))
+            self._bars = (where, [bar.intersected(area) for bar in bars if bar.intersects(area)])
+        painter.drawRects(self._bars[1])
 
     def _pieces(self, curve: Curve) -> list[QPolygonF]:
         pieces: list[list[QPointF]] = [[]]
