@@ -113,6 +113,7 @@ def test_the_values_are_those_of_the_step_that_is_looked_at_and_of_runs_before(q
     readout = curves.charts["loss"].readout.text()
     assert readout.split()[:5] == ["step", "4", "●", "Training", "0.25"]
     assert "before: 0.5" in readout
+    assert "Grey, one: training 0.5" in curves.charts["loss"].readout.toolTip().splitlines()
     session.seek(None)
     curves.flush()
     assert curves.charts["loss"].readout.text().endswith(" 0.125")

@@ -230,43 +230,49 @@ class Chart(QWidget):
         at: float | None,
         step: int | None = None,
         reached: int = 0,
+        names: Sequence[str] = (),
     ) -> None:
         """Say the values at a place, those of the runs before it too; else the newest.
 
         A value that came later is none of this place's. With a `step`, `at` is where that one is;
         what was measured at it counts, though measuring took its time. A run that stands still at step
-        `reached`, beyond the last point, is told where that is.
+        `reached`, beyond the last point, is told where that is. `names` are those of the runs before.
         """
         self.plot.show_cross(at)
         words: list[Word] = []
         of: list[str] = []
         told = "".join(f"●   {split_title(split)} {8 * '0'}" for split in tracks)
         room = self.width() - self.title.sizeHint().width() - 6 * SPACE
-        names = self.title.fontMetrics().horizontalAdvance(told) <= room  # in its heavier letters
+        titled = self.title.fontMetrics().horizontalAdvance(told) <= room  # in its heavier letters
         for split, track in tracks.items():
             index = track.size - 1
             if at is not None:
                 index = known(*((track.column(column), at) if step is None else (track.column("step"), step)))
             words.append(Word("●", split_color(split)))
-            if names:
+            if titled:
                 words.append(Word(split_title(split)))
             words.append(Word(self._said(track, index), strong=True, last=True))
             of.append(_measured(self.name, split, track, index))
         told_to = int(max((track.column("step")[-1] for track in tracks.values()), default=0))
         if at is None and told_to < reached:
             words.insert(0, Word(f"to step {told_to:,}", "muted", last=True))
+        # Of the split that a run is judged by: the last, validation.
+        judged = list(tracks)[-1] if tracks else ""
+        past = []
+        for found, name in zip(reversed(earlier), reversed(names), strict=True):
+            if judged in found:
+                track = found[judged]
+                index = track.size - 1 if at is None else known(track.column(column), at)
+                past.append(self._said(track, index))
+                of.append(f"Grey, {name}: {split_title(judged).lower()} {past[-1]}")
         if at is not None and tracks:
             if step is not None or column == "step":
                 text = f"step {at if step is None else step:,.0f}"
             else:
                 text = duration(at) if column == "seconds" else f"{column} {figure(at)}"
             words.insert(0, Word(text, "muted", last=True))
-            # Of the split that a run is judged by: the last, validation.
-            split = list(tracks)[-1]
-            past = [found[split] for found in reversed(earlier) if split in found]
-            values = [self._said(t, known(t.column(column), at)) for t in past]
-            if values and names:
-                words.append(Word(f"before: {', '.join(values)}", "muted"))
+            if past and titled:
+                words.append(Word(f"before: {', '.join(past)}", "muted"))
         self.readout.show_words(words, "\n".join(filter(None, of)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

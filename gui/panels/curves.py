@@ -167,9 +167,10 @@ class CurvesPanel(Panel):
         elif looked is not None:
             at = self._place(looked, column)
         earlier = [history.splits(metric) for history in self._before]
+        names = [history.run for history in self._before]
         still = self._session.state not in ("starting", "running")
         reached = self._session.step if still else 0
-        self.charts[metric].show_values(tracks, earlier, column, at, looked, reached)
+        self.charts[metric].show_values(tracks, earlier, column, at, looked, reached, names)
 
     def _place(self, step: int, column: str) -> float:
         """Where a step is on the horizontal axis; between two that are told of, in proportion."""
@@ -283,6 +284,7 @@ class CurvesPanel(Panel):
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """Every value of the runs that are shown."""
+        self._turn()
         return ("run", "step", "epoch", "seconds", "split", "metric", "value"), (
             (history.run, event.step, event.epoch, event.seconds, event.split, name, value)
             for history in (*self._before, self._history)
