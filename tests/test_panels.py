@@ -235,7 +235,7 @@ def test_curves_are_saved_as_csv_and_picture(curves: CurvesPanel, session: Sessi
     metric(session, 7, "validation", loss=0.25)
     curves.save_table(tmp_path / "curves.csv")
     lines = (tmp_path / "curves.csv").read_text().splitlines()
-    assert lines == ["step,epoch,seconds,split,metric,value", "7,0.07,0.14,validation,loss,0.25"]
+    assert lines == ["run,step,epoch,seconds,split,metric,value", "one,7,0.07,0.14,validation,loss,0.25"]
     curves.save_picture(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 

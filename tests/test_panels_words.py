@@ -91,8 +91,7 @@ def test_a_run_on_other_data_is_nothing_to_compare_with(qtbot: Any, data: str, c
     session = Session()
     curves = shown(qtbot, CurvesPanel(session))
     for source, loss in (("digits", 3.0), (data, 5.0)):
-        begin(session)
-        session.network = Network(recipe=Recipe(data=Data(source)))
+        session.begin(Network(recipe=Recipe(data=Data(source))), f"runs/{source}")
         metric(session, 1, loss=loss)
         curves.flush()
     lines = curves.charts["loss"].lines
