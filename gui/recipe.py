@@ -14,12 +14,13 @@ from engine.catalog import LOSSES, OPTIMIZERS, RECIPE_OPTIONS, SCHEDULES, SOURCE
 from engine.catalog.fields import Field, Float, Int, Option
 from engine.findings import Analysis
 from engine.network import Choice, Network, Recipe
+from engine.storage.journal import Text
 from gui.augmentation import AugmentationEditor, marks_of
 from gui.document import Document
 from gui.forms import Change, ChoiceEditor, Form
 from gui.inspector.section import Section
 from gui.theme import SPACE
-from gui.unfinished import Unfinished, unfinished
+from gui.unfinished import Draft, Unfinished, unfinished
 
 _STANDARD = Recipe()
 _LENGTH: tuple[Field, ...] = (
@@ -177,6 +178,30 @@ class RecipePanel(QScrollArea):
     @property
     def unfinished(self) -> tuple[Unfinished, ...]:
         """The texts that stand in fields here and say no value."""
+        return tuple(
+            text
+            for part, form in self._forms().items()
+            for text in unfinished(f"recipe › {part}", form.drafts, form.reveal)
+        )
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The same, as they are kept through a crash."""
+        return tuple(
+            Text("recipe", part, field, draft.text, draft.trouble)
+            for part, form in self._forms().items()
+            for field, draft in form.drafts.items()
+        )
+
+    def restore(self, texts: Sequence[Text]) -> None:
+        """Put texts into their fields again, as they were marked."""
+        forms = self._forms()
+        for text in texts:
+            form = forms.get(text.part)
+            if form is not None and text.field in form.fields:
+                form.restore(text.field, Draft(text.text, text.trouble))
+
+    def _forms(self) -> dict[str, Form]:
         forms = {
             "data": self.data.form,
             "split": self.split,
@@ -187,12 +212,7 @@ class RecipePanel(QScrollArea):
             "schedule": self.schedule.form,
             **self.options,
         }
-        return tuple(
-            text
-            for part, form in forms.items()
-            if form is not None
-            for text in unfinished(f"recipe › {part}", form.drafts, form.reveal)
-        )
+        return {part: form for part, form in forms.items() if form is not None}
 
     def _forget_drafts(self) -> None:
         """Another document was opened: what was left unfinished in the old one went with it."""

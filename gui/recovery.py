@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QFileSystemWatcher, QObject, Qt, Signal
-from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QHBoxLayout,
-    QListWidget,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QFileSystemWatcher, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
 from engine.network import Network
 from engine.problems import FileProblem
@@ -25,69 +16,8 @@ from engine.storage import WriteProblem, file, history, journal, recovery
 from gui.banners import Banners
 from gui.document import Document
 from gui.files import Files, tell
-from gui.narrow import Paragraph
-from gui.theme import SPACE
-
-
-def when(seconds: float) -> str:
-    """A moment, as people write it."""
-    moment = datetime.fromtimestamp(seconds)
-    today = moment.date() == datetime.now().date()
-    return f"{moment:%H:%M:%S}" if today else f"{moment:%d %B %Y, %H:%M}"
-
-
-class Choice(QDialog):
-    """Versions to choose from, the difference that each makes, and buttons; the chosen one's name stays."""
-
-    def __init__(self, title: str, text: str, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(title)
-        self.resize(820, 620)
-        self.text = Paragraph(text)
-        self.list = QListWidget()
-        self.list.setAccessibleName("Versions")
-        self.list.setMaximumWidth(240)
-        self.list.hide()
-        self.view: QWidget = QWidget()
-        self.buttons = QDialogButtonBox()
-        #: The name of the button that was pressed; empty: none was.
-        self.chosen = ""
-        self._middle = QHBoxLayout()
-        self._middle.addWidget(self.list)
-        self._middle.addWidget(self.view, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(4 * SPACE, 4 * SPACE, 4 * SPACE, 3 * SPACE)
-        column.setSpacing(3 * SPACE)
-        column.addWidget(self.text)
-        column.addLayout(self._middle, 1)
-        column.addWidget(self.buttons)
-
-    def show_difference(self, before: Network, after: Network) -> None:
-        """Show what leads from `before` to `after`."""
-        from gui.difference import DifferenceView  # it brings the canvas, which the first paint does not need
-
-        self._show(DifferenceView(before, after))
-
-    def show_problem(self, text: str) -> None:
-        """Say why there is nothing to show."""
-        self._show(Paragraph(text))
-
-    def _show(self, view: QWidget) -> None:
-        self._middle.replaceWidget(self.view, view)
-        self.view.deleteLater()
-        self.view = view
-
-    def add_button(self, name: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
-        """Add a button that closes the dialog."""
-        button = self.buttons.addButton(name, role)
-
-        def press() -> None:
-            self.chosen = name
-            self.done(int(role is not QDialogButtonBox.ButtonRole.RejectRole))
-
-        button.clicked.connect(press)
-        return button
-
+from gui.unfinished import UnfinishedTexts, typing
+from gui.versions import Choice, when
 
 _ROLE = QDialogButtonBox.ButtonRole
 RESTORE, DISCARD, LATER = "Restore", "Discard", "Ask me later"
@@ -104,16 +34,24 @@ class Keeper(QObject):
         What it watches, and where it speaks.
     root
         The folder for journals and local history.
+    texts
+        What stands in fields and says no value: kept with the edits.
     """
 
     _troubled = Signal(str)
 
     def __init__(
-        self, document: Document, files: Files, banners: Banners, root: Path, parent: QWidget
+        self,
+        document: Document,
+        files: Files,
+        banners: Banners,
+        root: Path,
+        parent: QWidget,
+        texts: UnfinishedTexts,
     ) -> None:
         super().__init__(parent)
         self.document, self.files, self.banners, self.root = document, files, banners, root
-        self._window = parent
+        self._window, self._texts = parent, texts
         self._safe: recovery.Safe | None = None
         self._journal: journal.Journal | None = None
         self._known: history.Fingerprint | None = None
@@ -123,6 +61,9 @@ class Keeper(QObject):
         self._watcher = QFileSystemWatcher(self)
         self._watcher.fileChanged.connect(self._look_at_file)
         self._troubled.connect(self._say_trouble)
+        self._typed = QTimer(self, singleShot=True, interval=0)
+        self._typed.timeout.connect(self._keep_texts)
+        typing.changed.connect(self._typed.start)
         document.changed.connect(self._document_changed)
         files.saved.connect(self._saved)
         files.may_write = self.may_write
@@ -168,6 +109,14 @@ class Keeper(QObject):
                 self._record(lambda journal: journal.restart(after))
         else:
             self._record(lambda journal: journal.record(before, after))
+            if (
+                self._journal is not None and self._journal.texts
+            ):  # they go, or are renamed, with their layers
+                self._typed.start()
+
+    def _keep_texts(self) -> None:
+        if self.document.generation == self._generation:  # else they are of the document before
+            self._record(lambda journal: journal.keep(self.document.network, self._texts.kept))
 
     def _record(self, record: Callable[[journal.Journal], None]) -> None:
         if self._journal is None:
@@ -204,6 +153,7 @@ class Keeper(QObject):
         assert path is not None
         if self._journal is not None and self._journal.path == path:
             self._journal.saved()
+            self._keep_texts()
             self._look_anew()
         else:
             self._begin()
@@ -268,7 +218,7 @@ class Keeper(QObject):
             theirs: Network | None = file.read(path)
         except FileProblem as problem:
             theirs = None
-            dialog.show_problem(f"Its version cannot be read. {problem}")
+            dialog.show_words(f"Its version cannot be read. {problem}")
         if theirs is not None:
             dialog.show_difference(theirs, self.document.network)
             dialog.add_button(TAKE, _ROLE.ActionRole)
@@ -293,7 +243,8 @@ class Keeper(QObject):
         """Offer back what windows that crashed have left; the dialog, or None if there is nothing."""
         left = []
         for one in recovery.crashed(self.root / "open"):
-            if one.found is not None and one.found.network == _on_disk(one.found.path):
+            found = one.found
+            if found is not None and not found.texts and found.network == _on_disk(found.path):
                 one.discard()  # it was saved in the end
             else:
                 left.append(one)
@@ -311,9 +262,11 @@ class Keeper(QObject):
             restore.setEnabled(one.found is not None)
             dialog.text.setText(_about(one))
             if one.found is None:
-                dialog.show_problem(one.problem)
-            else:
+                dialog.show_words(one.problem)
+            elif one.found.edits:
                 dialog.show_difference(_on_disk(one.found.path) or Network(), one.found.network)
+            else:
+                dialog.show_words("\n".join(map(_told, one.found.texts)))
 
         def finished() -> None:
             one = left[max(dialog.list.currentRow(), 0)]
@@ -333,10 +286,13 @@ class Keeper(QObject):
     def _restore(self, one: recovery.Crashed) -> None:
         if one.found is None or not self.files.may_replace():
             return
-        self.document.replace(one.found.network, one.found.path, clean=False)
+        found = one.found
+        self.document.replace(found.network, found.path, clean=found.network == _on_disk(found.path))
         self.files.opened.emit()
-        if self._journal is not None and self._journal.edits:  # it is safe here before it goes there
-            one.discard()
+        self._texts.restore(found.texts)
+        self._keep_texts()
+        if self._journal is not None and (self._journal.edits or self._journal.texts):
+            one.discard()  # it is safe here before it goes there
 
     # ------------------------------------------------------------------ history
 
@@ -362,7 +318,7 @@ class Keeper(QObject):
             try:
                 read[row] = saves[row].read()
             except FileProblem as problem:
-                dialog.show_problem(str(problem))
+                dialog.show_words(str(problem))
                 return
             dialog.show_difference(read[row], self.document.network)
             bring.setEnabled(read[row] != self.document.network)
@@ -399,9 +355,25 @@ def _title(one: recovery.Crashed) -> str:
 def _about(one: recovery.Crashed) -> str:
     if one.found is None:
         return "Layerlab ended unexpectedly, and what was not saved cannot be read. Your files are as saved."
-    edits = "1 edit" if one.found.edits == 1 else f"{one.found.edits:,} edits"
-    said = (
-        f"Layerlab ended unexpectedly with {edits} of {_title(one)} not saved, the last at "
-        f"{when(one.found.at)}. Below is the difference to the file."
-    )
+    edits, texts = _counted(one.found.edits, "edit"), _counted(len(one.found.texts), "unfinished text")
+    what = " and ".join(filter(None, (edits, texts)))
+    last = f"the last at {when(one.found.at)}"
+    said = f"Layerlab ended unexpectedly with {what} of {_title(one)} not saved, {last}."
+    if edits:
+        said += " Below is the difference to the file."
+    else:
+        said += " Restore puts back what was typed, marked as it was."
     return f"{said} {one.found.damage} What came before is whole." if one.found.damage else said
+
+
+def _told(text: journal.Text) -> str:
+    """A text, where it stood, and why it says no value."""
+    nodes = (
+        text.nodes[0] if len(text.nodes) == 1 else f"{len(text.nodes)} layers" if text.nodes else text.panel
+    )
+    where = " › ".join(filter(None, (text.block, nodes, text.part, text.field)))
+    return f"{where}: {text.trouble or repr(text.text)}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}" if count else ""

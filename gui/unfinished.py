@@ -1,13 +1,18 @@
 """Texts in fields that say no value: kept as they were typed, though the document cannot hold them.
 
-Nothing that is saved, trained or journalled has them, so they are told where that matters.
+Nothing that is saved or trained has them, so they are told where that matters. The journal has them beside
+the network, so that a crash does not cost them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.storage.journal import Text
 
 
 class Draft(NamedTuple):
@@ -19,6 +24,15 @@ class Draft(NamedTuple):
 
 #: Drafts by the name of their field.
 Drafts = dict[str, Draft]
+
+
+class _Typing(QObject):
+    """Tells that a draft has come, changed or gone."""
+
+    changed = Signal()
+
+
+typing = _Typing()
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,21 @@ def summed(texts: Sequence[Unfinished]) -> str:
     return str(texts[0]) + (f" And {more} more field{'s' * (more > 1)}." if more else "")
 
 
+class Fields(Protocol):
+    """A panel that has fields."""
+
+    @property
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Its texts that say no value."""
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The same as they are kept."""
+
+    def restore(self, texts: Sequence[Text]) -> None:
+        """Put texts into their fields again, as they were marked."""
+
+
 class UnfinishedTexts:
     """The texts of all panels that have fields.
 
@@ -66,15 +95,25 @@ class UnfinishedTexts:
 
     def __init__(self, reveal: Callable[[str], object]) -> None:
         self._reveal = reveal
-        self._panels: dict[str, Callable[[], Iterable[Unfinished]]] = {}
+        self._panels: dict[str, Fields] = {}
 
-    def watch(self, panel: str, texts: Callable[[], Iterable[Unfinished]]) -> None:
+    def watch(self, panel: str, fields: Fields) -> None:
         """Ask the panel of that name, too."""
-        self._panels[panel] = texts
+        self._panels[panel] = fields
 
     def __call__(self) -> tuple[Unfinished, ...]:
         """All that there are now."""
-        return tuple(self._of(panel, text) for panel, ask in self._panels.items() for text in ask())
+        return tuple(self._of(panel, text) for panel, of in self._panels.items() for text in of.unfinished)
+
+    @property
+    def kept(self) -> tuple[Text, ...]:
+        """All that there are now, as they are kept through a crash."""
+        return tuple(text for of in self._panels.values() for text in of.texts)
+
+    def restore(self, texts: Sequence[Text]) -> None:
+        """Put these into their fields again."""
+        for panel, of in self._panels.items():
+            of.restore([text for text in texts if text.panel == panel])
 
     def _of(self, panel: str, text: Unfinished) -> Unfinished:
         def show() -> None:

@@ -182,10 +182,10 @@ class Window(QMainWindow):
 
         self.inspector = Inspector(self.document, self.selection, self.workers)
         self.docks.fill("inspector", self.inspector)
-        self.unfinished.watch("inspector", lambda: self.inspector.unfinished)
+        self.unfinished.watch("inspector", self.inspector)
         self.recipe = RecipePanel(self.document)
         self.docks.fill("recipe", self.recipe)
-        self.unfinished.watch("recipe", lambda: self.recipe.unfinished)
+        self.unfinished.watch("recipe", self.recipe)
         self.recipe.rate_wanted.connect(lambda: self.docks.reveal("rate"))
 
     def _build_panels(self) -> None:
@@ -455,7 +455,7 @@ class Window(QMainWindow):
         """Keep edits and saves safe from now on, below `root`."""
         from gui.recovery import Keeper  # not before the first paint
 
-        keeper = Keeper(self.document, self.files, self.banners, root, self)
+        keeper = Keeper(self.document, self.files, self.banners, root, self, self.unfinished)
         self.closed.connect(keeper.close)
         self.menus.add_history(keeper.show_history)
         return keeper

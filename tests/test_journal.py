@@ -17,7 +17,7 @@ from engine import storage
 from engine.network import Network, Node
 from engine.problems import FileProblem
 from engine.runs import owner
-from engine.storage import WriteProblem, atomic, history, journal, leftovers, recovery
+from engine.storage import WriteProblem, atomic, form, history, journal, leftovers, recovery
 from engine.storage.recovery import Holder, Safe
 from tests.strategies import networks
 
@@ -41,6 +41,75 @@ def test_whatever_is_edited_comes_back(
     assert found is not None
     assert found.network == steps[-1]
     assert found.damage == ""
+
+
+def _text(text: str = "3 x") -> journal.Text:
+    return journal.Text("inspector", "training", "lr_multiplier", text, "is no number", ("fc",), "block")
+
+
+def _read(folder: Path) -> journal.Recovered:
+    found = journal.read(folder)
+    assert found is not None
+    return found
+
+
+def test_texts_that_say_no_value_come_back_with_the_edits_around_them(tmp_path: Path) -> None:
+    book = journal.Journal(tmp_path)
+    book.restart(_net(1))
+    book.keep(_net(1), (_text(),))
+    book.record(_net(1), _net(2))
+    found = _read(tmp_path)
+    assert (found.network, found.edits, found.texts) == (_net(2), 2, (_text(),))
+    book.keep(_net(2), (_text(), _text("half \ud83d")))
+    assert [text.text for text in _read(tmp_path).texts] == ["3 x", "half ?"]
+    book.keep(_net(2), ())
+    found = _read(tmp_path)
+    assert (found.network, found.edits, found.texts, found.damage) == (_net(2), 2, (), "")
+    book.close()
+
+
+def test_a_text_alone_is_kept_and_taken_back_leaves_nothing(tmp_path: Path) -> None:
+    book = journal.Journal(tmp_path)
+    book.keep(_net(1), (_text(),))
+    found = _read(tmp_path)
+    assert (found.network, found.edits, found.texts) == (_net(1), 0, (_text(),))
+    book.keep(_net(1), ())
+    assert journal.read(tmp_path) is None
+    book.record(_net(1), _net(2))
+    book.keep(_net(2), (_text(),))
+    book.saved()
+    assert journal.read(tmp_path) is None
+    book.keep(_net(2), (_text(),))
+    assert _read(tmp_path).texts == (_text(),)
+    book.close()
+
+
+def test_a_journal_that_begins_anew_takes_its_texts_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MAX_EDITS", -1)
+    book = journal.Journal(tmp_path)
+    book.restart(_net(1))
+    book.keep(_net(1), (_text(),))
+    for number in range(1, 40):
+        book.record(_net(number), _net(number + 1))
+    assert book._number > 1
+    assert _read(tmp_path).texts == (_text(),)
+    book.close()
+
+
+def test_a_journal_from_before_there_were_texts_is_read(tmp_path: Path) -> None:
+    class Whole(msgspec.Struct, frozen=True, tag="whole"):
+        form: dict[str, object]
+        path: str | None
+        edits: int
+        at: float
+
+    old = msgspec.msgpack.encode(Whole(form.to_form(_net(1)), None, 3, 5.0))
+    new = msgspec.msgpack.encode(journal.Whole(form.to_form(_net(1)), None, 3, 5.0))
+    for body in (old, new):
+        found = journal._after(None, body)
+        assert (found.network, found.edits, found.texts) == (_net(1), 3, ())
 
 
 def test_an_edit_is_on_the_disk_while_edits_go_on_without_a_pause(

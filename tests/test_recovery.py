@@ -21,7 +21,8 @@ from window_helpers import PlayedPool, boxes, close_window, open_window, templat
 from engine.network import Network
 from engine.runs import owner
 from engine.storage import file, history, recovery
-from gui.recovery import BRING_BACK, DISCARD, LATER, REPLACE, RESTORE, TAKE, Choice, Keeper
+from gui.recovery import BRING_BACK, DISCARD, LATER, REPLACE, RESTORE, TAKE, Keeper
+from gui.versions import Choice
 from gui.window import Window
 
 pytestmark = pytest.mark.gui

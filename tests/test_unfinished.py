@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMessageBox
 from window_helpers import PlayedPool, answer_next_box, close_window, open_window, template, template_path
 
 from engine import edit
 from engine.findings import Analysis, Problem
 from engine.network import Choice, Recipe
+from engine.runs import owner
+from engine.storage import journal, recovery
+from gui.recovery import RESTORE, Keeper
 from gui.window import Window
 
 pytestmark = pytest.mark.gui
@@ -255,3 +261,99 @@ def test_the_other_parts_of_a_layer_and_the_network_are_told_by_their_names(wind
     panel.activation.choice.box.setFocus()
     window.document.undo_stack.undo()  # with the activation goes the field
     assert f"{conv} › activation › negative_slope" not in {text.where for text in window.unfinished()}
+
+
+# ---------------------------------------------------------------------------- after a crash
+
+
+def crashed(keeper: Keeper) -> None:
+    """Leave what a window leaves whose process has gone."""
+    (folder,) = (keeper.root / "open").iterdir()
+    gone = keeper.root / "open" / "gone"
+    shutil.copytree(folder, gone)
+    holder = msgspec.json.decode((gone / "owner.json").read_bytes(), type=recovery.Holder)
+    dead = recovery.Holder(owner.Owner(holder.owner.pid, "long ago"), holder.path)
+    (gone / "owner.json").write_bytes(msgspec.json.encode(dead))
+
+
+def restored(window: Window, tmp_path) -> Window:
+    """Another window, in which what this one has left is taken back."""
+    QApplication.processEvents()
+    crashed(window.keeper)
+    after = open_window(tmp_path, PlayedPool())
+    after.keeper = after.keep_in(tmp_path / "kept")
+    dialog = after.keeper.offer()
+    after.said = dialog.text.text()
+    after.listed = dialog.view.text() if isinstance(dialog.view, QLabel) else ""
+    next(b for b in dialog.buttons.buttons() if b.text().replace("&", "") == RESTORE).click()
+    QApplication.processEvents()
+    return after
+
+
+@pytest.fixture
+def kept(window, tmp_path):
+    window.keeper = window.keep_in(tmp_path / "kept")
+    yield window
+    window.closed.emit()
+
+
+def test_after_a_crash_texts_stand_in_their_fields_again_marked_as_they_were(kept, tmp_path) -> None:
+    conv = type_wrong(kept)
+    kept.selection.set([conv])
+    type_into(kept.inspector.panel.header.name, layer(kept, "Linear"))
+    type_into(kept.recipe.length.editor("epochs").line, "0")  # a number that the recipe refuses
+    type_into(kept.recipe.optimizer.form.editor("lr").line, "fast")
+    told = {(text.where, text.draft) for text in kept.unfinished()}
+    assert len(told) == 4
+    after = restored(kept, tmp_path)
+    try:
+        assert "with 4 unfinished texts of mine.layerlab not saved" in after.said
+        assert f"{conv} › kernel_size: '3 x' is not one or 2 whole numbers from 1 to 255." in after.listed
+        assert "recipe › length › epochs: " in after.listed
+        assert after.document.clean, "but for these the file holds all"
+        assert {(text.where, text.draft) for text in after.unfinished()} == told
+        after.selection.set([conv])
+        form = after.inspector.panel.fields.form
+        assert form.editor("kernel_size").line.text() == "3 x"
+        assert form.row("kernel_size").message.text() == dict(told)[f"{conv} › kernel_size"].trouble
+        assert after.inspector.panel.header.name.text() == layer(after, "Linear")
+        assert after.recipe.length.editor("epochs").line.text() == "0"
+        assert after.recipe.length.editor("epochs").line.property("invalid") == "true"
+        # They are safe in this window too, and what the other had left is gone.
+        assert not (tmp_path / "kept" / "open" / "gone").exists()
+        assert len(after.keeper._journal.texts) == 4
+        type_into(after.recipe.length.editor("epochs").line, "7")
+        type_into(form.editor("kernel_size").line, "5")
+        QApplication.processEvents()
+        assert {text.field for text in after.keeper._journal.texts} == {"id", "lr"}
+    finally:
+        after.closed.emit()
+        close_window(after)
+
+
+def test_a_text_comes_back_with_the_edits_and_under_its_layers_new_name(kept, tmp_path) -> None:
+    conv = type_wrong(kept)
+    kept.document.edit(edit.set_name(kept.document.network, "Other"), "Rename the network")
+    kept.selection.set([conv])
+    type_into(kept.inspector.panel.header.name, "first")
+    after = restored(kept, tmp_path)
+    try:
+        assert "with 2 edits and 1 unfinished text of mine.layerlab" in after.said
+        assert not after.document.clean
+        assert after.document.network.name == "Other"
+        assert [text.where for text in after.unfinished()] == ["first › kernel_size"]
+    finally:
+        after.closed.emit()
+        close_window(after)
+
+
+def test_a_text_survives_a_save_and_one_that_was_put_right_is_not_offered(kept) -> None:
+    conv = type_wrong(kept)
+    kept.document.edit(edit.set_name(kept.document.network, "Other"), "Rename the network")
+    assert kept.files.save()
+    assert [text.text for text in kept.keeper._journal.texts] == ["3 x"]
+    kept.selection.set([conv])
+    line = kept.inspector.panel.fields.form.editor("kernel_size").line
+    QTest.keyClick(line, Qt.Key.Key_Escape)
+    QApplication.processEvents()
+    assert journal.read(kept.keeper._journal.folder) is None

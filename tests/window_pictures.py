@@ -18,8 +18,9 @@ from engine.network import Choice as Chosen
 from engine.network import Network
 from gui.binarizing import BinarizeDialog
 from gui.document import Document
-from gui.recovery import DISCARD, LATER, RESTORE, Choice
+from gui.recovery import DISCARD, LATER, RESTORE
 from gui.theme import theme
+from gui.versions import Choice
 from gui.window import MINIMUM, Window
 from tests.window_helpers import PlayedPool, close_window, open_window, template
 

@@ -2,7 +2,8 @@
 
 A journal is a file of records, each with its length and a checksum that also covers the checksum
 before it, so that no record can be altered, cut short, left out or moved unnoticed. The first holds
-the whole network, each further one the :class:`engine.diff.Change` tuples of one edit. When
+the whole network, each further one the :class:`engine.diff.Change` tuples of one edit, or the texts that
+stand in fields and say no value. When
 :meth:`Journal.record` returns, the edit has been handed to the system and outlives the process; a
 thread puts it on the disk within a second, so that a power cut costs that second at most. The pace
 is throttled and not put off by the next edit: editing without a pause cannot starve it.
@@ -43,6 +44,21 @@ _MAX_RECORD = 1 << 28
 _NAME = re.compile(r"(\d{8})\.journal")
 
 
+class Text(msgspec.Struct, frozen=True):
+    """A text in a field that says no value, which therefore no network holds."""
+
+    #: The panel with the field, a part of it, and the field's name there.
+    panel: str
+    part: str
+    field: str
+    text: str
+    #: Why it says none.
+    trouble: str = ""
+    #: The nodes that the field is of, and the block that they are in.
+    nodes: tuple[str, ...] = ()
+    block: str | None = None
+
+
 class Whole(msgspec.Struct, frozen=True, tag="whole"):
     """The network as it was when this file began."""
 
@@ -54,6 +70,7 @@ class Whole(msgspec.Struct, frozen=True, tag="whole"):
     edits: int
     #: Seconds since the epoch.
     at: float
+    texts: tuple[Text, ...] = ()
 
 
 class Edit(msgspec.Struct, frozen=True, tag="edit"):
@@ -61,6 +78,8 @@ class Edit(msgspec.Struct, frozen=True, tag="edit"):
 
     changes: tuple[diff.Change, ...]
     at: float
+    #: The texts from now on, where it is these that have changed, and nothing else.
+    texts: tuple[Text, ...] | None = None
 
 
 _decode = msgspec.msgpack.Decoder(Whole | Edit).decode
@@ -71,16 +90,22 @@ def _digest(previous: bytes, length: bytes, body: bytes) -> bytes:
     return hashlib.blake2b(previous + length + body, digest_size=16).digest()
 
 
-def _whole(network: Network, path: Path | None, edits: int) -> bytes:
+def _written(text: Text) -> Text:
+    """`text` as it can be written: half a surrogate pair, which Qt can make, has no place in a file."""
+    return msgspec.structs.replace(text, text=text.text.encode(errors="replace").decode())
+
+
+def _whole(network: Network, path: Path | None, edits: int, texts: tuple[Text, ...]) -> bytes:
     where = None if path is None else os.fspath(path)
     try:
-        return _encode(Whole(to_form(network), where, edits, time.time()))
+        return _encode(Whole(to_form(network), where, edits, time.time(), texts))
     except UnicodeEncodeError:
         # Half a surrogate pair, which Qt can make. The file's own writer has a way with it.
         from engine.storage import file
 
         form = to_form(file.loads(file.dumps(network)))
-        return _encode(Whole(form, where and where.encode(errors="replace").decode(), edits, time.time()))
+        where = where and where.encode(errors="replace").decode()
+        return _encode(Whole(form, where, edits, time.time(), texts))
 
 
 class Journal:
@@ -115,6 +140,8 @@ class Journal:
         #: The newest files that are whole, and that are whole and on the disk.
         self._written = self._synced = 0
         self._edits = 0
+        #: The texts that say no value.
+        self._texts: tuple[Text, ...] = ()
         self._length = 0
         self._limit = MAX_EDITS
         self._unsynced = False
@@ -127,6 +154,11 @@ class Journal:
     def edits(self) -> int:
         """Edits since the document was last saved."""
         return self._edits
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The texts that are kept with the edits."""
+        return self._texts
 
     def record(self, before: Network, after: Network) -> None:
         """Write down the edit that led from `before` to `after`; it then outlives this process."""
@@ -151,13 +183,25 @@ class Journal:
             self._edits = edits
             self._begin(network)
 
+    def keep(self, network: Network, texts: tuple[Text, ...]) -> None:
+        """Write down which texts stand in the fields of `network` now that say no value."""
+        texts = tuple(_written(text) for text in texts)
+        if texts == self._texts:
+            return
+        with self._changed, self._told():
+            self._texts = texts
+            if not texts and not self._edits:
+                self._forget()
+            elif self._descriptor is None or self._length > self._limit:
+                self._begin(network)
+            else:
+                self._append(_encode(Edit((), time.time(), texts)))
+
     def saved(self) -> None:
-        """The document has been saved: there is nothing to bring back."""
+        """The document has been saved: there is nothing to bring back until :meth:`keep` is given texts."""
         with self._changed:
-            self._edits = 0
-            self._unsynced = False
-            self._let_go()
-            self._remove(range(self._number + 1))
+            self._edits, self._texts = 0, ()
+            self._forget()
 
     def close(self, keep: bool = False) -> None:
         """End the journal; its files go too, unless they are to be kept."""
@@ -193,7 +237,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(self.folder / f"{self._number:08}.journal", flags, 0o600)
         self._previous = hashlib.blake2b(MAGIC, digest_size=16).digest()
-        self._append(_whole(network, self.path, self._edits), MAGIC)
+        self._append(_whole(network, self.path, self._edits, self._texts), MAGIC)
         self._written = self._number
         self._limit = max(MAX_EDITS, 4 * self._length)
         self._length = 0
@@ -217,6 +261,12 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = None
+
+    def _forget(self) -> None:
+        """There is nothing to bring back."""
+        self._unsynced = False
+        self._let_go()
+        self._remove(range(self._number + 1))
 
     def _remove(self, numbers: Container[int]) -> None:
         for found, path in _files(self.folder):
@@ -286,6 +336,8 @@ class Recovered:
     at: float
     #: What is wrong with the journal, in words; empty: every record was whole.
     damage: str = ""
+    #: Texts that stood in fields of the network and said no value.
+    texts: tuple[Text, ...] = ()
 
 
 def read(folder: Path) -> Recovered | None:
@@ -362,11 +414,13 @@ def _after(found: Recovered | None, body: bytes) -> Recovered:
         record = _decode(body)
         if isinstance(record, Whole):
             path = None if record.path is None else Path(record.path)
-            return Recovered(from_form(record.form), path, record.edits, record.at)
+            return Recovered(from_form(record.form), path, record.edits, record.at, texts=record.texts)
         if found is None:
             raise FileProblem("The journal does not begin with a network.")
+        if record.texts is not None:
+            return replace(found, at=record.at, texts=record.texts)
         network = diff.apply(found.network, record.changes)
-        return Recovered(network, found.path, found.edits + 1, record.at)
+        return replace(found, network=network, edits=found.edits + 1, at=record.at)
     except (msgspec.MsgspecError, LookupError, ValueError, TypeError) as error:
         # Its checksum is right, so this is no damage but a mistake of ours; the edits before it count.
         raise FileProblem(f"A record of the journal cannot be followed: {error}.") from None

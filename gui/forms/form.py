@@ -21,7 +21,7 @@ from gui.forms.leading import lead_to
 from gui.forms.parse import to_text
 from gui.plain import tip
 from gui.theme import SPACE, theme
-from gui.unfinished import Draft, Drafts
+from gui.unfinished import Draft, Drafts, typing
 
 #: Width of the column that holds the reset buttons.
 _RESET = 5 * SPACE
@@ -126,6 +126,11 @@ class Form(QWidget):
         self._saying.clear()
         self._turned = True
 
+    def restore(self, name: str, draft: Draft) -> None:
+        """Put an unfinished text into a field again."""
+        self.drafts[name] = draft
+        self._rows[name].editor.restore_draft(draft.text)
+
     def set_values(self, values: Mapping[str, Any], mixed: Collection[str] = ()) -> None:
         """Show these; what is absent is at its default. `mixed`: fields in which several nodes differ."""
         for name, row in self._rows.items():
@@ -169,7 +174,8 @@ class Form(QWidget):
         row = self._rows[name]
         wrong = row.field.check(value) if self._strict else None
         if wrong is None:
-            self.drafts.pop(name, None)
+            if self.drafts.pop(name, None) is not None:
+                typing.changed.emit()
             self.edited.emit(name, value, merge)
         elif isinstance(row.editor, LineEditor):
             row.editor.refuse(row.editor.line.text(), wrong)
@@ -184,6 +190,7 @@ class Form(QWidget):
             self.drafts.pop(name, None)
         else:
             self.drafts[name] = Draft(editor.draft, editor.trouble)
+        typing.changed.emit()
 
     def _unfold(self, why: str, names: Iterable[str]) -> None:
         """Unfold where a rarely needed field says what it did not; what was folded since stays so."""

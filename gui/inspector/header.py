@@ -20,7 +20,7 @@ from gui.links import links
 from gui.narrow import Button
 from gui.plain import tip
 from gui.theme import SPACE, family_color, theme
-from gui.unfinished import Draft
+from gui.unfinished import Draft, typing
 
 #: Of many layers, so many are named, and so many of their problems told.
 NAMED, TOLD = 12, 12
@@ -214,6 +214,7 @@ class Header(QWidget):
         drafts.pop(ID, None)
         if trouble:
             drafts[ID] = Draft(self.name.text(), trouble)
+        typing.changed.emit()
         self._mark(trouble)
 
     def _mark(self, trouble: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from engine.findings import Analysis
+from engine.storage.journal import Text
 from gui.document import Document
 from gui.forms import Form, lead_to, show_if
 from gui.inspector.activation import ActivationPart
@@ -31,7 +32,7 @@ from gui.inspector.what_if import WhatIfPart
 from gui.inspector.window_part import WindowPart
 from gui.selection import Selection
 from gui.theme import SPACE
-from gui.unfinished import Drafts, Unfinished, unfinished
+from gui.unfinished import Draft, Drafts, Unfinished, unfinished
 
 #: No dock need be wider than this for all text to be read.
 MINIMUM_WIDTH = 260
@@ -101,6 +102,33 @@ class Inspector(QScrollArea):
     def unfinished(self) -> tuple[Unfinished, ...]:
         """The texts that stand in fields of layers and say no value, whether or not they are looked at."""
         found: list[Unfinished] = []
+        for place, there, drafts in self._seen_drafts():
+            block, _, part = place
+            names = ", ".join(there) if len(there) <= NAMED else f"{len(there)} layers"
+            where = " › ".join(filter(None, (block, names, part)))
+            found += unfinished(where or "network", drafts, partial(self._lead_to, place))
+        return tuple(found)
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The same, as they are kept through a crash."""
+        return tuple(
+            Text("inspector", part, field, draft.text, draft.trouble, nodes, block)
+            for (block, nodes, part), _, drafts in self._seen_drafts()
+            for field, draft in drafts.items()
+        )
+
+    def restore(self, texts: Sequence[Text]) -> None:
+        """Put texts into their fields again, as they were marked."""
+        for text in texts:
+            drafts = self._drafts.setdefault((text.block, text.nodes, text.part), {})
+            drafts[text.field] = Draft(text.text, text.trouble)
+        if texts and self.panel is not None:
+            self.panel.turn()
+            self.panel.refresh()
+
+    def _seen_drafts(self) -> Iterator[tuple[Place, list[str], Drafts]]:
+        """Each place with unfinished texts of fields that there are, and which of its nodes there are."""
         network = self._document.network
         for place, drafts in self._drafts.items():
             block, ids, part = place
@@ -111,10 +139,7 @@ class Inspector(QScrollArea):
             if ids:
                 seen = {f for f in drafts if any(has_field(nodes[id], part, f) for id in there)}
                 drafts = {field: draft for field, draft in drafts.items() if field in seen}
-            names = ", ".join(there) if len(there) <= NAMED else f"{len(there)} layers"
-            where = " › ".join(filter(None, (block, names, part)))
-            found += unfinished(where or "network", drafts, partial(self._lead_to, place))
-        return tuple(found)
+            yield place, there, drafts
 
     def _lead_to(self, place: Place, field: str) -> None:
         """Give the keyboard to a field of certain nodes."""
