@@ -22,6 +22,12 @@ PACE = 250
 #: what is due then waits at most. Panels that follow a run take a sixth of it; to collect the oldest
 #: generation is to walk through all.
 _CALM = {0: (0.3, 10.0), 1: (0.3, 10.0), 2: (0.1, 60.0)}
+#: So many new objects, as thousands of layers leave behind that come or go at once, take a good part of a
+#: frame to walk through, as the oldest generation does.
+MANY = 30_000
+#: What takes so long is done where nothing at all was done for so many milliseconds, which is looked at anew:
+#: a quarter of a second in which somebody has just clicked may be calm, too.
+STILL, _NOTHING = 40, 0.02
 
 
 class Garbage(QObject):
@@ -39,6 +45,8 @@ class Garbage(QObject):
         self._looked, self._worked = time.monotonic(), time.thread_time()
         #: Since when each generation has been due.
         self._due: dict[int, float] = {}
+        #: Whether the next look is to see that nothing is done.
+        self._closely = False
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look)
         self._timer.start(PACE)
@@ -53,6 +61,9 @@ class Garbage(QObject):
         Not while a button is held, nor within a gesture of thousands of layers, to which it would add a jerk.
         """
         share = self._share()
+        closely, self._closely = self._closely, False
+        if closely:
+            self._timer.setInterval(PACE)
         if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return
         counts, thresholds = gc.get_count(), gc.get_threshold()
@@ -61,6 +72,12 @@ class Garbage(QObject):
                 continue
             calm, patience = _CALM[generation]
             waited = self._looked - self._due.setdefault(generation, self._looked)
+            long = generation == 2 or counts[0] > MANY
+            if long and waited <= patience and not (closely and share < _NOTHING):
+                if share < calm and not closely:
+                    self._closely = True
+                    self._timer.setInterval(STILL)
+                continue
             if share < calm or waited > patience:
                 gc.collect(generation)
                 self._share()  # this work was nobody's

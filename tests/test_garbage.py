@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QGuiApplication
 
-from gui.garbage import Garbage
+from gui.garbage import MANY, PACE, STILL, Garbage
 
 pytestmark = pytest.mark.gui
 
@@ -119,6 +119,58 @@ def test_who_is_at_work_is_not_held_up_for_long(
         clocks[1] += worked * pause
         garbage.look()
     assert bool(collecting) == due
+    garbage.deleteLater()
+
+
+@pytest.mark.parametrize("what", ["many", "oldest"])
+def test_what_takes_long_to_collect_waits_until_nothing_at_all_is_done(
+    collecting: list[int], clocks: list[float], monkeypatch: Any, what: str
+) -> None:
+    """Within a quarter of a second that was calm somebody may just have clicked."""
+    parent = QObject()
+    garbage = Garbage(parent)
+    gc.collect()
+    clocks[0] += 100
+    garbage.look()
+    if what == "many":
+        make_cycles(MANY + 5000)
+    else:
+        monkeypatch.setattr("gui.garbage.gc.get_count", lambda: (0, 0, gc.get_threshold()[2] + 1))
+    collecting.clear()
+
+    def look(pause: float, worked: float) -> None:
+        clocks[0] += pause
+        clocks[1] += worked
+        garbage.look()
+
+    look(0.25, 0.01)  # calm
+    assert not collecting
+    assert garbage._timer.interval() == STILL
+    look(STILL / 1000, 0.002)  # a click has been answered meanwhile
+    assert not collecting
+    assert garbage._timer.interval() == PACE
+    look(0.25, 0.01)
+    look(STILL / 1000, 0.0)
+    assert collecting
+    assert garbage._timer.interval() == PACE
+    garbage.deleteLater()
+
+
+def test_what_takes_long_to_collect_does_not_wait_for_ever(
+    collecting: list[int], clocks: list[float]
+) -> None:
+    parent = QObject()
+    garbage = Garbage(parent)
+    gc.collect()
+    clocks[0] += 100
+    garbage.look()
+    make_cycles(MANY + 5000)
+    collecting.clear()
+    for _ in range(44):  # something moves all the time
+        clocks[0] += 0.25
+        clocks[1] += 0.05
+        garbage.look()
+    assert collecting
     garbage.deleteLater()
 
 

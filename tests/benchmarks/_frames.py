@@ -1,12 +1,14 @@
 """Frames of a window, measured: turns of the event loop in which something was done.
 
 A frame is an action and the painting that follows from it, events and all. Where an action goes on over
-several frames, all of them count until nothing is left to do. Beside the clock stands the processor time
-of this process: on a busy machine it is what a quiet one would take.
+several frames, all of them count until nothing is left to do. What Python's collector takes in a turn in
+which nothing was acted on is told by itself, for it waits until nobody waits for anything. Beside the clock
+stands the processor time of this process: on a busy machine it is what a quiet one would take.
 """
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -22,19 +24,42 @@ CALM = 0.12
 Act = Callable[[], object]
 
 
+class _Collections:
+    """Seconds that Python's collector has taken, by the clock and as work."""
+
+    def __init__(self) -> None:
+        self.clock = self.work = 0.0
+        gc.callbacks.append(self._note)
+
+    def _note(self, phase: str, _: dict[str, int]) -> None:
+        sign = -1 if phase == "start" else 1
+        self.clock += sign * time.perf_counter()
+        self.work += sign * time.process_time()
+
+
+_collections = _Collections()
+
+
 class Frames:
     """The frames of one kind of gesture."""
 
     def __init__(self) -> None:
+        #: The longest collection while nothing was acted on.
+        self.collection = 0.0
         self.clock: list[float] = []
         self.work: list[float] = []
 
     def frame(self, act: Act | None = None) -> float:
         """One turn of the event loop, after `act`; its work in milliseconds."""
+        collected, collecting = _collections.clock, _collections.work
         begun, working = time.perf_counter(), time.process_time()
         if act is not None:
             act()
         QApplication.processEvents()
+        if act is None:  # else it is a part of what was waited for
+            begun += _collections.clock - collected
+            working += _collections.work - collecting
+            self.collection = max(self.collection, 1000 * (_collections.work - collecting))
         clock, work = (time.perf_counter() - begun) * 1000, (time.process_time() - working) * 1000
         if act is not None or work >= NOTHING:
             self.clock.append(clock)
@@ -60,6 +85,8 @@ class Frames:
             found[f"{prefix}p95"] = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
             found[f"{prefix}longest"] = ordered[-1]
             found[f"{prefix}total"] = sum(times)
+        if self.collection >= 1:
+            found["collection"] = self.collection
         return {**found, "frames": len(self.clock)}
 
 
