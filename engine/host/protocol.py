@@ -1,10 +1,10 @@
 """What window and host say to each other.
 
 Each frame is a 4-byte big-endian length and that many bytes of msgpack: one struct of the tagged
-unions of :mod:`engine.host.requests` and :mod:`engine.host.events`, which are handed on here. Requests
-go to the host's standard input, events come from its standard output. A `document` is the network's
-file text (UTF-8 JSON), so the host reads it with the same limits as a file. Every answer bears the
-`request` number that it is for.
+unions of :mod:`engine.host.requests` and :mod:`engine.host.events`, which are handed on here with
+:mod:`engine.host.story`, what a run tells. Requests go to the host's standard input, events come from
+its standard output. A `document` is the network's file text (UTF-8 JSON), so the host reads it with the
+same limits as a file. Every answer bears the `request` number that it is for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from engine.host.messages import Message
 from engine.host.messages import Question as Question
 from engine.host.requests import *  # noqa: F403
 from engine.host.requests import Request
+from engine.host.story import *  # noqa: F403
 
 #: A frame longer than this is nonsense, and the connection is closed.
 MAX_FRAME = 256 * 1024 * 1024
