@@ -49,8 +49,8 @@ _STACKS = (
     ("gradients", "responses", "data"),
 )
 _PALETTE, _INSPECTOR, _BOTTOM = 226, 320, 300
-#: In a window of fewer pixels the tabs are written small.
-_NARROW = 960
+#: In a window of fewer pixels the tabs are written small, and the inspector has no more than it needs.
+_NARROW, _LEAST_INSPECTOR = 960, 260
 
 
 def _takes_tab(widget: QWidget) -> bool:
@@ -192,7 +192,7 @@ class Docks:
             layout.activate()  # else what is asked for by docks meanwhile undoes it
 
     def _inspector_width(self) -> int:
-        least = self._docks["inspector"].minimumSizeHint().width() if self._narrow else _INSPECTOR
+        least = _LEAST_INSPECTOR if self._narrow else _INSPECTOR
         return min(max(least, self._window.width() // 5), 400)
 
     def _suit(self, width: int) -> None:

@@ -1,7 +1,7 @@
 """At its smallest the window still holds: nothing is laid over anything else, nothing is cut off unseen."""
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSlider, QTabBar, QWidget
 
 from gui.actions import rating
@@ -12,6 +12,7 @@ from gui.settings import Settings
 from gui.theme import theme
 from gui.toolbar import ProgressView
 from gui.window import MINIMUM, TITLE, Window
+from tests import gui_helpers as hands
 from tests.window_helpers import PlayedPool, close_window, open_window, template
 
 pytestmark = pytest.mark.gui
@@ -153,3 +154,24 @@ def test_in_a_wider_window_the_names_are_large_again(window):
     window.resize(1280, 800)
     QApplication.processEvents()
     assert {bar.font().pixelSize() for bar in rows(window)} == {13}
+
+
+def test_the_search_for_layers_is_whole_where_the_canvas_is_low_and_still_adds(window, qtbot):
+    window.canvas.setFocus()
+    for height in (MINIMUM[1], 900, MINIMUM[1]):
+        window.resize(1280, height)
+        window.docks.arrange()
+        QApplication.processEvents()
+        popup = window.canvas.adder.popup
+        hands.key(window.canvas, Qt.Key.Key_Tab)
+        qtbot.waitUntil(popup.isVisible)
+        place = QRect(popup.mapTo(window, QPoint()), popup.size())
+        assert place.height() >= 320
+        assert popup.visibleRegion().boundingRect().size() == popup.size(), "nothing of it is cut off"
+        assert window.rect().contains(place)
+        hands.type_text("relu")
+        before = len(window.document.network.nodes)
+        hands.key(QApplication.focusWidget(), Qt.Key.Key_Return)
+        assert len(window.document.network.nodes) == before + 1
+        assert not popup.isVisible()
+        qtbot.waitUntil(window.canvas.hasFocus)

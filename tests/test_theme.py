@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPalette
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QLineEdit, QMessageBox, QToolButton, QWidget
 
 from engine import assets
 from engine.analysis import analyze
@@ -310,3 +310,19 @@ def test_the_icon_of_train_is_seen_on_the_button_and_in_menus(qapp, tmp_path, to
     finally:
         close_window(window)
         theme.install(qapp, "light")
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_the_cross_that_clears_a_search_is_of_the_same_set_as_all_icons(qtbot, qapp, name):
+    theme.install(qapp, name)
+    line = QLineEdit(clearButtonEnabled=True)
+    qtbot.addWidget(line)
+    line.setText("conv")
+    line.show()
+    picture = line.findChild(QToolButton).icon().pixmap(16, 16).toImage()
+    places = itertools.product(range(picture.width()), range(picture.height()))
+    drawn = [ink for place in places if (ink := picture.pixelColor(*place)).alpha() > 128]
+    assert drawn
+    muted = theme.color("muted")
+    for ink in drawn:
+        assert max(abs(a - b) for a, b in zip(ink.getRgb()[:3], muted.getRgb()[:3], strict=True)) < 8

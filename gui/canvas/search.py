@@ -16,7 +16,7 @@ from gui.theme import SPACE, theme
 
 
 class SearchPopup(QFrame):
-    """Type a few letters, press Enter. A child of the canvas, so that it never steals its window's focus.
+    """Type a few letters, press Enter. No window of its own, so that it never steals the canvas's focus.
 
     What follows the layer's name sets its fields: ``conv 6 5x5 pad 2 relu``.
     """
@@ -62,13 +62,20 @@ class SearchPopup(QFrame):
         hint: str = "",
         blocks: Sequence[Found] = (),
     ) -> None:
-        """Show at `point` in the canvas's coordinates; only layers that are `wanted`, and `blocks`."""
+        """Show at `point` in the canvas's coordinates; only layers that are `wanted`, and `blocks`.
+
+        Where the canvas is too low for it, it lies over the window.
+        """
         self._wanted, self._blocks = wanted, blocks
         self._said = hint
         self.search.clear()
         self._filter("")
         self.resize(300, 320)
-        room = self._canvas.size()
+        fits = self._canvas.height() >= self.height() + 2 * SPACE
+        home = self._canvas if fits else self._canvas.window()
+        if self.parent() is not home:
+            self.setParent(home)
+        point, room = self._canvas.mapTo(home, point), home.size()
         self.move(
             max(4, min(point.x(), room.width() - self.width() - 4)),
             max(4, min(point.y(), room.height() - self.height() - 4)),
