@@ -201,7 +201,7 @@ class Docks:
         if narrow != self._narrow:
             self._narrow = narrow
             self._window.setProperty("narrow", narrow)
-            for bar in self._rows():
+            for bar in self._window.findChildren(QTabBar):
                 bar.style().unpolish(bar)
                 bar.style().polish(bar)
             if narrow:

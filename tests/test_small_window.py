@@ -137,6 +137,13 @@ def test_a_screen_of_1280_by_800_at_150_percent_has_room_for_it_and_for_all_name
         qtbot.waitUntil(lambda bar=bar: bar.width() >= sum(map(wide(bar), range(bar.count()))))
     assert window.size().toTuple() == (width, height)
     assert window.canvas.height() >= 160
+    window.docks.reveal("data")
+    inner = [bar for bar in window.docks["data"].findChildren(QTabBar) if bar.count()]
+    assert inner
+    for bar in inner:
+        assert bar.font().pixelSize() == 11
+        seen = filter(bar.isTabVisible, range(bar.count()))
+        assert sum(map(wide(bar), seen)) <= window.docks["data"].width()
     assert window.status.mapTo(window, window.status.rect().bottomRight()).y() < height
 
 
