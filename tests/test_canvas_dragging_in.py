@@ -6,8 +6,9 @@ Off the screen Qt has no drag and drop of its own, so what its loop would do on 
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QDrag
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
+from PySide6.QtGui import QDrag, QHoverEvent
+from PySide6.QtWidgets import QApplication
 
 from gui.canvas import Palette
 from tests import gui_helpers as hands
@@ -17,12 +18,13 @@ pytestmark = pytest.mark.gui
 
 
 class Pointer(QObject):
-    """Whether a widget was told that the pointer has left it."""
+    """Whether the last that a widget was told of the pointer is that it has left."""
 
     gone = False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        self.gone |= event.type() == QEvent.Type.Leave
+        if event.type() in (QEvent.Type.Leave, QEvent.Type.HoverMove, QEvent.Type.HoverEnter):
+            self.gone = event.type() == QEvent.Type.Leave
         return False
 
 
@@ -53,6 +55,10 @@ def carry(qtbot, monkeypatch, type: str, b: Bench, at: QPoint, fall: bool = True
     start = layers.visualItemRect(row).center()
     hands.drag(layers.viewport(), start, start + QPoint(60, 0))
     assert len(carried) == 1
+    # The move that began the drag goes on to say which row it is over.
+    over = QPointF(start + QPoint(10, -30))
+    QApplication.sendEvent(layers.viewport(), QHoverEvent(QEvent.Type.HoverMove, over, over, QPointF(start)))
+    QApplication.processEvents()
     assert pointer.gone  # else the row that it left last looks pointed at for ever
     return carried[0]
 

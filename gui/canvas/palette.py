@@ -169,8 +169,9 @@ class LayerList(QListWidget):
         drag.setPixmap(_chip(str(item.data(_TYPE)), str(item.data(_GROUP)), self.devicePixelRatioF()))
         drag.setHotSpot(QPoint(-14, -18))
         drag.exec(Qt.DropAction.CopyAction)
-        # The pointer went without a word: the row that it left last would look pointed at for ever.
-        QApplication.sendEvent(self.viewport(), QEvent(QEvent.Type.Leave))
+        # The pointer went without a word: the row that it left last would look pointed at for ever. Not at
+        # once: of the move that began the drag the list has yet to hear which row it was over.
+        QApplication.postEvent(self.viewport(), QEvent(QEvent.Type.Leave))
 
 
 def _chip(type: str, group: str, ratio: float) -> QPixmap:
