@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from engine.network import Network
 
 
@@ -38,3 +40,9 @@ def same_meaning(a: Network, b: Network) -> bool:
         b.recipe,
         b.extra,
     ) and list(a.nodes) == list(b.nodes)
+
+
+def goes_on(trained: Network, drawn: Network) -> bool:
+    """Whether a run of `trained` can go on with what is drawn: only its length may differ."""
+    recipe = replace(trained.recipe, epochs=drawn.recipe.epochs)
+    return same_meaning(replace(trained, recipe=recipe), drawn)

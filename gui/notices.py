@@ -27,6 +27,7 @@ class Notices(QObject):
         window.workers.silence.connect(self.silence)
         window.session.state_changed.connect(self.run_changed)
         window.session.started.connect(self.run_began)
+        window.running.differs.connect(self.trained_another)
 
     def host_lost(self, text: str) -> None:
         """Say that hosts cannot be kept alive."""
@@ -86,6 +87,11 @@ class Notices(QObject):
             words += f" {said(self._window.diagnosing.carried())}"
             buttons.insert(0, ("Train on with the changes", self._window.diagnosing.train_on))
         self._banners.show_banner("differs", words, buttons)
+
+    def trained_another(self) -> None:
+        """Say that what is drawn is not what the run trained."""
+        buttons = [("Bring its version", self.bring_back)]
+        self._banners.show_banner("differs", "This run trained another drawing.", buttons)
 
     def bring_back(self) -> None:
         """Make the drawing what the run trains; the present one stays in the undo history."""

@@ -120,9 +120,5 @@ class Past:
         if not drawn.nodes:
             window.notices.bring_back()
         elif not same_meaning(session.network, drawn):
-            window.banners.show_banner(
-                "differs",
-                "This run trained another drawing.",
-                [("Bring its version", window.notices.bring_back)],
-            )
+            window.notices.trained_another()
         window.docks.reveal("curves")

@@ -153,10 +153,10 @@ class Keeper(QObject):
         assert path is not None
         if self._journal is not None and self._journal.path == path:
             self._journal.saved()
-            self._keep_texts()
             self._look_anew()
         else:
             self._begin()
+        self._keep_texts()
         self.banners.hide_banner("changed")
         self._remember(path, file.dumps(self.document.network))
 

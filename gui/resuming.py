@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer
 
 from engine.network import Network
@@ -114,16 +113,13 @@ class Resuming(QObject):
         return left_in(self._window.workers.runs_folder or runs_folder(None), document.network)
 
     def go_on(self) -> None:
-        """Show the run that was left, and go on with it if it trained what is drawn."""
+        """Show the run that was left, and go on with it."""
         window, left = self._window, self._window.running.left
         if left is None:
             return
         window.menus.past.open(left.path)
-        trained, drawn = window.session.network, window.document.network
-        if window.session.run == str(left.path) and trained is not None:
-            epochs = drawn.recipe.epochs
-            if same_meaning(replace(trained, recipe=replace(trained.recipe, epochs=epochs)), drawn):
-                window.running.resume()
+        if window.session.run == str(left.path):
+            window.running.resume()
 
 
 def _was(state: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from gui.actions import Actions
+from gui.meaning import goes_on
 from gui.session import Session
 from gui.settings import Settings
 from gui.workers import Workers
@@ -29,6 +30,8 @@ class Running(QObject):
     refused = Signal(str)
     #: The run that the document has left from before it was opened is to go on.
     left_wanted = Signal()
+    #: The run was to go on, but it trained another drawing.
+    differs = Signal()
 
     def __init__(self, workers: Workers, actions: Actions, settings: Settings, parent: QObject) -> None:
         super().__init__(parent)
@@ -111,8 +114,11 @@ class Running(QObject):
 
     def resume(self) -> None:
         """Go on with the last run from its last checkpoint."""
-        if self._resumable:
+        trained = self.session.network
+        if self._resumable and (trained is None or goes_on(trained, self.workers.document.network)):
             self.workers.train(self.settings.device, resume=self.session.run)
+        elif self._resumable:
+            self.differs.emit()
         elif self.left is not None and not self.session.active:
             self.left_wanted.emit()
 

@@ -84,6 +84,22 @@ def test_a_text_alone_is_kept_and_taken_back_leaves_nothing(tmp_path: Path) -> N
     book.close()
 
 
+def test_a_text_that_could_not_be_written_is_written_when_it_is_kept_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    book = journal.Journal(tmp_path)
+    with monkeypatch.context() as context:
+        context.setattr(atomic, "write_all", full)
+        with pytest.raises(WriteProblem):
+            book.keep(_net(1), (_text(),))
+    book.keep(_net(1), (_text(),))
+    assert _read(tmp_path).texts == (_text(),)
+    book.close()
+
+
 def test_a_journal_that_begins_anew_takes_its_texts_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,8 @@ def test_a_drawing_that_has_changed_since_is_told_and_its_version_brought(
     assert window.document.network.nodes == changed.nodes
     assert window.session.state == "stopped"
     assert window.banners.text("differs") == "This run trained another drawing."
+    window.running.resume_action.trigger()  # nor does the second time
+    assert window.played.runs == []
     window.notices.bring_back()
     window.running.resume_action.trigger()
     assert window.played.runs[0].how["resume"]

@@ -347,11 +347,14 @@ def test_a_text_comes_back_with_the_edits_and_under_its_layers_new_name(kept, tm
         close_window(after)
 
 
-def test_a_text_survives_a_save_and_one_that_was_put_right_is_not_offered(kept) -> None:
+def test_a_text_survives_a_save_and_one_that_was_put_right_is_not_offered(kept, tmp_path) -> None:
     conv = type_wrong(kept)
     kept.document.edit(edit.set_name(kept.document.network, "Other"), "Rename the network")
     assert kept.files.save()
     assert [text.text for text in kept.keeper._journal.texts] == ["3 x"]
+    assert kept.files._write(tmp_path / "another.layerlab")
+    assert [text.text for text in kept.keeper._journal.texts] == ["3 x"]
+    assert [text.text for text in journal.read(kept.keeper._journal.folder).texts] == ["3 x"]
     kept.selection.set([conv])
     line = kept.inspector.panel.fields.form.editor("kernel_size").line
     QTest.keyClick(line, Qt.Key.Key_Escape)

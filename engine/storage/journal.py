@@ -186,11 +186,12 @@ class Journal:
     def keep(self, network: Network, texts: tuple[Text, ...]) -> None:
         """Write down which texts stand in the fields of `network` now that say no value."""
         texts = tuple(_written(text) for text in texts)
-        if texts == self._texts:
+        needed = bool(texts or self._edits)
+        if texts == self._texts and (self._descriptor is not None or not needed):
             return
         with self._changed, self._told():
             self._texts = texts
-            if not texts and not self._edits:
+            if not needed:
                 self._forget()
             elif self._descriptor is None or self._length > self._limit:
                 self._begin(network)

@@ -130,6 +130,7 @@ class Form(QWidget):
         """Put an unfinished text into a field again."""
         self.drafts[name] = draft
         self._rows[name].editor.restore_draft(draft.text)
+        self._unfold_speaking()
 
     def set_values(self, values: Mapping[str, Any], mixed: Collection[str] = ()) -> None:
         """Show these; what is absent is at its default. `mixed`: fields in which several nodes differ."""
@@ -138,7 +139,7 @@ class Form(QWidget):
             draft = self.drafts.get(name)
             if draft is not None and row.editor.draft is None:
                 row.editor.restore_draft(draft.text)
-        self._unfold("values", (name for name, row in self._rows.items() if row.speaks))
+        self._unfold_speaking()
         self._show_strangers({name: value for name, value in values.items() if name not in self.fields})
 
     def set_marks(self, marks: Mapping[str, tuple[str, str]]) -> None:
@@ -191,6 +192,9 @@ class Form(QWidget):
         else:
             self.drafts[name] = Draft(editor.draft, editor.trouble)
         typing.changed.emit()
+
+    def _unfold_speaking(self) -> None:
+        self._unfold("values", (name for name, row in self._rows.items() if row.speaks))
 
     def _unfold(self, why: str, names: Iterable[str]) -> None:
         """Unfold where a rarely needed field says what it did not; what was folded since stays so."""

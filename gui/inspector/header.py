@@ -211,10 +211,11 @@ class Header(QWidget):
     def _say(self, trouble: str) -> None:
         """Say what is wrong with the name that is typed; it waits here while other layers are looked at."""
         drafts = self._subject.drafts()
-        drafts.pop(ID, None)
+        before = drafts.pop(ID, None)
         if trouble:
             drafts[ID] = Draft(self.name.text(), trouble)
-        typing.changed.emit()
+        if drafts.get(ID) != before:
+            typing.changed.emit()
         self._mark(trouble)
 
     def _mark(self, trouble: str) -> None:
