@@ -108,6 +108,30 @@ def test_resuming_forgets_what_will_be_told_again_and_a_full_disk_ends_no_run(tm
     assert folder.kept_steps() == [2, 50]
 
 
+def test_one_that_a_busy_machine_held_up_does_not_keep_the_next_ones_waiting(tmp_path, monkeypatch):
+    clock, took = [0.0], [0.001, 0.001, 0.5, 0.001, 0.001]
+
+    def write(state):
+        clock[0] += took.pop(0) if took else 0.2  # in the end the folder is a slow one
+        return b""
+
+    monkeypatch.setattr(snapshots.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(snapshots, "dumps", write)
+    kept = Snapshots(RunFolder(tmp_path), torch.nn.Linear(2, 2), lambda event: None)
+    at = []
+    while clock[0] < 120:
+        clock[0] += 0.05
+        before = len(kept.steps)
+        kept(Observation(len(at) + round(1000 * clock[0]), 0.0, {}, {}))
+        if len(kept.steps) > before:
+            at.append(clock[0])
+    quick = [after - before for before, after in zip(at[:5], at[1:6], strict=True)]
+    assert (
+        max(quick) < 0.9
+    )  # with 0.5 s for 0.5 % of the time the third would have been 100 s from the fourth
+    assert at[8] - at[7] >= 0.2 / 0.005 - 1e-6  # what is always slow takes no more than its share
+
+
 def test_a_network_too_large_to_be_kept_often_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(snapshots, "BYTES", 10)
     keeper = Snapshots(RunFolder(tmp_path), torch.nn.Linear(2, 2), lambda event: None)

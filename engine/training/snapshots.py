@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
+from statistics import median_low
 
 from torch import nn
 
@@ -44,6 +46,8 @@ class Snapshots:
         size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
         self._most = min(MOST, BYTES // max(size, 1))
         self._apart, self._due = _APART, 0.0
+        #: Seconds that the last ones took; one that a busy machine held up says nothing of the next.
+        self._took: deque[float] = deque(maxlen=3)
         self.steps: list[int] = []
 
     def __call__(self, event: Event) -> None:
@@ -74,7 +78,8 @@ class Snapshots:
             print(f"No earlier weights are kept any more: {problem}", file=sys.stderr)
             self._most = 0
         now = time.monotonic()
-        self._due = now + max(self._apart, (now - begun) / _SHARE)
+        self._took.append(now - begun)
+        self._due = now + max(self._apart, median_low(self._took) / _SHARE)
         self._tell(WeightsKept(tuple(self.steps)))
 
     def _forget(self, steps: list[int]) -> None:
