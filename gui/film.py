@@ -16,7 +16,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 from engine.storage import atomic
 from gui.choosing import ask_save
@@ -89,6 +89,9 @@ class Film(QObject):
             return
         self._timer.stop()
         self._session.seek(self._before)
+        # What was drawn into pictures counts as drawn: on the screen an earlier step's lines would stay.
+        for area in self._view.findChildren(QAbstractScrollArea):
+            area.viewport().update()
         try:
             atomic.write_bytes(self._path, _written(self._pictures, self._path.suffix))
             self._say(f"{self._path.name}: a film of {len(self._pictures)} pictures.")

@@ -11,9 +11,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 pytest.importorskip("PySide6")
 
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QLabel, QWidget
 from window_helpers import close_window, open_window, template
 
 from engine import edit
@@ -174,6 +174,31 @@ def filmed(qtbot, target, colours) -> list[str]:
     Film(session, view, view).start(target, said.append)
     qtbot.waitUntil(lambda: bool(said) and ": a film of" in said[-1])
     return said
+
+
+def test_after_a_film_everything_is_painted_anew(qtbot, tmp_path):
+    session, view, said = Session(), QWidget(), []
+    qtbot.addWidget(view)
+    plot = QGraphicsView(QGraphicsScene(view), view)
+    line = plot.scene().addLine(0, 0, 0, 50)
+    plot.resize(200, 120)
+    view.resize(200, 120)
+    view.show()
+    for step in range(3):
+        session.take(Observation(step, step / 10, {}, {}))
+    session.sought.connect(lambda step: line.setX(40 * (step or 0)))
+    painted = []
+
+    class Eyes(QObject):
+        def eventFilter(self, watched, event):
+            if said and "a film of" in said[-1] and event.type() == QEvent.Type.Paint:
+                painted.append(event.region().boundingRect())
+            return False
+
+    eyes = Eyes()
+    plot.viewport().installEventFilter(eyes)
+    Film(session, view, view).start(tmp_path / "run.gif", said.append)
+    qtbot.waitUntil(lambda: plot.viewport().rect() in painted)
 
 
 def test_an_mp4_has_each_step_s_picture_at_its_time_and_in_its_colours(qtbot, tmp_path):
