@@ -154,6 +154,7 @@ class ResponsesPanel(Panel):
         self.shown.setMinimumWidth(14 * SPACE)
         side = QVBoxLayout()
         side.setContentsMargins(2 * SPACE, SPACE, SPACE, SPACE)
+        side.setSpacing(SPACE)
         side.addWidget(self.pad)
         side.addWidget(self.answer, 1)
         self._side = QWidget()
