@@ -66,6 +66,39 @@ def test_a_unit_is_dead_when_no_example_wakes_it():
     assert watch.figures(distributions)["fc"].dead == 0.75
 
 
+def test_units_of_a_sequence_are_its_features_and_those_of_a_convolution_its_channels():
+    network = row(
+        ("wide", Node("Linear", {"out_features": 6}, activation=Choice("ReLU"))),
+        ("norm", Node("LayerNorm")),
+        ("act", Node("ReLU")),
+        ("conv", Node("Conv1d", {"out_channels": 4, "kernel_size": 1}, activation=Choice("ReLU"))),
+        ("again", Node("ReLU")),
+        shape=(5, 3),
+    )
+    model = build(network, seed=0)
+    with torch.no_grad():
+        model.wide.bias[:2] = -100.0  # two features that no place of any example wakes
+        model.norm.weight[0] = 0.0
+        model.norm.bias[0] = -1.0
+        model.conv.bias[:3] = -100.0
+    watch = Watch(model)
+    with model.watched(watch):
+        model(torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(0)))
+    outputs, told = watch.outputs(), watch.figures(distributions)
+    for node, units, axes in (
+        ("wide", 6, (0, 1)),
+        ("norm", 6, (0, 1)),
+        ("act", 6, (0, 1)),
+        ("conv", 4, (0, 2)),
+        ("again", 4, (0, 2)),
+    ):
+        assert told[node].units == units
+        assert told[node].dead == pytest.approx(outputs[node].eq(0).all(axes).float().mean().item()), node
+    assert told["wide"].dead == pytest.approx(2 / 6)
+    assert told["act"].dead > 0
+    assert told["conv"].dead == 0.75
+
+
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("waking", [0, 3, 4, 30, None])
 def test_a_unit_that_one_late_example_wakes_is_not_dead(waking, memory):

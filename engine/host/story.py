@@ -91,7 +91,7 @@ class Activation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A node's output over the batch of one step."""
 
     values: Distribution
-    #: Channels (of ``[N, C, …]``) or features (of ``[N, F]``) that it has.
+    #: Channels (of ``[N, C, …]``) or features (of ``[N, F]``, and of sequences ``[N, T, F]``) that it has.
     units: int
     #: Share of units that are exactly zero for every example of the batch, at every place.
     dead: float

@@ -23,6 +23,11 @@ _FIRST = 4
 #: logistic function, and of tanh, is below 4 % of its greatest.
 NEAR = 0.01
 
+#: Modules that give features in the last dimension, at every place of a sequence, and those with channels in
+#: the second one; all others give what they are given.
+_FEATURES_LAST = (nn.Linear, nn.Embedding, nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer)
+_CHANNELS = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+
 #: Where a tensor lies, its shape, its strides: of two alike one is the other in another shape.
 _Place = tuple[int, tuple[int, ...], tuple[int, ...]]
 
@@ -48,6 +53,9 @@ class Watch:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._found: dict[str, tuple[Tensor, tuple[float, float] | None]] = {}
+        #: The dimension of an output's units, by its shape without the batch, as it was given last.
+        self._axes: dict[tuple[int, ...], int] = {}
+        self._units: dict[str, int] = {}
 
     def __call__(self, line: Line, result: Any) -> None:
         """Take in what one line gives; a node's last line gives its output."""
@@ -56,16 +64,27 @@ class Watch:
         if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
             if not result.dim():
                 result = result.reshape(1)
-            self._found[line.node] = result.detach(), bounded_range(self._module(line))
+            module = self._module(line)
+            self._found[line.node] = result.detach(), bounded_range(None if line.run is not None else module)
+            self._units[line.node] = self._axis(module, result)
 
-    def _module(self, line: Line) -> nn.Module | None:
-        if line.run is not None:
-            return None
+    def _module(self, line: Line) -> nn.Module:
         module: Any = self._model
         for name in line.child:
             module = module._modules[name]
         found: nn.Module = module
         return found
+
+    def _axis(self, module: nn.Module, output: Tensor) -> int:
+        """In which dimension an output's units are."""
+        if output.dim() < 3:
+            return 1
+        shape = tuple(output.shape[1:])
+        if isinstance(module, _FEATURES_LAST):
+            self._axes[shape] = output.dim() - 1
+        elif isinstance(module, _CHANNELS):
+            self._axes[shape] = 1
+        return self._axes.get(shape, 1)
 
     def outputs(self) -> dict[str, Tensor]:
         """Node -> output, ``[N, …]``, in the order of the plan."""
@@ -80,16 +99,17 @@ class Watch:
             return {}
         values = distributions(outputs)
         features = [_features(output) for output in outputs.values()]
-        dead = _dead([_by_unit(output) for output in outputs.values()])
+        units = [_by_unit(output, self._units[node]) for node, output in outputs.items()]
+        dead = _dead(units)
         saturated = _saturated(self._found)
         found = {}
-        for (node, output), own, silent, (spread, rank) in zip(
-            outputs.items(), features, dead, _spreads_and_ranks(features), strict=True
+        for (node, output), each, own, silent, (spread, rank) in zip(
+            outputs.items(), units, features, dead, _spreads_and_ranks(features), strict=True
         ):
             examples, count = own.shape
             found[node] = Activation(
                 values[node],
-                _by_unit(output).shape[1],
+                each.shape[1],
                 silent,
                 saturated.get(node),
                 rank if len(output) > 1 and math.isfinite(rank) else None,
@@ -99,10 +119,12 @@ class Watch:
         return found
 
 
-def _by_unit(output: Tensor) -> Tensor:
-    """``[N, units, rest]``."""
+def _by_unit(output: Tensor, axis: int) -> Tensor:
+    """``[N, units, rest]``, of units in dimension `axis`."""
     if output.dim() < 2:
         return output.reshape(-1, 1, 1)
+    if axis > 1:
+        return output.reshape(output.shape[0], -1, output.shape[axis]).transpose(1, 2)
     return output.reshape(output.shape[0], output.shape[1], -1)
 
 

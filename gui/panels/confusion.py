@@ -79,7 +79,7 @@ class Confusion(QWidget):
         painter.setPen(theme.color("muted"))
         if not self.counts.sum():
             centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.rect(), centred, self.told or "No classes to compare")
+            painter.drawText(self.rect(), centred, self.told or "No classes to compare, or more than 64")
             return
         field = self._field()
         wide, high = field.width() / size, field.height() / size
