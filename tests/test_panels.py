@@ -102,6 +102,19 @@ def test_curves_hold_the_figures_that_came_in(qtbot: Any, curves: CurvesPanel, s
     assert "75 %" in curves.charts["accuracy"].readout.text()
 
 
+def test_loss_and_accuracy_are_whole_in_the_room_of_a_first_window(
+    qtbot: Any, curves: CurvesPanel, session: Session
+) -> None:
+    curves.resize(320, 264)  # what a window of 1280 × 800 leaves for it
+    begin(session)
+    for step in range(1, 5):
+        metric(session, step, loss=1 / step, accuracy=step / 5)
+    curves.flush()
+    qtbot.waitUntil(lambda: len(curves.charts) == 2 and all(c.isVisible() for c in curves.charts.values()))
+    bar = curves._scroll.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+
+
 def test_a_long_curve_is_drawn_with_few_points_and_every_spike(curves: CurvesPanel, session: Session) -> None:
     begin(session)
     values = np.random.default_rng(0).uniform(0.5, 1.0, 100_000)

@@ -175,7 +175,7 @@ class Camera(QGraphicsView):
     def _fitting(self, content: QRectF) -> float:
         """The zoom factor at which `content` fills the view, and cards are not larger than they are."""
         view = self.viewport()
-        margin = min(10.0 * SPACE, min(view.width(), view.height()) / 8)
+        margin = min(10.0 * SPACE, min(view.width(), view.height()) / 12)
         width, height = view.width() - 2 * margin, view.height() - sum(self._covered) - 2 * margin
         return min(1.0, max(width, 1) / max(content.width(), 1), max(height, 1) / max(content.height(), 1))
 
