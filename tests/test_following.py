@@ -159,3 +159,21 @@ def test_it_goes_softly_and_is_there_within_150_ms(b):
     settle(b)
     assert seen == sorted(seen, reverse=True), "straight there"
     assert seen[0] != seen[-1]
+
+
+def test_what_only_comes_to_be_written_down_has_not_changed(qtbot):
+    """Where the canvas placed cards by itself, the first layer that is added writes down all their places."""
+    network = chain("Input", *["ReLU"] * 12, "Output")
+    b = Bench(qtbot, msgspec.structs.replace(network, view={}))
+    b.qtbot = qtbot  # type: ignore[attr-defined]
+    b.canvas.zoom_reset()
+    assert not b.network.positions()
+    b.selection.set(("relu12",))
+    b.canvas.add_layer("Dropout")
+    assert len(b.network.positions()) == 15
+    b.canvas.look_at(QPointF(*b.canvas.drawing.positions()["input1"]))
+    settle(b)
+    assert not sees(b, "relu12")
+    b.document.undo_stack.undo()
+    settle(b)
+    assert sees(b, "relu12"), "where the layer stood, and its wire"

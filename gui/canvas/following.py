@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLineF, QObject, QRectF, QTimer
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SEEN = 2.0 * SPACE
 #: A wire is looked for at so many places along its way.
 ALONG = 24
+#: Of more that has changed no more is looked for.
+ENOUGH = 400
 
 
 class Follower(QObject):
@@ -52,7 +55,7 @@ class Follower(QObject):
         room = SEEN / canvas.zoom_factor
         view = canvas.visible_rect().adjusted(room, room, -room, -room)
         found: list[QRectF] = []
-        for area in self._changed(started[0]):
+        for area in islice(self._changed(started[0], view), ENOUGH):
             if view.intersects(area):
                 return
             found.append(area)
@@ -65,14 +68,19 @@ class Follower(QObject):
             whole = min(found, key=lambda area: QLineF(area.center(), view.center()).length())
         canvas.glide.look_at(whole.center())
 
-    def _changed(self, before: Network) -> Iterator[QRectF]:
-        """Where something is, or was, that differs."""
+    def _changed(self, before: Network, view: QRectF) -> Iterator[QRectF]:
+        """Where something is, or was, that differs: cards first, of these what is in `view`."""
         block, after, drawing = self._canvas.block, self._canvas.network, self._canvas.drawing
         old, new = before.graph(block), after.graph(block)
         was, now = before.positions(block), after.positions(block)
-        for id in dict.fromkeys((*new.nodes, *old.nodes)):
-            place = drawing.position(id, now if id in new.nodes else was)
-            if old.nodes.get(id) is not new.nodes.get(id) or place != drawing.position(id, was):
+        there, gone = new.nodes, [id for id in old.nodes if id not in new.nodes]
+        other = [
+            id for id, node in there.items() if old.nodes.get(id) is not node or was.get(id) != now.get(id)
+        ]
+        seen = drawing.standing_in(view).intersection(other) if len(other) > ENOUGH else ()
+        for id in (*seen, *gone, *other):
+            place = drawing.position(id, now if id in there else was)
+            if old.nodes.get(id) is not there.get(id) or place != drawing.position(id, was):
                 yield QRectF(*place, card.WIDTH, HEIGHT)
         noted, notes = edit_view.marks(before, block), edit_view.marks(after, block)
         for id in dict.fromkeys((*notes, *noted)):
