@@ -14,7 +14,6 @@ from pytestqt.qtbot import QtBot
 
 import engine
 from engine.host.protocol import Metrics, Progress, RunState
-from engine.network import Network
 from engine.runs import RunFolder, create, newest
 from engine.storage import file
 from engine.training import Control
@@ -27,24 +26,18 @@ from tests.window_helpers import PlayedPool, close_window, open_window, template
 pytestmark = pytest.mark.gui
 
 
-def _stopped(parent: Path, network: Network, epochs: int = 3) -> Path:
-    control = Control()
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the digits template that was stopped, and has a checkpoint."""
+    control, runs = Control(), str(tmp_path_factory.mktemp("runs"))
 
     def emit(event: object) -> None:
         if isinstance(event, Progress) and event.step:
             control.stop()
 
-    result = engine.train(
-        network, run_dir=str(parent), device="cpu", epochs=epochs, control=control, emit=emit
-    )
+    result = engine.train(template(), run_dir=runs, device="cpu", control=control, emit=emit)
     assert result["state"] == "stopped"
     return Path(result["run"])
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the digits template that was stopped, and has a checkpoint."""
-    return _stopped(tmp_path_factory.mktemp("runs"), template(), epochs=template().recipe.epochs)
 
 
 def _killed(run: Path) -> Path:
