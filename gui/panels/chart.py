@@ -82,11 +82,12 @@ class Chart(QWidget):
         self.format = percent if self.share else figure
         title = metric_title(metric)
         self.plot = Plot(f"{title}: curves")
-        self.plot.setToolTip(
+        self.title = QLabel(title)
+        # Not the plot's: it would cover the values that are pointed at.
+        self.title.setToolTip(
             "Drag to move, Ctrl + wheel to zoom, double click to see all.\n"
             "Triangles: weights are kept that a run can branch from."
         )
-        self.title = QLabel(title)
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setProperty("role", "heading")
         self.readout = Readout(f"{title}: values")

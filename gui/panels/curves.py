@@ -269,7 +269,10 @@ class CurvesPanel(Panel):
         self.request()
 
     def _smoothed(self, value: int) -> None:
-        self.smoothing.setToolTip(f"Smoothing {value / 100:.2f}: share of the past in each point")
+        told = (
+            f"Smoothing {value / 100:.2f}: share of the past in each point of a line; values stay as measured"
+        )
+        self.smoothing.setToolTip(told)
         self.request()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
