@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QAction, QContextMenuEvent, QIcon, QPainter, QPixmap, QRegion
+from PySide6.QtGui import QAction, QContextMenuEvent, QPainter, QPixmap, QRegion
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QDockWidget,
+    QGraphicsOpacityEffect,
     QMenu,
     QMessageBox,
     QScrollArea,
@@ -61,8 +62,8 @@ class Savable(QWidget):
         bars = [area.verticalScrollBarPolicy() for area in areas]
         for area in areas:
             area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        if button is not None:
-            button.setIcon(QIcon())
+        if button is not None:  # out of sight, with its place and the keyboard's focus
+            button.setGraphicsEffect(QGraphicsOpacityEffect(button, opacity=0.0))
         pages.resize(before.expandedTo(PICTURE))
         self.flush()
         for _ in range(3):  # more room may show more, which wants some in turn
@@ -78,7 +79,7 @@ class Savable(QWidget):
             for area, policy in zip(areas, bars, strict=True):
                 area.setVerticalScrollBarPolicy(policy)
             if button is not None:
-                self._paint_menu_button()
+                button.setGraphicsEffect(None)  # type: ignore[arg-type]
             pages.resize(before)
             self.flush()
 
