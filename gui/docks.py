@@ -127,7 +127,7 @@ class Docks:
         window.setTabPosition(_AREA.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
         self._docks = {name: Dock(name, title, window) for name, (title, _) in _DOCKS.items()}
-        self._narrow = False
+        self._narrow = self._settled = False
         self._watch = _Watch(window)
         self._watch.resized.connect(self._suit)
         window.installEventFilter(self._watch)
@@ -196,7 +196,7 @@ class Docks:
         return min(max(least, self._window.width() // 5), 400)
 
     def _suit(self, width: int) -> None:
-        """Let the tabs' letters, and the widest dock, go with the window's width."""
+        """Let the tabs' letters, and the docks' sizes, go with the window's width."""
         narrow = width < _NARROW
         if narrow != self._narrow:
             self._narrow = narrow
@@ -204,14 +204,20 @@ class Docks:
             for bar in self._window.findChildren(QTabBar):
                 bar.style().unpolish(bar)
                 bar.style().polish(bar)
-            if narrow:
-                QTimer.singleShot(0, self._window, self._give_room)
+            if self._settled:
+                QTimer.singleShot(0, self._window, self._divide_again)
 
-    def _give_room(self) -> None:
-        """Qt takes what a smaller window lacks from all docks but the widest."""
-        inspector = self._docks["inspector"]
-        if self._narrow and not inspector.isFloating() and inspector.width() > self._inspector_width():
-            self._window.resizeDocks([inspector], [self._inspector_width()], Qt.Orientation.Horizontal)
+    def _divide_again(self) -> None:
+        """Share out the room of a window of quite another size, where the docks stand as at first."""
+        fronts = ["palette", *(front for front, *_ in _STACKS)]
+        at_first = (
+            self._window.dockWidgetArea(self._docks[name]) == _DOCKS[name][1]
+            and not self._docks[name].isFloating()
+            and not self._docks[name].isHidden()
+            for name in fronts
+        )
+        if all(at_first):
+            self._divide()
 
     def _rows(self) -> list[QTabBar]:
         """The rows of tabs, those included that Qt has forgotten."""
@@ -233,7 +239,7 @@ class Docks:
             QTimer.singleShot(0, self._window, self._divide)
         self._part()
         self._titles.start()
-        QTimer.singleShot(0, self._window, self._show_torn_off)
+        QTimer.singleShot(0, self._window, self._shown)
 
     def _part(self) -> None:
         """Bring back what shared a window of its own, as docks could once: Qt leaves it out of reach."""
@@ -249,8 +255,9 @@ class Docks:
                         break
                 dock.show()
 
-    def _show_torn_off(self) -> None:
+    def _shown(self) -> None:
         """Show what was torn off once more: what is shown before the window may stay below it for good."""
+        self._settled = True
         for dock in self:
             if dock.isFloating() and dock.isVisible():
                 dock.hide()

@@ -156,11 +156,29 @@ def wide(bar: QTabBar):
     return lambda tab: bar.tabSizeHint(tab).width()
 
 
-def test_in_a_wider_window_the_names_are_large_again(window):
+def test_the_canvas_keeps_its_share_of_a_window_that_is_made_small_and_large_again(window, qtbot):
+    docks, width = window.docks, window.canvas.width
     assert {bar.font().pixelSize() for bar in rows(window)} == {11}
+    qtbot.waitUntil(lambda: window.canvas.height() > 170)
+    assert width() > 340
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: docks["curves"].height() > 230)
+    assert {bar.font().pixelSize() for bar in rows(window)} == {13}
+    assert window.canvas.height() > 300
+    assert docks["inspector"].width() == 320
+
+
+def test_docks_that_were_put_elsewhere_are_left_as_they_are(window, qtbot):
+    docks = window.docks
+    docks["curves"].setFloating(True)
     window.resize(1280, 800)
     QApplication.processEvents()
-    assert {bar.font().pixelSize() for bar in rows(window)} == {13}
+    before = docks["inspector"].width(), docks["weights"].height()
+    QApplication.processEvents()
+    window.resize(1290, 800)
+    QApplication.processEvents()
+    assert (docks["inspector"].width(), docks["weights"].height()) == before
+    assert docks["curves"].isFloating()
 
 
 def test_the_search_for_layers_is_whole_where_the_canvas_is_low_and_still_adds(window, qtbot):
