@@ -150,7 +150,12 @@ def report() -> list[Check]:
         _python(),
         *(
             _distribution(name, needed)
-            for name, needed in (("torch", True), ("numpy", True), ("PySide6-Essentials", False))
+            for name, needed in (
+                ("torch", True),
+                ("numpy", True),
+                ("PySide6-Essentials", False),
+                ("av", False),
+            )
         ),
         _torch(),
         _devices(),

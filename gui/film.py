@@ -130,8 +130,17 @@ def _written(pictures: list[Any], suffix: str) -> bytes:
 
 def _mp4(pictures: list[Any]) -> bytes:
     """H.264 in colours of a half resolution, which every player knows; sides must be even for that."""
-    import av
+    try:
+        import av
+    except ImportError as error:  # it is there, and does not start
+        raise ValueError(f"PyAV does not start: {error}") from None
+    try:
+        return _encoded(av, pictures)
+    except av.FFmpegError as error:
+        raise ValueError(f"PyAV says: {error}") from None
 
+
+def _encoded(av: Any, pictures: list[Any]) -> bytes:
     width, height = (side // 2 * 2 for side in pictures[0].size)
     data, tick = io.BytesIO(), Fraction(1, 1000)
     with av.open(data, "w", format="mp4") as film:
