@@ -17,6 +17,7 @@ import engine
 from engine import edit
 from engine.findings import Analysis, Problem
 from engine.host import protocol
+from engine.network import Block, Edge, End, Network, Node
 from gui.diagnosing import carried, said
 from gui.docks import Docks
 from gui.document import Document
@@ -457,3 +458,33 @@ def test_one_rule_that_waits_is_spoken_of_as_one(qtbot: Any, trained: tuple[Any,
     judge.standing = (well, well)
     assert judge.said().title == "Nothing found"
     assert judge.said().icon == "mdi6.check-circle-outline"
+
+
+def test_a_blocks_nodes_are_coloured_by_their_own_figures_and_not_by_those_of_their_names() -> None:
+    conv = Node("Conv2d", {"out_channels": 4, "kernel_size": 3})
+    inside = Block(
+        nodes={"in": Node("Input"), "conv1": conv, "out": Node("Output")},
+        edges=(Edge(End("in"), End("conv1")), Edge(End("conv1"), End("out"))),
+    )
+    drawn = Network(
+        nodes={
+            "conv1": conv,
+            "layer": Node("Block", block="Body", repeat=2),
+            "tail": Node("Block", block="Other"),
+        },
+        blocks={"Body": inside, "Other": inside},
+    )
+    norms = {"conv1": 100.0, "layer.0.conv1": 1.0, "layer.1.conv1": 3.0, "tail.conv1": 50.0}
+    gradients = {
+        f"{path}.weight": protocol.Distribution(-1, 1, (0,) * 64, 0, 1, n, 0) for path, n in norms.items()
+    }
+    seen = [protocol.Observation(7, 0.1, {}, gradients)]
+    measure = next(m for m in MEASURES if m.title == "Gradient norm")
+    reader = Reader()
+    assert {n: m.text for n, m in reader.marks(measure, seen, "Body", drawn).items()} == {"conv1": "2"}
+    told = reader.marks(measure, seen, "Body", drawn)["conv1"].tip
+    assert told == "Gradient norm 2, the median of 2 uses, at step 7"
+    assert reader.marks(measure, seen, "Other", drawn)["conv1"].tip == "Gradient norm 50 at step 7"
+    whole = reader.marks(measure, seen, None, drawn)
+    assert whole["conv1"].tip == "Gradient norm 100 at step 7"
+    assert whole["layer"].tip == "Gradient norm 2, the median of 2 layers in it, at step 7"

@@ -115,7 +115,9 @@ class ActivationPart(Section):
         edges = [into.lo + number * width for number in range(len(into.counts) + 1)]
         self.plot.set_falls(edges, into.counts)
         show_if(self.said, True)
-        self.said.setText(f"Bars: what comes in. {example.said}")
+        uses = subject.uses
+        where = f" at {subject.path}, the first of {uses} uses" if uses > 1 else ""
+        self.said.setText(f"Bars: what comes in{where}. {example.said}")
         figures = [
             ("Comes in", f"{number_text(into.mean)} ± {number_text(into.std)}", "Mean ± standard deviation."),
         ]

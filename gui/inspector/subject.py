@@ -158,6 +158,16 @@ class Subject:
                 return path
         return self.id
 
+    @property
+    def uses(self) -> int:
+        """How often the current node is run: a block's nodes once for each of its uses."""
+        if self.block is None:
+            return 1
+        return sum(
+            path.rpartition(".")[2] == self.id and self._graph_of(path) == self.block
+            for path in self.analysis.nodes
+        )
+
     def _graph_of(self, path: str) -> str | None:
         """The block in which the node at `path` is drawn; None for the top level, or where there is none."""
         block: str | None = None

@@ -227,10 +227,11 @@ class HealthPanel(Panel):
     def _mark(self) -> Iterator[None]:
         """Tell what the canvas is to show, so many cards at a time: each is painted anew."""
         measure, seen = self.measure, self._session.seen()
-        asked = (measure, seen[-1] if seen else None, self._selection.block)
+        block, network = self._selection.block, self._session.network
+        asked = (measure, seen[-1] if seen else None, block, network)
         if len(self._marked) and all(a is b for a, b in zip(asked, self._marked, strict=True)):
             return
-        marks = None if measure is None else self._reader.marks(measure, seen, self._selection.block)
+        marks = None if measure is None else self._reader.marks(measure, seen, block, network)
         if marks is None or self._marks is None or marks.keys() != self._marks.keys():
             if marks != self._marks:
                 self._tell(marks)

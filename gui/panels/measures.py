@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from PySide6.QtGui import QColor
 
-from engine.diagnosis.record import owner
+from engine.diagnosis.record import Record, owner
 from engine.host.protocol import Observation
+from engine.network import Network
 from gui.panels.parameters import HEALTHY
 from gui.panels.series import figure
 from gui.theme import theme
@@ -178,30 +180,44 @@ class Reader:
     def __init__(self) -> None:
         self._of: tuple[object, ...] = ()
         self._read: dict[int, dict[str, float]] = {}
+        #: The block that is shown and the network that it is of; path -> the node of it, "" for none.
+        self._place: tuple[str | None, Network | None] = (None, None)
+        self._shown: dict[str, str] = {}
 
     def marks(
-        self, measure: HealthMeasure, observations: Sequence[Observation], block: str | None = None
+        self,
+        measure: HealthMeasure,
+        observations: Sequence[Observation],
+        block: str | None = None,
+        network: Network | None = None,
     ) -> dict[str, NodeMark]:
         """What each node of the shown graph shows: the newest figure, its colour and its history.
 
-        Several uses of one node (in a block that is repeated) show their median.
+        Several uses of one node (in a block that is repeated) show their median, and say so. Which nodes
+        are the `block`'s tells the `network`, as it is trained.
         """
         begun = observations[0] if observations else None  # a run's first look is always kept
-        asked = (measure, begun, block)
+        asked = (measure, begun, block, network)
         before = self._read if len(self._of) and all(map(_same, asked, self._of)) else {}
         self._of, self._read = asked, {}
+        if block != self._place[0] or network is not self._place[1]:
+            self._place, self._shown = (block, network), {}
         steps: list[int] = []
+        uses: Counter[str] = Counter()
         for observation in reversed(observations):
             step = observation.step
-            found = before[step] if step in before else _by_node(measure, observation, block)
+            found = before[step] if step in before else self._by_node(measure, observation)
             self._read[step] = found
             if found:  # not every look is at activations
+                if not steps:
+                    uses.update(filter(None, map(self._node, measure.of(observation))))
                 steps.append(step)
                 if len(steps) == HISTORY:
                     break
         if not steps:
             return {}
         history = [self._read[step] for step in reversed(steps)]
+        of = "layers in it" if block is None else "uses"
         marks = {}
         for node, value in history[-1].items():
             past = [measure.place(values[node]) for values in history if node in values]
@@ -209,18 +225,33 @@ class Reader:
                 measure.color(value).name(),
                 measure.say(value),
                 tuple(place for place in past if math.isfinite(place)),
-                f"{measure.title} {measure.say(value)} at step {steps[0]:,}",
+                f"{measure.title} {measure.say(value)}"
+                + (f", the median of {uses[node]} {of}," if uses[node] > 1 else "")
+                + f" at step {steps[0]:,}",
             )
         return marks
+
+    def _by_node(self, measure: HealthMeasure, observation: Observation) -> dict[str, float]:
+        found: dict[str, list[float]] = {}
+        for path, value in measure.of(observation).items():
+            if node := self._node(path):
+                found.setdefault(node, []).append(value)
+        return {node: statistics.median(values) for node, values in found.items()}
+
+    def _node(self, path: str) -> str:
+        """The node of the shown graph that a figure is of; "": it is another graph's."""
+        if path not in self._shown:
+            block, network = self._place
+            words = path.split(".")
+            if block is None:
+                self._shown[path] = words[0]
+            elif network is None:
+                self._shown[path] = words[-1]
+            else:
+                place = Record(network).place(path)
+                self._shown[path] = place[1] if place is not None and place[0] == block else ""
+        return self._shown[path]
 
 
 def _same(a: object, b: object) -> bool:
     return a is b or (isinstance(a, str) and a == b)
-
-
-def _by_node(measure: HealthMeasure, observation: Observation, block: str | None) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
-    for path, value in measure.of(observation).items():
-        words = path.split(".")
-        found.setdefault(words[-1] if block else words[0], []).append(value)
-    return {node: statistics.median(values) for node, values in found.items()}
