@@ -16,7 +16,7 @@ from engine.compile import build
 from engine.data import load
 from engine.host.previews import preview_activation
 from engine.host.protocol import Failed, Respond
-from engine.network import Choice, Data, Node
+from engine.network import Block, Choice, Data, Edge, End, Node
 from engine.training.responses import respond
 from gui.document import Document
 from gui.inspector import Inspector
@@ -24,6 +24,7 @@ from gui.inspector.example import REST
 from gui.selection import Selection
 from gui.session import Session
 from tests import gui_helpers as hands
+from tests.networks import chain
 from tests.test_inspector import NETWORK, Bench, FakeWorkers
 
 pytestmark = pytest.mark.gui
@@ -155,6 +156,26 @@ def test_real_values_fall_where_torch_says_on_the_curve(bench, qtbot, activation
     flat = float((exact.grad.abs() < 0.05).float().mean())
     told = part.range.values()["Where it is flat"]
     assert int(told.removesuffix("%")) / 100 == pytest.approx(flat, abs=0.04)  # within a bin at either side
+
+
+def test_within_a_block_it_is_said_of_which_use_the_values_are(qtbot):
+    conv = Node("Conv2d", {"out_channels": 1, "kernel_size": 3, "padding": 1}, activation=Choice("ReLU"))
+    body = Block(
+        nodes={"x": Node("Input"), "conv": conv, "y": Node("Output")},
+        edges=(Edge(End("x"), End("conv")), Edge(End("conv"), End("y"))),
+    )
+    network = chain(
+        ("twice", Node("Block", block="Body", repeat=2)),
+        ("flat", Node("Flatten")),
+        ("fc", Node("Linear", {"out_features": 10})),
+        shape=(1, 8, 8),
+    )
+    bench = Bench(qtbot, replace(network, blocks={"Body": body}))
+    bench.selection.show_block("Body")
+    part = bench.select("conv").activation
+    part.fetch.click()
+    answer(bench)
+    assert part.said.text().startswith("Bars: what comes in at twice.0.conv, the first of 2 uses. ")
 
 
 def test_an_activation_that_is_a_layer_shows_what_the_layer_before_it_gives(qtbot):
