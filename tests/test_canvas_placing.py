@@ -11,7 +11,7 @@ from tests.canvas_bench import Bench, chain
 
 from tests.gui_helpers import ALT, CTRL, SHIFT  # isort: skip
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
 from engine import edit, edit_view
@@ -163,3 +163,31 @@ def test_a_free_place_is_taken_as_it_is_and_else_the_nearest_one_of_all():
     assert layout.nearest(taken, 5.0, 30.0, 100.0, 50.0) == (5.0, 50.0 + gap)
     assert layout.nearest(taken, 5.0, -30.0, 100.0, 50.0) == (5.0, -50.0 - gap)
     assert layout.nearest(taken, 240.0, 5.0, 100.0, 50.0) == (250.0 + gap, 5.0)
+
+
+def test_a_piece_from_another_window_covers_nothing_though_the_cursor_is_over_a_card(qtbot):
+    first, other = (Bench(qtbot, chain("Input", "Conv2d", "ReLU", "Flatten")) for _ in range(2))
+    first.selection.set(first.network.nodes)
+    first.canvas.command("copy").trigger()
+    cursor = other.canvas.mapToScene(other.node("relu1"))
+    other.canvas.cursor_point = lambda: cursor
+    before = dict(other.network.nodes)
+    other.canvas.command("paste").trigger()
+    drawing = other.canvas.drawing
+    pasted = set(other.network.nodes) - set(before)
+    assert len(pasted) == 4
+    rects = {id: item.rect for id, item in drawing.nodes.items()}
+    assert not any(rects[new].intersects(rects[old]) for new in pasted for old in before)
+    assert abs(drawing.content(pasted).center().x() - cursor.x()) <= card.WIDTH
+    assert abs(drawing.content(pasted).center().y() - cursor.y()) <= 300
+    for id in pasted:
+        assert other.canvas.visible_rect().contains(rects[id])
+
+
+def test_where_nothing_is_in_the_way_a_piece_comes_to_the_cursor(qtbot):
+    b = Bench(qtbot, chain("Input", "Conv2d"))
+    b.selection.set(("conv1",))
+    hands.key(b.canvas, Qt.Key.Key_C, CTRL)
+    b.canvas.editor.paste(QPointF(100.0, 500.0))
+    (pasted,) = b.selection.nodes
+    assert b.canvas.drawing.positions()[pasted] == (100.0, 500.0)

@@ -13,7 +13,8 @@ from engine.edit_view import Frame, Note
 from engine.findings import Repair
 from engine.mending import mended
 from engine.network import Choice, Edge, End, Network
-from gui.canvas import clipboard, compose, healing
+from gui.canvas import card, clipboard, compose, healing, layout
+from gui.canvas.arrivals import HEIGHT
 from gui.canvas.marks import PADDING, TITLE
 from gui.canvas.node_item import NodeItem
 from gui.canvas.phrase import Reading
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How far a pasted or duplicated piece lies from its original.
 OFFSET = 32.0
+#: Among more layers no room is looked for: what is pasted comes where it is wanted.
+CROWD = 300
 
 
 class Editor:
@@ -178,7 +181,7 @@ class Editor:
             self.remove_selection(label="Cut")
 
     def paste(self, at: QPointF | None = None) -> None:
-        """Add what the clipboard holds: around `at`, else beside its original or into view."""
+        """Add what the clipboard holds: around `at` where there is room, beside its original or into view."""
         fragment = clipboard.get()
         if fragment is None:
             self.canvas.refuse(
@@ -211,6 +214,10 @@ class Editor:
         corner = QPointF(left, top) + shift
         slope = corner.y() - corner.x()  # only what lies on the way that it may be moved
         near = [(x, y) for x, y in places.values() if -2 < y - x - slope < 2]
+        if at is not None and len(places) <= CROWD:
+            piece = {"": (corner.x(), corner.y(), right - left + card.WIDTH, bottom - top + HEIGHT)}
+            others = [item.rect.getRect() for item in self.canvas.drawing.nodes.values()]
+            corner += QPointF(0, layout.clear(piece, others))
         while any(abs(x - corner.x()) < 1 and abs(y - corner.y()) < 1 for x, y in near):
             corner += QPointF(OFFSET, OFFSET)
         return corner.x() - left, corner.y() - top
