@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -103,13 +103,13 @@ class Dock(QDockWidget):
 
 
 class _Watch(QObject):
-    """Tells how wide the workbench is."""
+    """Tells who has another size: the workbench, or a dock."""
 
-    resized = Signal(int)
+    resized = Signal(object)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QResizeEvent):
-            self.resized.emit(event.size().width())
+        if event.type() == QEvent.Type.Resize:
+            self.resized.emit(watched)
         return False
 
 
@@ -127,10 +127,13 @@ class Docks:
         window.setTabPosition(_AREA.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
         self._docks = {name: Dock(name, title, window) for name, (title, _) in _DOCKS.items()}
-        self._narrow = self._settled = False
+        self._narrow = self._settled = self._dividing = False
+        #: How large docks were when the window last had room for them.
+        self._when_wide: dict[Dock, QSize] = {}
         self._watch = _Watch(window)
         self._watch.resized.connect(self._suit)
-        window.installEventFilter(self._watch)
+        for watched in (window, *self._at_the_edges()):
+            watched.installEventFilter(self._watch)
         self._titles = QTimer(window, singleShot=True, interval=0)
         self._titles.timeout.connect(self._update_titles)
         for dock in self._docks.values():
@@ -195,29 +198,49 @@ class Docks:
         least = _LEAST_INSPECTOR if self._narrow else _INSPECTOR
         return min(max(least, self._window.width() // 5), 400)
 
-    def _suit(self, width: int) -> None:
+    def _suit(self, resized: QWidget) -> None:
         """Let the tabs' letters, and the docks' sizes, go with the window's width."""
-        narrow = width < _NARROW
-        if narrow != self._narrow:
+        narrow = self._window.width() < _NARROW
+        if isinstance(resized, Dock):
+            if self._settled and not (narrow or self._narrow or self._dividing):
+                self._when_wide = {dock: dock.size() for dock in self._at_the_edges()}
+        elif narrow != self._narrow:
             self._narrow = narrow
             self._window.setProperty("narrow", narrow)
             for bar in self._window.findChildren(QTabBar):
                 bar.style().unpolish(bar)
                 bar.style().polish(bar)
             if self._settled:
+                self._dividing = True
                 QTimer.singleShot(0, self._window, self._divide_again)
 
+    def _at_the_edges(self) -> list[Dock]:
+        """The docks that share out the room at first."""
+        return [self._docks[name] for name in ("palette", *(front for front, *_ in _STACKS))]
+
     def _divide_again(self) -> None:
-        """Share out the room of a window of quite another size, where the docks stand as at first."""
-        fronts = ["palette", *(front for front, *_ in _STACKS)]
-        at_first = (
-            self._window.dockWidgetArea(self._docks[name]) == _DOCKS[name][1]
-            and not self._docks[name].isFloating()
-            and not self._docks[name].isHidden()
-            for name in fronts
-        )
-        if all(at_first):
+        """Share out the room of a window that was made small; where it is large again, as it was before.
+
+        Docks that were put elsewhere are left as they are.
+        """
+        docks, window = self._at_the_edges(), self._window
+        self._dividing = False
+        if not all(
+            window.dockWidgetArea(dock) == _DOCKS[dock.objectName()][1]
+            and not dock.isFloating()
+            and not dock.isHidden()
+            for dock in docks
+        ):
+            return
+        before = self._when_wide
+        if self._narrow or not before:
             self._divide()
+            return
+        _, _, *fronts = docks
+        widths = [before[dock].width() for dock in docks]
+        window.resizeDocks(docks[:2], widths[:2], Qt.Orientation.Horizontal)
+        window.resizeDocks(fronts[:1], [before[fronts[0]].height()], Qt.Orientation.Vertical)
+        window.resizeDocks(fronts, widths[2:], Qt.Orientation.Horizontal)
 
     def _rows(self) -> list[QTabBar]:
         """The rows of tabs, those included that Qt has forgotten."""

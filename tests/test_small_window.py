@@ -200,3 +200,16 @@ def test_the_search_for_layers_is_whole_where_the_canvas_is_low_and_still_adds(w
         assert len(window.document.network.nodes) == before + 1
         assert not popup.isVisible()
         qtbot.waitUntil(window.canvas.hasFocus)
+
+
+def test_what_a_user_made_larger_is_so_again_once_the_window_has_room(window, qtbot):
+    docks = window.docks
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: docks["curves"].height() > 230)
+    window.workbench.resizeDocks([docks["inspector"]], [420], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: docks["inspector"].width() == 420)
+    window.resize(*MINIMUM)
+    qtbot.waitUntil(lambda: docks["inspector"].width() == 260)
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: docks["inspector"].width() == 420)
+    assert docks["curves"].height() > 230

@@ -216,7 +216,8 @@ class Editor:
         near = [(x, y) for x, y in places.values() if -2 < y - x - slope < 2]
         if at is not None and len(places) <= CROWD:
             piece = {"": (corner.x(), corner.y(), right - left + card.WIDTH, bottom - top + HEIGHT)}
-            others = [item.rect.getRect() for item in self.canvas.drawing.nodes.values()]
+            rects = [item.rect for item in self.canvas.drawing.nodes.values()]
+            others = [(rect.x(), rect.y(), rect.width(), rect.height()) for rect in rects]
             corner += QPointF(0, layout.clear(piece, others))
         while any(abs(x - corner.x()) < 1 and abs(y - corner.y()) < 1 for x, y in near):
             corner += QPointF(OFFSET, OFFSET)
