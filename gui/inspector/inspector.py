@@ -9,8 +9,7 @@ from functools import partial
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
-from shiboken6 import isValid
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from engine.findings import Analysis
 from engine.storage.journal import Text
@@ -67,10 +66,10 @@ class Inspector(QScrollArea):
         self._seen: tuple[object, ...] = (None,) * 6
         #: The panels that there are: of nodes, and of the network as a whole.
         self._panels: dict[type[QWidget], NodePanel | SummaryPanel] = {}
-        self._body = QWidget()
-        self._stage = QVBoxLayout(self._body)
+        body = QWidget()
+        self._stage = QVBoxLayout(body)
         self._stage.setContentsMargins(0, 0, 0, 0)
-        self.setWidget(self._body)
+        self.setWidget(body)
         self.panel: NodePanel | SummaryPanel | None = None
         document.changed.connect(self.refresh)
         document.path_changed.connect(self._forget_drafts)
@@ -195,21 +194,15 @@ class Inspector(QScrollArea):
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
-        """Lay the panel out when all is said: by itself Qt does it anew for each widget that is shown.
-
-        That holds for whatever lies around such a widget, so none of the layouts stirs meanwhile; in the end
-        what is around comes before what is in it, whose room it says.
-        """
-        layouts = self._body.findChildren(QLayout)
+        """Lay the panel out when all is said: by itself Qt does it anew for each widget that is shown."""
+        layouts = [self._stage, *(panel.rows for panel in self._panels.values())]
         for layout in layouts:
             layout.setEnabled(False)
         try:
             yield
         finally:
-            layouts = [layout for layout in layouts if isValid(layout)]
-            for layout in layouts:
+            for layout in reversed(layouts):
                 layout.setEnabled(True)
-            for layout in layouts:
                 layout.activate()
 
     def _wanted(self) -> Subject:
