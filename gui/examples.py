@@ -6,10 +6,23 @@ What an example that was seen before gives, the analysis host can tell meanwhile
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from engine.host.protocol import Responded
 from engine.network import Network
+
+#: Examples that are remembered: those asked about last, each of a few thousand numbers at most.
+_KEPT = 100
+
+
+class _Example(NamedTuple):
+    """What only the data can tell."""
+
+    values: tuple[float, ...]
+    classes: tuple[str, ...]
+    target: float | None
 
 
 class Examples:
@@ -18,7 +31,7 @@ class Examples:
     def __init__(self) -> None:
         #: What decides which values an example has.
         self._of: object = None
-        self._known: dict[tuple[str, int], Responded] = {}
+        self._known: dict[tuple[str, int], _Example] = {}
         self._asked: dict[int, tuple[str, int]] = {}
 
     def values(self, network: Network, split: str, index: int) -> tuple[float, ...]:
@@ -40,7 +53,10 @@ class Examples:
         if example is None or not isinstance(event, Responded):
             return event
         if event.values:
-            self._known[example] = event
+            self._known.pop(example, None)
+            self._known[example] = _Example(event.values, event.classes, event.target)
+            if len(self._known) > _KEPT:
+                del self._known[next(iter(self._known))]
         elif (known := self._known.get(example)) is not None:
-            return replace(event, values=known.values, classes=known.classes, target=known.target)
+            return replace(event, **known._asdict())
         return event
