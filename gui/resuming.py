@@ -17,7 +17,7 @@ from engine.problems import FileProblem
 from engine.runs import RunFolder, newest
 from engine.storage import file
 from gui.actions import key_text
-from gui.meaning import same_meaning
+from gui.meaning import goes_on
 from gui.running import RESUMABLE
 from gui.workers import runs_folder
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Milliseconds after which a document's runs are looked for, and looked at again while one of them ends.
 SOON_MS, AGAIN_MS = 300, 2000
+#: Networks that are read at most to find the run of one that was never saved.
+_READ = 16
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,21 @@ class Left:
 def left_in(runs: Path, network: Network | None = None) -> tuple[Left | None, bool]:
     """The last run in the folder `runs`, if it can be gone on with; and whether its process is at work yet.
 
-    `network`: only a run of that name that trained just that.
+    `network`: the last that can go on with it, of the newest runs of its name. Others may share that.
     """
-    path = next(iter(newest(runs, None if network is None else network.name)), None)
-    if path is None:
-        return None, False
-    folder = RunFolder(path)
-    state, step = folder.state(), folder.checkpointed()
-    if state == "running":
-        return None, True
-    if state not in RESUMABLE or step is None:
-        return None, False
-    if network is not None and not _trained(folder, network):
-        return None, False
-    return Left(path, state, step), False
+    for path in newest(runs, None if network is None else network.name)[:_READ]:
+        folder = RunFolder(path)
+        if network is not None and not _trained(folder, network):
+            continue
+        state, step = folder.state(), folder.checkpointed()
+        left = Left(path, state, step) if state in RESUMABLE and step is not None else None
+        return left, state == "running"
+    return None, False
 
 
 def _trained(folder: RunFolder, network: Network) -> bool:
     try:
-        return same_meaning(file.read(folder.network), network)
+        return goes_on(file.read(folder.network), network)
     except FileProblem:
         return False
 

@@ -78,7 +78,7 @@ class Running(QObject):
         )
         self._actions = actions
         self._paused_label: bool | None = None
-        self.session.started.connect(self._began)
+        self.session.started.connect(self._told)
         self.session.state_changed.connect(self._changed)
         self.update()
 
@@ -143,6 +143,10 @@ class Running(QObject):
     def _began(self) -> None:
         self.own = True
         self.set_left(None)
+
+    def _told(self) -> None:
+        if not self.session.active:  # it has ended, and was opened; one that trains may be another document's
+            self._began()
 
     def _changed(self, state: str) -> None:
         if state == "starting":

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 import engine
-from engine.host.protocol import Metrics, Progress, RunState
+from engine.host.protocol import Metrics, Progress, RunStarted, RunState
 from engine.runs import RunFolder, create, newest
 from engine.storage import file
 from engine.training import Control
@@ -215,6 +215,44 @@ def test_another_documents_run_is_not_gone_on_with(window, qtbot: QtBot, tmp_pat
     window.document.replace(template("lenet5_mnist"))
     window.files.opened.emit()
     assert not window.running.resume_action.isEnabled()
+
+
+def test_a_run_that_begins_once_another_document_is_shown_is_not_its_own(
+    home: Path, stopped: Path, window, qtbot: QtBot
+) -> None:
+    window.workers.runs_folder = home / "none"
+    window.document.replace(template("lenet5_mnist"))
+    window.files.opened.emit()
+    window.running.train()
+    window.workers.runs_folder = None
+    window.document.undo_stack.setClean()
+    window.files.open_path(home / "net.layerlab")
+    (run,) = window.played.runs
+    run.tell(RunStarted(run.folder, "cpu", 1, 1, 0, {}, 1, 1, 1))
+    run.tell(RunState("running", 0))
+    run.tell(RunState("stopped", 5))
+    qtbot.waitUntil(lambda: window.running.left is not None)
+    assert stopped.name in window.running.resume_action.toolTip()
+    window.running.resume_action.trigger()
+    assert window.played.runs[-1].folder == str(home / "net.runs" / stopped.name)
+
+
+def test_a_run_of_another_network_of_that_name_does_not_hide_ones_own(home: Path, stopped: Path) -> None:
+    runs, own = home / "unsaved", template()
+    run, later = create(runs, own.name).path, create(runs, own.name).path
+    for path in (run, later):
+        shutil.copytree(stopped, path, dirs_exist_ok=True)
+    other = msgspec.structs.replace(own, recipe=msgspec.structs.replace(own.recipe, batch_size=7))
+    file.write(other, RunFolder(later).network)
+    os.utime(RunFolder(later).metrics, (4e9, 4e9))
+    found, working = resuming.left_in(runs, own)
+    assert (found.path, working) == (run, False)
+    RunFolder(later).claim({})  # a process that lives trains the other: nothing to wait for
+    found, working = resuming.left_in(runs, own)
+    assert (found.path, working) == (run, False)
+    longer = msgspec.structs.replace(own, recipe=msgspec.structs.replace(own.recipe, epochs=99))
+    assert resuming.left_in(runs, longer)[0].path == run, "more epochs are no other drawing"
+    assert resuming.left_in(runs, other) == (None, True)
 
 
 def test_menu_and_toolbar_name_the_same_figure_and_whose_it_is(home: Path, stopped: Path, window) -> None:
