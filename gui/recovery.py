@@ -109,10 +109,7 @@ class Keeper(QObject):
                 self._record(lambda journal: journal.restart(after))
         else:
             self._record(lambda journal: journal.record(before, after))
-            if (
-                self._journal is not None and self._journal.texts
-            ):  # they go, or are renamed, with their layers
-                self._typed.start()
+            self._typed.start()  # texts go, come back, or are renamed, with their layers
 
     def _keep_texts(self) -> None:
         if self.document.generation == self._generation:  # else they are of the document before

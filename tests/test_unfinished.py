@@ -13,7 +13,7 @@ from window_helpers import PlayedPool, answer_next_box, close_window, open_windo
 
 from engine import edit
 from engine.findings import Analysis, Problem
-from engine.network import Choice, Recipe
+from engine.network import Choice, Node, Recipe
 from engine.runs import owner
 from engine.storage import journal, recovery
 from gui.recovery import RESTORE, Keeper
@@ -127,6 +127,16 @@ def test_a_value_that_was_put_right_or_taken_back_is_not_asked_about(window) -> 
 def test_a_text_of_a_layer_that_is_gone_is_not_asked_about_until_it_is_back(window) -> None:
     conv = type_wrong(window)
     window.document.edit(edit.remove(window.document.network, [conv]), "Delete")
+    assert window.unfinished() == ()
+    window.document.undo_stack.undo()
+    assert [text.where for text in window.unfinished()] == [f"{conv} › kernel_size"]
+
+
+def test_a_text_of_a_field_that_the_layer_has_no_more_is_not_asked_about(window) -> None:
+    conv = type_wrong(window)
+    network = window.document.network
+    nodes = {**network.nodes, conv: Node("Flatten")}
+    window.document.edit(msgspec.structs.replace(network, nodes=nodes), "Take another version")
     assert window.unfinished() == ()
     window.document.undo_stack.undo()
     assert [text.where for text in window.unfinished()] == [f"{conv} › kernel_size"]
@@ -360,3 +370,13 @@ def test_a_text_survives_a_save_and_one_that_was_put_right_is_not_offered(kept, 
     QTest.keyClick(line, Qt.Key.Key_Escape)
     QApplication.processEvents()
     assert journal.read(kept.keeper._journal.folder) is None
+
+
+def test_a_text_of_a_layer_that_is_back_is_kept_again(kept) -> None:
+    conv = type_wrong(kept)
+    kept.document.edit(edit.remove(kept.document.network, [conv]), "Delete")
+    QApplication.processEvents()
+    assert journal.read(kept.keeper._journal.folder).texts == ()
+    kept.document.undo_stack.undo()
+    QApplication.processEvents()
+    assert [text.text for text in journal.read(kept.keeper._journal.folder).texts] == ["3 x"]

@@ -13,7 +13,7 @@ from engine.mending import mended
 from gui.amounts import at_least, left_out
 from gui.forms import set_state, show_if
 from gui.inspector.common import Figures, clear, text_label
-from gui.inspector.subject import Subject
+from gui.inspector.subject import ID, Subject
 from gui.inspector.words import count_text, shape_text
 from gui.line import Line
 from gui.links import links
@@ -24,8 +24,6 @@ from gui.unfinished import Draft, typing
 
 #: Of many layers, so many are named, and so many of their problems told.
 NAMED, TOLD = 12, 12
-#: The id among the fields of a layer.
-ID = "id"
 
 
 class NameEdit(Line):

@@ -20,12 +20,12 @@ from gui.inspector.binarization import BinarizePart
 from gui.inspector.blocks import ArgumentsPart, RepeatPart
 from gui.inspector.example import Example
 from gui.inspector.from_data import FromDataPart
-from gui.inspector.header import ID, NAMED, Header, Problems
+from gui.inspector.header import NAMED, Header, Problems
 from gui.inspector.learning import InitPart
 from gui.inspector.parts import AboutPart, FieldsPart, TrainingPart
 from gui.inspector.preview import Desk, Previews
 from gui.inspector.sees import SeesPart
-from gui.inspector.subject import Place, Subject, has_field
+from gui.inspector.subject import ID, Place, Subject, has_field
 from gui.inspector.summary import Summary
 from gui.inspector.what_if import WhatIfPart
 from gui.inspector.window_part import WindowPart

@@ -17,6 +17,8 @@ from gui.unfinished import Drafts
 
 #: Where a text stands: graph, nodes, and the part of the panel in words ("": their own fields).
 Place = tuple[str | None, tuple[str, ...], str]
+#: The name among a layer's own fields.
+ID = "id"
 #: The parts that hold the fields of what a layer has chosen.
 ACTIVATION, INITIALISATION, BINARIZATION = "activation", "initialisation of ", "binarization of the "
 
@@ -32,7 +34,8 @@ def has_field(node: Node, part: str, field: str) -> bool:
     elif part.startswith(BINARIZATION):
         choice, entries = node.binarize.get(part.removeprefix(BINARIZATION)), BINARIZERS
     else:
-        return True
+        layer = LAYERS.get(node.type) if not part else None
+        return layer is None or field == ID or any(known.name == field for known in layer.fields)
     fields = entries[choice.id].fields if choice is not None and choice.id in entries else ()
     return any(known.name == field for known in fields)
 
