@@ -151,8 +151,10 @@ class Running(QObject):
     def _changed(self, state: str) -> None:
         if state == "starting":
             self._began()
-        else:
-            self.update()
+            return
+        if not self.session.active and not self.session.run:
+            self.own = False  # it has left no folder: the last run is the one before
+        self.update()
 
     # ------------------------------------------------------------------ showing
 

@@ -237,6 +237,20 @@ def test_a_run_that_begins_once_another_document_is_shown_is_not_its_own(
     assert window.played.runs[-1].folder == str(home / "net.runs" / stopped.name)
 
 
+def test_a_run_that_was_stopped_before_it_began_leaves_the_one_before_to_go_on_with(
+    home: Path, stopped: Path, window, qtbot: QtBot
+) -> None:
+    window.files.open_path(home / "net.layerlab")
+    qtbot.waitUntil(window.running.resume_action.isEnabled)
+    window.running.train()
+    assert not window.running.resume_action.isEnabled()
+    (run,) = window.played.runs
+    run.tell(RunState("stopped", 0, "Stopped while the data were loaded.", {"run": None, "state": "stopped"}))
+    qtbot.waitUntil(window.running.resume_action.isEnabled)
+    window.running.resume_action.trigger()
+    assert window.played.runs[-1].folder == str(home / "net.runs" / stopped.name)
+
+
 def test_a_run_of_another_network_of_that_name_does_not_hide_ones_own(home: Path, stopped: Path) -> None:
     runs, own = home / "unsaved", template()
     run, later = create(runs, own.name).path, create(runs, own.name).path
