@@ -283,12 +283,14 @@ class Keeper(QObject):
     def _restore(self, one: recovery.Crashed) -> None:
         if one.found is None or not self.files.may_replace():
             return
-        found = one.found
-        self.document.replace(found.network, found.path, clean=found.network == _on_disk(found.path))
+        found, saved = one.found, _on_disk(one.found.path)
+        # Without an edit it is the file, whatever another program has put there since.
+        network = found.network if found.edits or saved is None else saved
+        self.document.replace(network, found.path, clean=network == saved)
         self.files.opened.emit()
         self._texts.restore(found.texts)
         self._keep_texts()
-        if self._journal is not None and (self._journal.edits or self._journal.texts):
+        if self._journal is not None and (self.document.clean or self._journal.edits or self._journal.texts):
             one.discard()  # it is safe here before it goes there
 
     # ------------------------------------------------------------------ history

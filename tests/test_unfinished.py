@@ -15,7 +15,7 @@ from engine import edit
 from engine.findings import Analysis, Problem
 from engine.network import Choice, Node, Recipe
 from engine.runs import owner
-from engine.storage import journal, recovery
+from engine.storage import file, journal, recovery
 from gui.recovery import RESTORE, Keeper
 from gui.window import Window
 
@@ -380,3 +380,33 @@ def test_a_text_of_a_layer_that_is_back_is_kept_again(kept) -> None:
     kept.document.undo_stack.undo()
     QApplication.processEvents()
     assert [text.text for text in journal.read(kept.keeper._journal.folder).texts] == ["3 x"]
+
+
+def test_a_text_alone_comes_back_into_the_file_as_it_is_now(kept, tmp_path) -> None:
+    conv = type_wrong(kept)
+    QApplication.processEvents()
+    path = kept.document.path
+    newer = edit.set_name(kept.document.network, "Put there by another program")
+    file.write(newer, path)
+    after = restored(kept, tmp_path)
+    try:
+        assert after.document.network == newer
+        assert after.document.clean
+        assert [text.where for text in after.unfinished()] == [f"{conv} › kernel_size"]
+    finally:
+        after.closed.emit()
+        close_window(after)
+
+
+def test_a_text_that_has_no_field_any_more_is_offered_once(kept, tmp_path) -> None:
+    conv = type_wrong(kept)
+    QApplication.processEvents()
+    path = kept.document.path
+    file.write(edit.remove(kept.document.network, [conv]), path)
+    after = restored(kept, tmp_path)
+    try:
+        assert after.unfinished() == ()
+        assert not (tmp_path / "kept" / "open" / "gone").exists()
+    finally:
+        after.closed.emit()
+        close_window(after)
