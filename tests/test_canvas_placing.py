@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -163,6 +164,17 @@ def test_a_free_place_is_taken_as_it_is_and_else_the_nearest_one_of_all():
     assert layout.nearest(taken, 5.0, 30.0, 100.0, 50.0) == (5.0, 50.0 + gap)
     assert layout.nearest(taken, 5.0, -30.0, 100.0, 50.0) == (5.0, -50.0 - gap)
     assert layout.nearest(taken, 240.0, 5.0, 100.0, 50.0) == (250.0 + gap, 5.0)
+
+
+def test_in_a_dense_crowd_a_free_place_is_found_beyond_it():
+    draw = random.Random(1)
+    taken = [
+        (204.0 * column + draw.uniform(-8, 8), 125.0 * row + draw.uniform(-8, 8), float(card.WIDTH), 90.0)
+        for column in range(40)
+        for row in range(25)
+    ]
+    x, y = layout.nearest(taken, 4000.0, 1500.0, card.WIDTH, 90.0)
+    assert not layout.overlap([(x, y, float(card.WIDTH), 90.0)], taken)
 
 
 def test_a_piece_from_another_window_covers_nothing_though_the_cursor_is_over_a_card(qtbot):

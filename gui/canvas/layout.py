@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import product
 
 from engine import ports
 from engine.network import Network
@@ -281,25 +280,29 @@ def beside(taken: Iterable[Box], x: float, y: float, height: float) -> tuple[flo
 
 def nearest(taken: Iterable[Box], x: float, y: float, width: float, height: float) -> tuple[float, float]:
     """The free place nearest to ``(x, y)`` for a rectangle among others: there, or along their sides."""
-    gap = NODE_GAP / 2
-
-    def free(x: float, y: float, boxes: list[Box]) -> bool:
-        around = (x - gap, y - gap, width + 2 * gap, height + 2 * gap)
-        return not overlap([around], boxes)
-
-    boxes = list(taken)
-    if free(x, y, boxes):
-        return x, y
-    reach = 3 * (card.WIDTH + width)
-    near = [box for box in boxes if abs(box[0] - x) < reach and abs(box[1] - y) < reach]
-    columns = {
-        x,
-        *(left - width - gap for left, *_ in near),
-        *(left + wide + gap for left, _, wide, _ in near),
-    }
-    rows = {y, *(top - height - gap for _, top, *_ in near), *(top + high + gap for _, top, _, high in near)}
-    places = sorted(product(columns, rows), key=lambda place: math.dist(place, (x, y)))
-    return next((place for place in places if free(*place, boxes)), (x, y))
+    gap, reach = NODE_GAP / 2, 3 * (card.WIDTH + width)
+    barred = [  # where the corner of the rectangle must not come: from, to, in each direction
+        (left - width - gap, left + wide + gap, top - height - gap, top + high + gap)
+        for left, top, wide, high in taken
+        if left - width - gap < x + reach and left + wide + gap > x - reach
+    ]
+    downwards, upwards = sorted(barred, key=lambda bar: bar[2]), sorted(barred, key=lambda bar: -bar[3])
+    columns = {x, *(side for bar in barred for side in bar[:2] if abs(side - x) < reach)}
+    found, distance = (x, y), math.inf
+    for column in sorted(columns, key=lambda column: (abs(column - x), column)):
+        if abs(column - x) >= distance:
+            break
+        up = down = y
+        for left, right, top, bottom in downwards:
+            if left < column < right and top < down < bottom:
+                down = bottom
+        for left, right, top, bottom in upwards:
+            if left < column < right and top < up < bottom:
+                up = top
+        row = up if y - up < down - y else down
+        if (away := math.dist((column, row), (x, y))) < distance:
+            found, distance = (column, row), away
+    return found
 
 
 def pushed(taken: Mapping[str, Box], id: str, source: str | None) -> Positions:
