@@ -92,6 +92,28 @@ def test_a_part_in_view_is_enough(b):
     assert b.canvas.outlook == there
 
 
+@pytest.mark.parametrize("what", ["taken away", "changed"])
+def test_one_of_hundreds_in_view_is_enough(qtbot, what):
+    many = [f"relu{number}" for number in range(1, 550)]
+    b = Bench(qtbot, chain("Input", *["ReLU"] * 600, "Output"))
+    b.qtbot = qtbot  # type: ignore[attr-defined]
+    b.canvas.zoom_reset()
+    network, place = b.network, QPointF(*b.canvas.drawing.positions()["relu545"])
+    if what == "taken away":
+        network = edit.remove(network, many)
+    else:
+        for id in many:
+            network = edit.set_field(network, id, "inplace", True)
+    b.document.edit(network, what)
+    for walk in (b.document.undo_stack.undo, b.document.undo_stack.redo):
+        b.canvas.look_at(place)
+        settle(b)
+        there = b.canvas.outlook
+        walk()
+        settle(b)
+        assert b.canvas.outlook == there
+
+
 def test_of_more_than_has_room_the_nearest_is_looked_at(b):
     b.document.edit(edit.move(b.network, {"input1": (0.0, 60.0), "relu12": (3600.0, 60.0)}), "Move")
     b.canvas.look_at(QPointF(2700, 0))

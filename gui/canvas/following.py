@@ -77,9 +77,13 @@ class Follower(QObject):
         other = [
             id for id, node in there.items() if old.nodes.get(id) is not node or was.get(id) != now.get(id)
         ]
-        seen = drawing.standing_in(view).intersection(other) if len(other) > ENOUGH else ()
-        for id in (*seen, *gone, *other):
-            place = drawing.position(id, now if id in there else was)
+        places = {id: drawing.position(id, now if id in there else was) for id in (*gone, *other)}
+        ids = [*places]
+        if len(ids) > ENOUGH:
+            corners = view.adjusted(-card.WIDTH, -HEIGHT, 0, 0)
+            ids.sort(key=lambda id: not corners.contains(*places[id]))
+        for id in ids:
+            place = places[id]
             if old.nodes.get(id) is not there.get(id) or place != drawing.position(id, was):
                 yield QRectF(*place, card.WIDTH, HEIGHT)
         noted, notes = edit_view.marks(before, block), edit_view.marks(after, block)
