@@ -1,7 +1,8 @@
 """The run that a document has left from before it was opened: one click goes on with it.
 
 Its window was closed while it was paused, or it was killed, or the window was. Only folders and times are
-looked at, a moment after the document is shown; the run itself is read when it is gone on with.
+looked at, a moment after the document is shown, and what was trained where the document has no folder of
+its own for runs; the run itself is read when it is gone on with.
 """
 
 from __future__ import annotations
