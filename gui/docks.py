@@ -128,7 +128,7 @@ class Docks:
         window.setDocumentMode(True)
         self._docks = {name: Dock(name, title, window) for name, (title, _) in _DOCKS.items()}
         self._narrow = self._settled = self._dividing = False
-        #: How large docks were when the window last had room for them.
+        #: How large docks, with their tabs, were when the window last had room for them.
         self._when_wide: dict[Dock, QSize] = {}
         self._watch = _Watch(window)
         self._watch.resized.connect(self._suit)
@@ -203,7 +203,7 @@ class Docks:
         narrow = self._window.width() < _NARROW
         if isinstance(resized, Dock):
             if self._settled and not (narrow or self._narrow or self._dividing):
-                self._when_wide = {dock: dock.size() for dock in self._at_the_edges()}
+                self._remember()
         elif narrow != self._narrow:
             self._narrow = narrow
             self._window.setProperty("narrow", narrow)
@@ -213,6 +213,11 @@ class Docks:
             if self._settled:
                 self._dividing = True
                 QTimer.singleShot(0, self._window, self._divide_again)
+
+    def _remember(self) -> None:
+        tabs = {dock: self._row(dock) for dock in self._at_the_edges()}
+        rows = {dock: 0 if row is None else row.sizeHint().height() for dock, row in tabs.items()}
+        self._when_wide = {dock: dock.size() + QSize(0, row) for dock, row in rows.items()}
 
     def _at_the_edges(self) -> list[Dock]:
         """The docks that share out the room at first."""
@@ -246,13 +251,18 @@ class Docks:
         """The rows of tabs, those included that Qt has forgotten."""
         return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
 
-    def _row_width(self, dock: Dock) -> int:
-        """How wide a dock's row of tabs is where no name is cut."""
+    def _row(self, dock: Dock) -> QTabBar | None:
+        """A dock's row of tabs, where it has one."""
         stack = {dock.windowTitle(), *(other.windowTitle() for other in _stacked_with(dock))}
         for bar in self._rows():
             if bar.isVisible() and {bar.tabText(tab) for tab in range(bar.count())} == stack:
-                return 2 + sum(bar.tabSizeHint(tab).width() for tab in range(bar.count()))
-        return 0
+                return bar
+        return None
+
+    def _row_width(self, dock: Dock) -> int:
+        """How wide a dock's row of tabs is where no name is cut."""
+        bar = self._row(dock)
+        return 0 if bar is None else 2 + sum(bar.tabSizeHint(tab).width() for tab in range(bar.count()))
 
     def settle(self, state: QByteArray | None) -> None:
         """Bring an arrangement back, or share out the room; the workbench has its size by now."""
@@ -281,6 +291,8 @@ class Docks:
     def _shown(self) -> None:
         """Show what was torn off once more: what is shown before the window may stay below it for good."""
         self._settled = True
+        if not self._narrow:
+            self._remember()
         for dock in self:
             if dock.isFloating() and dock.isVisible():
                 dock.hide()

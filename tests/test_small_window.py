@@ -171,13 +171,13 @@ def test_the_canvas_keeps_its_share_of_a_window_that_is_made_small_and_large_aga
 def test_docks_that_were_put_elsewhere_are_left_as_they_are(window, qtbot):
     docks = window.docks
     docks["curves"].setFloating(True)
+    window.workbench.resizeDocks([docks["inspector"]], [290], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: docks["inspector"].width() == 290)
     window.resize(1280, 800)
-    QApplication.processEvents()
-    before = docks["inspector"].width(), docks["weights"].height()
-    QApplication.processEvents()
-    window.resize(1290, 800)
-    QApplication.processEvents()
-    assert (docks["inspector"].width(), docks["weights"].height()) == before
+    qtbot.waitUntil(lambda: {bar.font().pixelSize() for bar in rows(window)} == {13})
+    for _ in range(3):
+        QApplication.processEvents()
+    assert docks["inspector"].width() == 290
     assert docks["curves"].isFloating()
 
 
@@ -202,14 +202,42 @@ def test_the_search_for_layers_is_whole_where_the_canvas_is_low_and_still_adds(w
         qtbot.waitUntil(window.canvas.hasFocus)
 
 
-def test_what_a_user_made_larger_is_so_again_once_the_window_has_room(window, qtbot):
-    docks = window.docks
-    window.resize(1280, 800)
-    qtbot.waitUntil(lambda: docks["curves"].height() > 230)
-    window.workbench.resizeDocks([docks["inspector"]], [420], Qt.Orientation.Horizontal)
-    qtbot.waitUntil(lambda: docks["inspector"].width() == 420)
+def sizes(window) -> dict[str, tuple[int, int]]:
+    return {dock.objectName(): dock.size().toTuple() for dock in window.docks if dock.seen}
+
+
+def enlarge_inspector(window, qtbot) -> dict[str, tuple[int, int]]:
+    """Give the inspector more room, as a user may; how large all docks are then."""
+    inspector = window.docks["inspector"]
+    window.workbench.resizeDocks([inspector], [420], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: inspector.width() == 420)
+    QApplication.processEvents()
+    return sizes(window)
+
+
+def make_small_and_large(window, qtbot) -> None:
     window.resize(*MINIMUM)
-    qtbot.waitUntil(lambda: docks["inspector"].width() == 260)
+    qtbot.waitUntil(lambda: window.docks["inspector"].width() == 260)
     window.resize(1280, 800)
-    qtbot.waitUntil(lambda: docks["inspector"].width() == 420)
-    assert docks["curves"].height() > 230
+
+
+def test_what_a_user_made_larger_is_so_again_however_often_the_window_was_small(window, qtbot):
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: window.docks["curves"].height() > 230)
+    before = enlarge_inspector(window, qtbot)
+    for _ in range(3):
+        make_small_and_large(window, qtbot)
+        qtbot.waitUntil(lambda: sizes(window) == before)
+
+
+def test_what_was_larger_when_the_window_was_closed_is_so_after_it_was_small(qtbot, tmp_path):
+    first = open_window(tmp_path, PlayedPool(), template())
+    first.resize(1280, 800)
+    before = enlarge_inspector(first, qtbot)
+    close_window(first)
+    window = open_window(tmp_path, PlayedPool(), template())
+    qtbot.waitUntil(lambda: sizes(window) == before)
+    QApplication.processEvents()
+    make_small_and_large(window, qtbot)
+    qtbot.waitUntil(lambda: sizes(window) == before)
+    close_window(window)
