@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
+from shiboken6 import isValid
 
 from engine import diff
 from engine.network import Network
@@ -55,6 +56,14 @@ class Document(QObject):
         self.undo_stack.cleanChanged.connect(self.clean_changed)
         #: The steps whose networks are kept, the one walked last at the end.
         self._at_hand: dict[_Step, None] = {}
+
+    def __del__(self) -> None:
+        # Python's collector takes steps, stack and document apart in any order, and a step that ends before
+        # the stack is ended by it once more. This is called before it takes any of them.
+        stack = getattr(self, "undo_stack", None)
+        if stack is not None and isValid(stack):
+            stack.blockSignals(True)
+            stack.clear()
 
     @property
     def network(self) -> Network:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import pytest
 from window_helpers import template
@@ -185,3 +187,33 @@ def test_the_selection_tells_only_of_changes(qapp) -> None:
     assert selection.current == "b"
     selection.show_block("Basic")
     assert selection.current is None
+
+
+#: The collector meets a step before the document: the document alone hangs on the step at the first collection.
+COLLECTED_STEP_FIRST = """
+import gc
+gc.disable()
+from PySide6.QtCore import QCoreApplication
+from engine import edit
+from engine.network import Network, Node
+from gui.document import Document
+application = QCoreApplication([])
+for _ in range(50):
+    document, network = Document(), Network()
+    for name in ("a", "b", "c"):
+        network = edit.add_node(network, name, Node("ReLU"))
+        document.edit(network, name)
+    steps = [document.undo_stack.command(number) for number in range(3)]
+    del document
+    gc.collect()
+    del steps
+    gc.collect()
+print("whole")
+"""
+
+
+def test_a_document_with_steps_may_be_left_to_the_collector_in_any_order() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", COLLECTED_STEP_FIRST], capture_output=True, text=True, timeout=60
+    )
+    assert (said.stdout.strip(), said.returncode) == ("whole", 0), said.stderr
