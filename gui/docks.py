@@ -132,7 +132,7 @@ class Docks:
         self._when_wide: dict[Dock, QSize] = {}
         self._watch = _Watch(window)
         self._watch.resized.connect(self._suit)
-        for watched in (window, *self._at_the_edges()):
+        for watched in (window, *self._docks.values()):
             watched.installEventFilter(self._watch)
         self._titles = QTimer(window, singleShot=True, interval=0)
         self._titles.timeout.connect(self._update_titles)
@@ -215,9 +215,9 @@ class Docks:
                 QTimer.singleShot(0, self._window, self._divide_again)
 
     def _remember(self) -> None:
-        tabs = {dock: self._row(dock) for dock in self._at_the_edges()}
-        rows = {dock: 0 if row is None else row.sizeHint().height() for dock, row in tabs.items()}
-        self._when_wide = {dock: dock.size() + QSize(0, row) for dock, row in rows.items()}
+        for dock in self._at_the_edges():
+            row, front = self._row(dock), self._in_front(dock)  # what is behind has the size that it had
+            self._when_wide[dock] = front.size() + QSize(0, 0 if row is None else row.sizeHint().height())
 
     def _at_the_edges(self) -> list[Dock]:
         """The docks that share out the room at first."""
@@ -250,6 +250,11 @@ class Docks:
     def _rows(self) -> list[QTabBar]:
         """The rows of tabs, those included that Qt has forgotten."""
         return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+
+    def _in_front(self, dock: Dock) -> Dock:
+        """The dock of a dock's stack whose panel is seen."""
+        stack = (dock, *_stacked_with(dock))
+        return next((other for other in stack if isinstance(other, Dock) and other.seen), dock)
 
     def _row(self, dock: Dock) -> QTabBar | None:
         """A dock's row of tabs, where it has one."""

@@ -206,25 +206,31 @@ def sizes(window) -> dict[str, tuple[int, int]]:
     return {dock.objectName(): dock.size().toTuple() for dock in window.docks if dock.seen}
 
 
-def enlarge_inspector(window, qtbot) -> dict[str, tuple[int, int]]:
-    """Give the inspector more room, as a user may; how large all docks are then."""
-    inspector = window.docks["inspector"]
-    window.workbench.resizeDocks([inspector], [420], Qt.Orientation.Horizontal)
-    qtbot.waitUntil(lambda: inspector.width() == 420)
+def enlarge_docks(
+    window, qtbot, right: str = "inspector", below: str = "curves"
+) -> dict[str, tuple[int, int]]:
+    """Give the docks more room, as a user may; how large all are then."""
+    window.workbench.resizeDocks([window.docks[right]], [420], Qt.Orientation.Horizontal)
+    window.workbench.resizeDocks([window.docks[below]], [360], Qt.Orientation.Vertical)
+    qtbot.waitUntil(lambda: window.docks[right].width() == 420)
     QApplication.processEvents()
+    assert window.docks[below].height() > 320
     return sizes(window)
 
 
 def make_small_and_large(window, qtbot) -> None:
     window.resize(*MINIMUM)
-    qtbot.waitUntil(lambda: window.docks["inspector"].width() == 260)
+    qtbot.waitUntil(lambda: 260 in {width for width, _ in sizes(window).values()})
     window.resize(1280, 800)
 
 
-def test_what_a_user_made_larger_is_so_again_however_often_the_window_was_small(window, qtbot):
+@pytest.mark.parametrize("fronts", [("inspector", "curves"), ("recipe", "problems")])
+def test_what_a_user_made_larger_is_so_again_however_often_the_window_was_small(window, qtbot, fronts):
     window.resize(1280, 800)
     qtbot.waitUntil(lambda: window.docks["curves"].height() > 230)
-    before = enlarge_inspector(window, qtbot)
+    for name in fronts:
+        window.docks.reveal(name)
+    before = enlarge_docks(window, qtbot, *fronts)
     for _ in range(3):
         make_small_and_large(window, qtbot)
         qtbot.waitUntil(lambda: sizes(window) == before)
@@ -233,7 +239,7 @@ def test_what_a_user_made_larger_is_so_again_however_often_the_window_was_small(
 def test_what_was_larger_when_the_window_was_closed_is_so_after_it_was_small(qtbot, tmp_path):
     first = open_window(tmp_path, PlayedPool(), template())
     first.resize(1280, 800)
-    before = enlarge_inspector(first, qtbot)
+    before = enlarge_docks(first, qtbot)
     close_window(first)
     window = open_window(tmp_path, PlayedPool(), template())
     qtbot.waitUntil(lambda: sizes(window) == before)
