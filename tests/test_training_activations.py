@@ -99,6 +99,27 @@ def test_units_of_a_sequence_are_its_features_and_those_of_a_convolution_its_cha
     assert told["conv"].dead == 0.75
 
 
+def test_units_are_told_by_what_a_node_reads_and_not_by_another_branch_of_the_same_shape():
+    nodes = {
+        "x": Node("Input", {"shape": [5, 3]}),
+        "wide": Node("Linear", {"out_features": 6}),
+        "conv": Node("Conv1d", {"out_channels": 5, "kernel_size": 1}),
+        "features": Node("ReLU"),
+        "channels": Node("ReLU"),
+        "sum": Node("Add"),
+        "y": Node("Output"),
+    }
+    wires = ("x wide", "wide conv", "wide features", "conv channels", "features sum.input")
+    edges = tuple(Edge(*map(End.parse, wire.split())) for wire in (*wires, "channels sum.other", "sum y"))
+    model = build(Network(nodes=nodes, edges=edges), seed=0)
+    watch = Watch(model)
+    with model.watched(watch):
+        model(torch.randn(7, 5, 3))
+    told = watch.figures(distributions)
+    units = {"wide": 6, "conv": 5, "features": 6, "channels": 5}
+    assert {node: told[node].units for node in units} == units
+
+
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("waking", [0, 3, 4, 30, None])
 def test_a_unit_that_one_late_example_wakes_is_not_dead(waking, memory):

@@ -53,8 +53,8 @@ class Watch:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._found: dict[str, tuple[Tensor, tuple[float, float] | None]] = {}
-        #: The dimension of an output's units, by its shape without the batch, as it was given last.
-        self._axes: dict[tuple[int, ...], int] = {}
+        #: What lies in a slot of the plan: its shape, and the dimension of its units.
+        self._axes: dict[int, tuple[torch.Size, int]] = {}
         self._units: dict[str, int] = {}
 
     def __call__(self, line: Line, result: Any) -> None:
@@ -66,7 +66,9 @@ class Watch:
                 result = result.reshape(1)
             module = self._module(line)
             self._found[line.node] = result.detach(), bounded_range(None if line.run is not None else module)
-            self._units[line.node] = self._axis(module, result)
+            axis = self._units[line.node] = self._axis(line, module, result)
+            for slot in line.targets:
+                self._axes[slot] = result.shape, axis
 
     def _module(self, line: Line) -> nn.Module:
         module: Any = self._model
@@ -75,16 +77,17 @@ class Watch:
         found: nn.Module = module
         return found
 
-    def _axis(self, module: nn.Module, output: Tensor) -> int:
-        """In which dimension an output's units are."""
+    def _axis(self, line: Line, module: nn.Module, output: Tensor) -> int:
+        """In which dimension an output's units are: of what is given in the same shape, where they were."""
         if output.dim() < 3:
             return 1
-        shape = tuple(output.shape[1:])
         if isinstance(module, _FEATURES_LAST):
-            self._axes[shape] = output.dim() - 1
-        elif isinstance(module, _CHANNELS):
-            self._axes[shape] = 1
-        return self._axes.get(shape, 1)
+            return output.dim() - 1
+        if not isinstance(module, _CHANNELS):
+            for shape, axis in (self._axes[slot] for slot in line.sources if slot in self._axes):
+                if shape == output.shape:
+                    return axis
+        return 1
 
     def outputs(self) -> dict[str, Tensor]:
         """Node -> output, ``[N, …]``, in the order of the plan."""
