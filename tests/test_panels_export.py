@@ -129,16 +129,21 @@ def test_a_picture_of_a_small_panel_shows_all_of_it_and_leaves_the_panel_as_it_w
     panel.resize(314, 274)
     panel.flush()
     qtbot.waitUntil(lambda: panel._scroll.verticalScrollBar().maximum() > 0)
-    before = panel._pages.size()
+    bar = panel._scroll.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    before, scrolled = panel._pages.size(), bar.value()
+    assert scrolled > 0
     image = panel.picture().toImage()
     ratio = image.devicePixelRatio()
     assert image.width() / ratio >= 820
+    qtbot.waitUntil(lambda: bar.value() == scrolled)
     panel.save_vectors(tmp_path / "curves.svg")
     words = [element.text for element in ElementTree.parse(tmp_path / "curves.svg").iter() if element.text]
     for title in ("Loss", "Accuracy", "F1", "Top-5 accuracy", "Lr"):
         assert title in words
     assert panel._pages.size() == before
-    qtbot.waitUntil(lambda: panel._scroll.verticalScrollBar().isVisible())
+    qtbot.waitUntil(bar.isVisible)
+    qtbot.waitUntil(lambda: bar.value() == scrolled)
     assert panel._menu_button is not None
     assert panel._menu_button.graphicsEffect() is None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QContextMenuEvent, QPainter, QPixmap, QRegion
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
@@ -59,7 +59,7 @@ class Savable(QWidget):
         """Give what is shown the room that it wants for a while in which nothing is painted."""
         pages, before, button = self._pages, self._pages.size(), self._menu_button
         areas = [area for area in pages.findChildren(QScrollArea) if area.isVisible()]
-        bars = [area.verticalScrollBarPolicy() for area in areas]
+        bars = [(area.verticalScrollBarPolicy(), area.verticalScrollBar().value()) for area in areas]
         for area in areas:
             area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         if button is not None:  # out of sight, with its place and the keyboard's focus
@@ -76,12 +76,15 @@ class Savable(QWidget):
         try:
             yield
         finally:
-            for area, policy in zip(areas, bars, strict=True):
+            for area, (policy, _) in zip(areas, bars, strict=True):
                 area.setVerticalScrollBarPolicy(policy)
             if button is not None:
                 button.setGraphicsEffect(None)  # type: ignore[arg-type]
             pages.resize(before)
             self.flush()
+            for area, (_, value) in zip(areas, bars, strict=True):
+                bar = area.verticalScrollBar()  # which has its way again when all is laid out
+                QTimer.singleShot(0, bar, lambda bar=bar, value=value: bar.setValue(value))
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """The data behind the panel: column names and rows."""
