@@ -144,7 +144,10 @@ def _encoded(av: Any, pictures: list[Any]) -> bytes:
     width, height = (side // 2 * 2 for side in pictures[0].size)
     data, tick = io.BytesIO(), Fraction(1, 1000)
     with av.open(data, "w", format="mp4") as film:
-        stream = film.add_stream("h264", rate=Fraction(1000, STANDS), options={"crf": "18"})
+        try:
+            stream = film.add_stream("h264", rate=Fraction(1000, STANDS), options={"crf": "18"})
+        except ValueError:  # built by a distribution that leaves it out
+            raise ValueError("this PyAV cannot write H.264: pip install av, or choose .gif") from None
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = tick
         # Told, or players guess by the size how colours were made.

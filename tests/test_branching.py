@@ -219,6 +219,24 @@ def test_an_mp4_has_each_step_s_picture_at_its_time_and_in_its_colours(qtbot, tm
         assert abs(shown[10:50, 10:90].reshape(-1, 3).mean(axis=0) - wanted).max() < 4
 
 
+def test_a_pyav_that_was_built_without_h264_is_told_in_words(monkeypatch):
+    av = pytest.importorskip("av")
+
+    class Opened:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def add_stream(self, codec, **_):
+            raise av.codec.codec.UnknownCodecError(codec)
+
+    monkeypatch.setattr(av, "open", lambda *_, **__: Opened())
+    with pytest.raises(ValueError, match=r"cannot write H\.264: pip install av, or choose \.gif"):
+        film._written([Image.new("RGB", (4, 4))], ".mp4")
+
+
 def test_a_film_of_another_kind_or_of_nothing_is_refused_in_words(qtbot, tmp_path, monkeypatch):
     view, said = QLabel("seen"), []
     qtbot.addWidget(view)
