@@ -99,6 +99,26 @@ def test_a_run_on_other_data_is_nothing_to_compare_with(qtbot: Any, data: str, c
     assert ((1, "train") in lines) == compared
 
 
+def test_a_run_that_is_opened_again_is_not_compared_with_itself(qtbot: Any) -> None:
+    session = Session()
+    curves = shown(qtbot, CurvesPanel(session), 900)
+    told = {
+        run: [protocol.Metrics(step, step / 4, "train", {"loss": loss / step}, 1.0) for step in (1, 2, 3, 4)]
+        for run, loss in (("runs/a", 1.0), ("runs/b", 2.0))
+    }
+    session.begin(Network(), "runs/a")
+    for event in told["runs/a"][:3]:  # its end comes when it is opened
+        session.take(event)
+    for run in ("runs/b", "runs/a"):
+        session.recall(Network(), run, told[run], protocol.RunState("finished", 4))
+        curves.flush()
+    assert [row[0] for row in curves.table()[1]] == 4 * ["b"] + 4 * ["a"]
+    assert [line.split(":")[0] for line in curves.charts["loss"].readout.toolTip().splitlines()[1:]] == [
+        "Training",
+        "Grey, b",
+    ]
+
+
 def test_the_values_are_those_of_the_step_that_is_looked_at_and_of_runs_before(qtbot: Any) -> None:
     session = Session()
     curves = shown(qtbot, CurvesPanel(session), 900)

@@ -148,6 +148,7 @@ class CurvesPanel(Panel):
             if self._history.tracks:
                 self._earlier = [*self._earlier, self._history][-EARLIER:]
             self._history = History(self._session.metrics, self._session.network, self._session.run)
+            self._earlier = [history for history in self._earlier if not self._history.tells_again(history)]
 
     @property
     def _before(self) -> list[History]:

@@ -50,6 +50,7 @@ class History:
         self.source = metrics
         #: What the run is called: its folder's name.
         self.run = Path(run or "").name
+        self._folder = run
         self._recipe = None if network is None else network.recipe
         self._read = 0
         self.tracks: dict[tuple[str, str], Track] = {}
@@ -70,6 +71,10 @@ class History:
         """Whether both measure the same: the loss on the same data."""
         mine, theirs = self._recipe, other._recipe
         return mine is None or theirs is None or (mine.data, mine.loss) == (theirs.data, theirs.loss)
+
+    def tells_again(self, other: History) -> bool:
+        """Whether this is the run that `other` is of, opened again: all that was told is told here, too."""
+        return self._folder == other._folder and self.source[: len(other.source)] == other.source
 
     @property
     def metrics(self) -> list[str]:
