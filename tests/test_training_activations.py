@@ -120,6 +120,25 @@ def test_units_are_told_by_what_a_node_reads_and_not_by_another_branch_of_the_sa
     assert {node: told[node].units for node in units} == units
 
 
+def test_a_sum_has_the_units_of_the_arm_that_tells_which_they_are():
+    nodes = {
+        "x": Node("Input", {"shape": [5, 6]}),
+        "norm": Node("LayerNorm"),
+        "mixed": Node("Linear", {"out_features": 6}),
+        "sum": Node("Add"),
+        "act": Node("ReLU"),
+        "y": Node("Output"),
+    }
+    wires = ("x norm", "norm mixed", "norm sum.input", "mixed sum.other", "sum act", "act y")
+    edges = tuple(Edge(*map(End.parse, wire.split())) for wire in wires)
+    model = build(Network(nodes=nodes, edges=edges), seed=0)
+    watch = Watch(model)
+    with model.watched(watch):
+        model(torch.randn(7, 5, 6))
+    told = watch.figures(distributions)
+    assert [told[node].units for node in ("mixed", "sum", "act")] == [6, 6, 6]
+
+
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("waking", [0, 3, 4, 30, None])
 def test_a_unit_that_one_late_example_wakes_is_not_dead(waking, memory):

@@ -53,8 +53,8 @@ class Watch:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._found: dict[str, tuple[Tensor, tuple[float, float] | None]] = {}
-        #: What lies in a slot of the plan: its shape, and the dimension of its units.
-        self._axes: dict[int, tuple[torch.Size, int]] = {}
+        #: What lies in a slot of the plan: its shape, and the dimension of its units, where that is known.
+        self._axes: dict[int, tuple[torch.Size, int | None]] = {}
         self._units: dict[str, int] = {}
 
     def __call__(self, line: Line, result: Any) -> None:
@@ -66,7 +66,8 @@ class Watch:
                 result = result.reshape(1)
             module = self._module(line)
             self._found[line.node] = result.detach(), bounded_range(None if line.run is not None else module)
-            axis = self._units[line.node] = self._axis(line, module, result)
+            axis = self._axis(line, module, result)
+            self._units[line.node] = axis or 1
             for slot in line.targets:
                 self._axes[slot] = result.shape, axis
 
@@ -77,17 +78,14 @@ class Watch:
         found: nn.Module = module
         return found
 
-    def _axis(self, line: Line, module: nn.Module, output: Tensor) -> int:
+    def _axis(self, line: Line, module: nn.Module, output: Tensor) -> int | None:
         """In which dimension an output's units are: of what is given in the same shape, where they were."""
-        if output.dim() < 3:
+        if output.dim() < 3 or isinstance(module, _CHANNELS):
             return 1
         if isinstance(module, _FEATURES_LAST):
             return output.dim() - 1
-        if not isinstance(module, _CHANNELS):
-            for shape, axis in (self._axes[slot] for slot in line.sources if slot in self._axes):
-                if shape == output.shape:
-                    return axis
-        return 1
+        given = (self._axes[slot] for slot in line.sources if slot in self._axes)
+        return next((axis for shape, axis in given if axis is not None and shape == output.shape), None)
 
     def outputs(self) -> dict[str, Tensor]:
         """Node -> output, ``[N, …]``, in the order of the plan."""
