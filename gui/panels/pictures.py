@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
@@ -39,26 +41,26 @@ def laid_out(values: NDArray[np.float64], across: int | None = None) -> NDArray[
         padded[:out] = values
         values = padded.reshape(rows, across, height, width)
         out, channels = rows, across
-    table = np.full((out * (height + GAP) - GAP, channels * (width + GAP) - GAP), np.nan)
-    for row in range(out):
-        for column in range(channels):
-            y, x = row * (height + GAP), column * (width + GAP)
-            table[y : y + height, x : x + width] = values[row, column]
-    return table
+    table = np.full((out, height + GAP, channels, width + GAP), np.nan)
+    table[:, :height, :, :width] = values.swapaxes(1, 2)
+    return table.reshape(out * (height + GAP), -1)[:-GAP, :-GAP]
 
 
-def diverging(negative: str = "train", positive: str = "validation") -> NDArray[np.uint8]:
-    """255 colours from a token's colour over the ground to another's; the last one is transparent."""
-    ground = theme.color("surface")
-    stops = [theme.color(negative), ground, theme.color(positive)]
+def diverging() -> NDArray[np.uint8]:
+    """255 colours from negative over the ground to positive; the last one is transparent."""
+    return _between(*(theme.color(name).rgb() for name in ("train", "surface", "validation")))
+
+
+@lru_cache(maxsize=16)
+def _between(*stops: int) -> NDArray[np.uint8]:
+    """The table of :func:`diverging` for three colours, made once: a panel asks for it with every picture."""
     places = np.linspace(0, 1, 255)
-    channels = [
-        np.interp(places, [0, 0.5, 1], [getattr(stop, name)() for stop in stops])
-        for name in ("red", "green", "blue")
-    ]
     table = np.zeros((256, 4), np.uint8)
-    table[:255, :3] = np.stack(channels, axis=1).round()
+    for channel, shift in enumerate((16, 8, 0)):
+        levels = [stop >> shift & 255 for stop in stops]
+        table[:255, channel] = np.interp(places, [0, 0.5, 1], levels).round()
     table[:255, 3] = 255
+    table.flags.writeable = False
     return table
 
 
