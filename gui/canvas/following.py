@@ -23,6 +23,8 @@ SEEN = 2.0 * SPACE
 ALONG = 24
 #: Of more that has changed no more is looked for.
 ENOUGH = 400
+#: Milliseconds after a step, which is painted first: to look for what it changed takes part of a frame.
+LATER = 20
 
 
 class Follower(QObject):
@@ -33,7 +35,7 @@ class Follower(QObject):
         self._canvas = canvas
         #: The network before the first of the steps, and which graph of it is shown.
         self._from: tuple[Network, str | None] | None = None
-        self._timer = QTimer(self, singleShot=True, interval=0)
+        self._timer = QTimer(self, singleShot=True, interval=LATER)
         self._timer.timeout.connect(self._follow)
 
     @property
