@@ -147,6 +147,7 @@ heard: list[QAction] = []
 @pytest.fixture(scope="module")
 def listening(window: Window) -> Window:
     """The window, whose actions tell that they are triggered instead of doing what they do."""
+    window.resuming._soon.timeout.disconnect()  # it tells anew which of them can be done
     for action in every_action(window):
         if action.isSignalConnected(QMetaMethod.fromSignal(action.triggered)):
             action.triggered.disconnect()
