@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEasingCurve, QObject, QPoint, QPointF, QVariantAnimation
@@ -22,19 +23,19 @@ class Glide(QObject):
         self._from = self._goal = 1.0
         self._about = QPoint()
         self._fixed = QPointF()
-        self._animation = QVariantAnimation(self)
-        self._animation.setDuration(STEP_MS)
-        self._animation.setStartValue(0.0)
-        self._animation.setEndValue(1.0)
-        self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
-        self._animation.valueChanged.connect(self._step)
+        self._animation = self._animated(self._step)
         self._start = self._end = QPoint()
-        self._way = QVariantAnimation(self)
-        self._way.setDuration(STEP_MS)
-        self._way.setStartValue(0.0)
-        self._way.setEndValue(1.0)
-        self._way.setEasingCurve(QEasingCurve.Type.OutCubic)
-        self._way.valueChanged.connect(self._go)
+        self._way = self._animated(self._go)
+
+    def _animated(self, step: Callable[[float], None]) -> QVariantAnimation:
+        """One that tells `step` which share of the way is behind."""
+        animation = QVariantAnimation(self)
+        animation.setDuration(STEP_MS)
+        animation.setStartValue(0.0)
+        animation.setEndValue(1.0)
+        animation.setEasingCurve(QEasingCurve.Type.OutCubic)
+        animation.valueChanged.connect(step)
+        return animation
 
     @property
     def under_way(self) -> bool:
